@@ -1,0 +1,119 @@
+// The one interface to a desktop, whatever its platform: X11 (`x11.ts`), Windows (a later issue) or simulated
+// (`simulated.ts`). The runner knows this file and no platform.
+//
+// Invariants every implementation keeps (the contract test checks them):
+// 1. Every input call (one character, one key chord, one pointer event) is made between `gate.admit` and
+//    `gate.injected`, with nothing awaited in between, and the window given to `admit` is the one that receives it:
+//    the platform is asked, not remembered, and where it can be done (X11: a server grab) nothing can change between
+//    the question and the call.
+// 2. If `admit` throws, that call is not made, and what was pressed is released.
+// 3. Text arrives exactly, any Unicode, or the call throws.
+
+/** A rectangle in desktop pixels, origin at the top left of the whole (virtual) screen. */
+export interface Box {
+  readonly x: number;
+  readonly y: number;
+  readonly width: number;
+  readonly height: number;
+}
+
+/** A point in desktop pixels. */
+export interface Point {
+  readonly x: number;
+  readonly y: number;
+}
+
+/** A top-level window as its user sees it. */
+export interface DesktopWindow {
+  /** The platform's own handle, as text. */
+  readonly id: string;
+  readonly title: string;
+  /** WM_CLASS's class on X11, the window class on Windows. */
+  readonly className: string;
+  /** 0 when the window does not say. */
+  readonly pid: number;
+  /** Name of the executable of `pid` (for example `mousepad`); empty when unknown. */
+  readonly process: string;
+  /** Without the window manager's frame. */
+  readonly box: Box;
+  /** True for a window that blocks its parent until it is answered (transient for another window, and modal). */
+  readonly modal: boolean;
+}
+
+/** Pixels, 4 bytes each, in the order red, green, blue, (ignored); rows from the top, no padding. */
+export interface Frame {
+  readonly width: number;
+  readonly height: number;
+  readonly rgba: Uint8Array;
+}
+
+/** Whether there is a surface that a person would see. */
+export type Surface =
+  | { readonly is: "present"; readonly width: number; readonly height: number }
+  | { readonly is: "absent"; readonly cause: "LOCKED" | "BLANK" | "NO_SESSION" | "UNREACHABLE" };
+
+/** Asked around every single input call. See the invariants above. */
+export interface InputGate {
+  /** Resolves when input may go on; throws when it never will (cancelled, deadline). Awaited before each input call. */
+  ready(): Promise<void>;
+  /** Synchronous, immediately before the call, with the window that will receive it. Throws if it may not. */
+  admit(receiver: DesktopWindow | undefined): void;
+  /** Synchronous, immediately after the call reached the desktop. */
+  injected(): void;
+}
+
+export type PointerButton = "left" | "middle" | "right";
+
+/** A running process. `memoryBytes` is its resident set. */
+export interface DesktopProcess {
+  readonly pid: number;
+  readonly name: string;
+  readonly memoryBytes: number;
+}
+
+export interface Desktop {
+  /** Which implementation this is; shown in inventories. */
+  readonly platform: "x11" | "windows" | "simulated";
+
+  surface(): Promise<Surface>;
+  /** One picture of the whole screen. The fast, in-process path. */
+  capture(): Promise<Frame>;
+  /** A PNG of the whole screen by the slower, independent path (screenshot-desktop); for health screenshots. */
+  healthScreenshot(): Promise<Uint8Array>;
+
+  /** All top-level windows, the topmost last. */
+  windows(): Promise<DesktopWindow[]>;
+  /** The window that would receive keyboard input now. */
+  activeWindow(): Promise<DesktopWindow | undefined>;
+  /** Raises and focuses a window, and resolves when it is active; false if it did not become active in `timeoutMs`. */
+  focus(window: DesktopWindow, timeoutMs: number): Promise<boolean>;
+  /** Asks a window to close, as its close button would. */
+  close(window: DesktopWindow): Promise<void>;
+  processes(): Promise<DesktopProcess[]>;
+  /** Starts a program in its own process group and returns its pid; throws if it cannot be started. */
+  launch(command: readonly string[], options: { readonly cwd?: string; readonly env?: Record<string, string> }): Promise<number>;
+
+  /** Types text exactly: line feeds as Return, tabs as Tab. The receiver is the focused window. */
+  type(text: string, gate: InputGate): Promise<void>;
+  /** Presses a chord such as `ctrl+shift+s`, `enter`, `alt+F4`. Throws `UnknownKey` for a key that is not known. */
+  press(chord: string, gate: InputGate): Promise<void>;
+  /** Moves the pointer. The receiver of this and all pointer calls is the top-level window under `to`. */
+  move(to: Point, gate: InputGate): Promise<void>;
+  /** Moves to `at` and clicks `count` times (2 is a double click). */
+  click(at: Point, button: PointerButton, count: number, gate: InputGate): Promise<void>;
+  /** Presses the left button at `from`, moves to `to` in steps, releases. */
+  drag(from: Point, to: Point, gate: InputGate): Promise<void>;
+  /** Turns the wheel at `at`: positive `dy` scrolls down, positive `dx` to the right, in notches. */
+  scroll(at: Point, dx: number, dy: number, gate: InputGate): Promise<void>;
+  /** The clipboard's text, empty when there is none. */
+  readClipboard(): Promise<string>;
+  writeClipboard(text: string): Promise<void>;
+
+  /** Releases what the desktop holds (connections, workers). Idempotent. */
+  stop(): Promise<void>;
+}
+
+/** A key name in a chord that no keyboard of this desktop has. */
+export class UnknownKey extends Error {
+  override readonly name = "UnknownKey";
+}
