@@ -1,0 +1,56 @@
+// The processes of this machine, from /proc, and starting new ones.
+
+import { spawn } from "node:child_process";
+import { readdirSync, readFileSync, readlinkSync } from "node:fs";
+import { basename } from "node:path";
+import type { DesktopProcess } from "../desktop.ts";
+
+const pageBytes = 4096;
+
+/** The executable's name: for example `mousepad`. Another user's process shows only its (15 letters of) name. */
+export function executableName(pid: number): string {
+  if (pid <= 0) return "";
+  try {
+    return basename(readlinkSync(`/proc/${pid}/exe`)).replace(/ \(deleted\)$/, "");
+  } catch {
+    return readProc(pid, "comm").trim();
+  }
+}
+
+function readProc(pid: number, file: string): string {
+  try {
+    return readFileSync(`/proc/${pid}/${file}`, "utf8");
+  } catch {
+    return ""; // it ended meanwhile
+  }
+}
+
+/** Every process that is alive; kernel threads have no memory of their own and are left out. */
+export function listProcesses(): DesktopProcess[] {
+  const processes: DesktopProcess[] = [];
+  for (const entry of readdirSync("/proc")) {
+    const pid = Number(entry);
+    if (!Number.isInteger(pid)) continue;
+    const residentPages = Number(readProc(pid, "statm").split(" ")[1] ?? 0);
+    if (!(residentPages > 0)) continue;
+    processes.push({ pid, name: executableName(pid), memoryBytes: residentPages * pageBytes });
+  }
+  return processes;
+}
+
+/** Starts a program in its own process group, so that the group can be ended as one. */
+export function launchProgram(
+  command: readonly string[],
+  options: { readonly cwd?: string; readonly env: NodeJS.ProcessEnv },
+): Promise<number> {
+  const [program, ...args] = command;
+  if (program === undefined || program === "") return Promise.reject(new Error("the command to launch is empty"));
+  return new Promise((resolve, reject) => {
+    const child = spawn(program, args, { ...options, detached: true, stdio: "ignore" });
+    child.once("error", reject);
+    child.once("spawn", () => {
+      child.unref();
+      resolve(child.pid ?? 0);
+    });
+  });
+}
