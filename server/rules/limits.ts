@@ -1,0 +1,73 @@
+// Every limit of the control plane, with its unit and its reason.
+
+/** The clocks of G1. All in milliseconds. */
+export interface LeaseClocks {
+  /** An agent sends a beat this often. */
+  readonly beatMs: number;
+  /** An agent injects until the send time of its newest acked beat plus this. */
+  readonly agentStopMs: number;
+  /** A machine's work is handed on this long after the last beat that a living replica received. */
+  readonly takeoverMs: number;
+  /** A replica renews its row this often ... */
+  readonly replicaRenewMs: number;
+  /** ... and the row ends this long after the renewal was sent. */
+  readonly replicaEndMs: number;
+}
+
+export const leaseClocks: LeaseClocks = {
+  beatMs: 3_000,
+  agentStopMs: 10_000,
+  takeoverMs: 13_000,
+  replicaRenewMs: 1_000,
+  replicaEndMs: 3_000,
+};
+
+/** G1's inequality, checked at start: `2 * beat < agent stop < takeover - 2 s`; the margin shrinks with test clocks. */
+export function checkLeaseClocks(clocks: LeaseClocks): string | undefined {
+  const marginMs = Math.min(2_000, clocks.takeoverMs * 0.15);
+  if (2 * clocks.beatMs >= clocks.agentStopMs) {
+    return `two beats (${2 * clocks.beatMs} ms) must be shorter than the agent's stop (${clocks.agentStopMs} ms)`;
+  }
+  if (clocks.agentStopMs >= clocks.takeoverMs - marginMs) {
+    return `the agent's stop (${clocks.agentStopMs} ms) must come ${marginMs} ms before takeover (${clocks.takeoverMs} ms)`;
+  }
+  if (clocks.replicaRenewMs >= clocks.replicaEndMs) {
+    return `a replica's renewal (${clocks.replicaRenewMs} ms) must come before its end (${clocks.replicaEndMs} ms)`;
+  }
+  return undefined;
+}
+
+export const limits = {
+  /** How long a run waits for a machine when nobody says: long enough for a night's backlog to be seen, not for ever. */
+  queueTimeoutMs: 60 * 60_000,
+  /** How long a run may take once placed when nobody says. */
+  runTimeoutMs: 10 * 60_000,
+  /** Time for one readiness proof: several OCR passes on a slow machine. */
+  proveTimeoutMs: 30_000,
+  /** Time for a launched application to become ready before the next proof counts as final. */
+  launchReadyMs: 30_000,
+  /** Between two proofs while a launched application comes up. */
+  proveAgainMs: 500,
+  /** Repairs (launches) in one attempt before it is NOT_READY: one, and one more for an application that died at once. */
+  repairsMax: 2,
+  /** Placements of one run that ended NOT_READY and were not counted as attempts, before they are. */
+  notReadyMax: 5,
+  /** How long past a command's own timeout the agent has to report it, before it is asked to abandon it. */
+  resultGraceMs: 5_000,
+  /** How long an agent has to answer an abandon before the attempt is ended without its word. */
+  abandonGraceMs: 5_000,
+  /** Runs read per route and placing pass: bounds the pass, not the queue. */
+  placingHead: 32,
+  /** Idle machines read per placing pass. */
+  placingMachines: 256,
+  /** Frames of a film strip that are kept for an attempt: the last ones tell why it ended. */
+  filmFramesMax: 40,
+  /** Largest artifact, in bytes: a 4K screen as PNG. */
+  artifactBytesMax: 8 * 1024 * 1024,
+  /** Largest inputs of a run, in bytes of JSON. */
+  inputsBytesMax: 1024 * 1024,
+  /** How long an agent has to say Hello. */
+  helloMs: 10_000,
+  /** Between health screenshots. */
+  healthMs: 30_000,
+} as const;

@@ -1,0 +1,71 @@
+// A machine and the agent attached to it: who is let in, and when its work is handed on (G1).
+
+import type { LeaseClocks } from "./limits.ts";
+import type { Instant } from "./names.ts";
+
+/**
+ * `idle` attached, without a lease; `busy` attached, leased; `reattaching` silent, its work not yet handed on;
+ * `offline` silent for so long that it was.
+ */
+export const machineStatuses = ["idle", "busy", "reattaching", "offline"] as const;
+export type MachineStatus = (typeof machineStatuses)[number];
+
+/** What a machine is and has, as its agent says. */
+export interface Inventory {
+  readonly platform: string;
+  readonly os: string;
+  readonly agentVersion: string;
+  readonly screen: { readonly width: number; readonly height: number };
+  readonly applications: readonly { readonly name: string; readonly version: string }[];
+  readonly labels: { readonly [name: string]: string };
+  readonly capabilities: readonly string[];
+}
+
+/** One start of an agent, and which of its dials this is. */
+export interface Incarnation {
+  readonly bootId: string;
+  readonly startId: string;
+  readonly dialNumber: number;
+  /** The OS lock is held: no earlier incarnation of this boot is alive. */
+  readonly holdsLock: boolean;
+}
+
+/** What is known of the machine when an agent asks to be let in. */
+export interface Attachment {
+  readonly incarnation: { readonly bootId: string; readonly startId: string; readonly dialNumber: number } | undefined;
+  /** The stream before this one is open at a living replica and its beats arrive. */
+  readonly beating: boolean;
+  /** A lease on the machine is live. */
+  readonly leased: boolean;
+}
+
+export type Admission =
+  /** Let in. `holder`: what becomes of a live lease: its holder came back, or is proven dead. */
+  | { readonly is: "admitted"; readonly holder: "none" | "back" | "gone" }
+  /** Another living incarnation holds the key (a cloned machine). */
+  | { readonly is: "cloned" }
+  /** An older incarnation may still be injecting: not before takeover. */
+  | { readonly is: "held" };
+
+/** Whether an agent that says `hello` is let in. */
+export function admit(machine: Attachment, hello: Incarnation): Admission {
+  const known = machine.incarnation;
+  const same = known !== undefined && known.bootId === hello.bootId && known.startId === hello.startId;
+  if (same) {
+    if (hello.dialNumber <= known.dialNumber) return { is: "cloned" };
+    return { is: "admitted", holder: machine.leased ? "back" : "none" };
+  }
+  // The kernel gave this incarnation the lock, so the one before it is dead, whatever its socket looks like.
+  const provenDead = known !== undefined && known.bootId === hello.bootId && hello.holdsLock;
+  if (machine.beating && !provenDead) return { is: "cloned" };
+  if (!machine.leased) return { is: "admitted", holder: "none" };
+  return provenDead ? { is: "admitted", holder: "gone" } : { is: "held" };
+}
+
+/**
+ * When the work of a machine that was last heard `silentMs` ago is handed on, never earlier than a full takeover time
+ * after the service came up again.
+ */
+export function takeoverAt(now: Instant, silentMs: number, resumedAt: Instant, clocks: LeaseClocks): Instant {
+  return Math.max(now - silentMs, resumedAt) + clocks.takeoverMs;
+}

@@ -1,0 +1,46 @@
+// What an agent should be doing now: one value, re-read whenever anything may have changed. Sending it twice is harmless.
+
+import type { CommandSpec } from "./command.ts";
+import type { LeasePurpose } from "./lease.ts";
+import type { AttemptId, Instant, LeaseId } from "./names.ts";
+
+export interface WantedCommand {
+  readonly number: number;
+  readonly spec: CommandSpec;
+}
+
+export interface Wanted {
+  readonly epoch: number;
+  readonly lease?: {
+    readonly id: LeaseId;
+    readonly purpose: LeasePurpose;
+    readonly attemptId: AttemptId;
+    readonly application: { readonly name: string; readonly processes: readonly string[] };
+  };
+  readonly abandon: boolean;
+  readonly command?: WantedCommand;
+}
+
+/** A machine's live lease with the attempt it is for. */
+export interface LeasedWork {
+  readonly leaseId: LeaseId;
+  readonly purpose: LeasePurpose;
+  readonly attemptId: AttemptId;
+  readonly attemptEnded: boolean;
+  /** The attempt is being stopped, and what is outstanding is to be abandoned. */
+  readonly stopping: boolean;
+  readonly application: { readonly name: string; readonly processes: readonly string[] };
+  readonly command?: WantedCommand & { readonly outstanding: boolean; readonly deadlineAt: Instant };
+}
+
+/** An ended attempt whose lease is still there is being fenced: nothing, under the machine's higher epoch. */
+export function wanted(epoch: number, work: LeasedWork | undefined): Wanted {
+  if (work === undefined || work.attemptEnded) return { epoch, abandon: false };
+  const { command } = work;
+  return {
+    epoch,
+    lease: { id: work.leaseId, purpose: work.purpose, attemptId: work.attemptId, application: work.application },
+    abandon: work.stopping,
+    ...(command?.outstanding === true ? { command: { number: command.number, spec: command.spec } } : {}),
+  };
+}

@@ -1,0 +1,10 @@
+// A column that holds an Instant: `timestamptz` in the database, milliseconds since 1970 in the program.
+
+import { customType } from "drizzle-orm/pg-core";
+import type { Instant } from "../../rules/names.ts";
+
+export const instant = customType<{ data: Instant; driverData: number }>({
+  dataType: () => "timestamp (3) with time zone",
+});
+
+export const bytes = customType<{ data: Uint8Array; driverData: Uint8Array }>({ dataType: () => "bytea" });

@@ -1,0 +1,93 @@
+// Machines, the leases on them, and the replicas that hold their streams.
+
+import { sql } from "drizzle-orm";
+import { bigint, check, index, integer, jsonb, pgTable, text, unique, uniqueIndex, uuid } from "drizzle-orm/pg-core";
+import { leasePurposes } from "../../rules/lease.ts";
+import { type Inventory, machineStatuses } from "../../rules/machine.ts";
+import type { AttemptId, LeaseId, MachineId, PoolId, ReplicaId, TenantId } from "../../rules/names.ts";
+import { bytes, instant } from "./instant.ts";
+import { pools, tenants } from "./tenancy.ts";
+
+/** A running control-plane process. It acks beats only while `now < endsAt` (G1). */
+export const replicas = pgTable("replicas", {
+  id: uuid().$type<ReplicaId>().primaryKey(),
+  startedAt: instant().notNull(),
+  endsAt: instant().notNull(),
+  /** Where agents can dial it. */
+  agentAddress: text().notNull(),
+});
+
+/** One row: since when, after a time without any replica, the service is up again. Takeovers wait for it (G1). */
+export const service = pgTable("service", {
+  id: integer().primaryKey(),
+  resumedAt: instant().notNull(),
+});
+
+export const machines = pgTable(
+  "machines",
+  {
+    id: uuid().$type<MachineId>().primaryKey(),
+    tenantId: uuid()
+      .$type<TenantId>()
+      .notNull()
+      .references(() => tenants.id),
+    poolId: uuid()
+      .$type<PoolId>()
+      .notNull()
+      .references(() => pools.id),
+    name: text().notNull(),
+    keyHash: bytes().notNull().unique(),
+    enrolledAt: instant().notNull(),
+    revokedAt: instant(),
+    status: text({ enum: machineStatuses }).notNull(),
+    statusSince: instant().notNull(),
+    /** Only grows: each lease, each return under a lease and each forced end takes the next. */
+    epoch: bigint({ mode: "number" }).notNull(),
+    /** The incarnation that is or was attached. */
+    bootId: text(),
+    startId: text(),
+    dialNumber: bigint({ mode: "number" }).notNull().default(0),
+    /** The replica and the stream that the machine is attached to; kept while reattaching. */
+    replicaId: uuid().$type<ReplicaId>(),
+    sessionId: uuid(),
+    /** When reattaching: its work is handed on then. */
+    takeoverAt: instant(),
+    inventory: jsonb().$type<Inventory>(),
+    applications: text().array().notNull().default(sql`'{}'`),
+    generation: integer().notNull().default(1),
+  },
+  (t) => [
+    unique("machines_name").on(t.tenantId, t.name),
+    index("machines_idle").on(t.poolId, t.statusSince).where(sql`status = 'idle'`),
+    index("machines_reattaching").on(t.takeoverAt).where(sql`status = 'reattaching'`),
+    index("machines_by_replica").on(t.replicaId).where(sql`status in ('idle', 'busy')`),
+    check("machines_takeover", sql`(status = 'reattaching') = (takeover_at is not null)`),
+  ],
+);
+
+export const leases = pgTable(
+  "leases",
+  {
+    id: uuid().$type<LeaseId>().primaryKey(),
+    tenantId: uuid()
+      .$type<TenantId>()
+      .notNull()
+      .references(() => tenants.id),
+    machineId: uuid()
+      .$type<MachineId>()
+      .notNull()
+      .references(() => machines.id),
+    purpose: text({ enum: leasePurposes }).notNull(),
+    epoch: bigint({ mode: "number" }).notNull(),
+    attemptId: uuid().$type<AttemptId>(),
+    grantedAt: instant().notNull(),
+    /** No lease is for ever (G6). */
+    deadlineAt: instant().notNull(),
+    endedAt: instant(),
+  },
+  (t) => [
+    // G1: one driver. An index, not a habit.
+    uniqueIndex("leases_one_driver").on(t.machineId).where(sql`ended_at is null`),
+    index("leases_by_attempt").on(t.attemptId),
+  ],
+);

@@ -1,0 +1,207 @@
+// Runs, their attempts, commands, events and artifacts.
+
+import { sql } from "drizzle-orm";
+import {
+  bigint,
+  check,
+  index,
+  integer,
+  jsonb,
+  pgTable,
+  primaryKey,
+  text,
+  uniqueIndex,
+  uuid,
+} from "drizzle-orm/pg-core";
+import { attemptPhases, type Ending } from "../../rules/attempt.ts";
+import type { CommandOutput, CommandSpec, InputAmount } from "../../rules/command.ts";
+import type { CommitLabel } from "../../rules/commit.ts";
+import type { EventBody } from "../../rules/event.ts";
+import type { Failure } from "../../rules/failure.ts";
+import type {
+  ArtifactId,
+  AttemptId,
+  Json,
+  LeaseId,
+  MachineId,
+  PoolId,
+  RunId,
+  TenantId,
+  WorkflowVersionId,
+} from "../../rules/names.ts";
+import { outcomes, runStates } from "../../rules/run.ts";
+import type { ReadinessProof } from "../../rules/verdict.ts";
+import { workflowVersions } from "./definitions.ts";
+import { instant } from "./instant.ts";
+import { machines } from "./machines.ts";
+import { pools, tenants } from "./tenancy.ts";
+
+export const runs = pgTable(
+  "runs",
+  {
+    id: uuid().$type<RunId>().primaryKey(),
+    tenantId: uuid()
+      .$type<TenantId>()
+      .notNull()
+      .references(() => tenants.id),
+    workflowVersionId: uuid()
+      .$type<WorkflowVersionId>()
+      .notNull()
+      .references(() => workflowVersions.id),
+    workflow: text().notNull(),
+    workflowVersion: integer().notNull(),
+    poolId: uuid()
+      .$type<PoolId>()
+      .notNull()
+      .references(() => pools.id),
+    /** What it needs of a machine, as one word: runs of one route are interchangeable to placing. */
+    route: text().notNull(),
+    inputs: jsonb().$type<Json>().notNull(),
+    idempotencyKey: text(),
+    /** SHA-256 over workflow, version asked for and inputs, hex. */
+    requestDigest: text().notNull(),
+    priority: integer().notNull(),
+    state: text({ enum: runStates }).notNull(),
+    outcome: text({ enum: outcomes }),
+    outputs: jsonb().$type<Json>(),
+    failure: jsonb().$type<Failure & { retryDecision: string }>(),
+    commitLabel: text().$type<CommitLabel>(),
+    /** The number of its newest event (G8). */
+    lastEvent: integer().notNull(),
+    attemptsUsed: integer().notNull().default(0),
+    notReadyCount: integer().notNull().default(0),
+    attemptsMax: integer().notNull(),
+    retryOn: text().array().notNull(),
+    /** Machines that an attempt of it failed on. */
+    avoid: uuid().array().notNull().default(sql`'{}'`),
+    attemptId: uuid().$type<AttemptId>(),
+    attemptCount: integer().notNull().default(0),
+    queueTimeoutMs: bigint({ mode: "number" }).notNull(),
+    timeoutMs: bigint({ mode: "number" }).notNull(),
+    /** When waiting: EXPIRED then. When running: stopped then. */
+    deadlineAt: instant(),
+    /** Set at the first placement and never moved: the whole run's deadline. */
+    runDeadlineAt: instant(),
+    createdAt: instant().notNull(),
+    startedAt: instant(),
+    endedAt: instant(),
+    generation: integer().notNull().default(1),
+  },
+  (t) => [
+    index("runs_queue").on(t.poolId, t.route, t.priority.desc(), t.id).where(sql`state = 'queued'`),
+    index("runs_deadline").on(t.deadlineAt).where(sql`state <> 'ended'`),
+    uniqueIndex("runs_idempotency").on(t.tenantId, t.idempotencyKey).where(sql`idempotency_key is not null`),
+    index("runs_by_tenant").on(t.tenantId, t.id.desc()),
+    check("runs_ended", sql`(state = 'ended') = (ended_at is not null) and (state = 'ended') = (outcome is not null)`),
+    check("runs_attempt", sql`(state in ('running', 'cancelling')) = (attempt_id is not null)`),
+    check("runs_deadline_set", sql`(state = 'ended') = (deadline_at is null)`),
+  ],
+);
+
+export const attempts = pgTable(
+  "attempts",
+  {
+    id: uuid().$type<AttemptId>().primaryKey(),
+    tenantId: uuid()
+      .$type<TenantId>()
+      .notNull()
+      .references(() => tenants.id),
+    runId: uuid()
+      .$type<RunId>()
+      .notNull()
+      .references(() => runs.id),
+    number: integer().notNull(),
+    machineId: uuid()
+      .$type<MachineId>()
+      .notNull()
+      .references(() => machines.id),
+    leaseId: uuid().$type<LeaseId>().notNull(),
+    phase: text({ enum: attemptPhases }).notNull(),
+    /** The number of its newest command. */
+    commandNumber: integer().notNull(),
+    /** When the newest command is outstanding: the agent's word is overdue then. */
+    commandDeadlineAt: instant(),
+    /** Where the interpreter stands (`server/workflows`). */
+    progress: jsonb().$type<Json>(),
+    commitLabel: text().$type<CommitLabel>().notNull(),
+    repairs: integer().notNull().default(0),
+    /** While a launched application comes up: proofs are taken again until then. */
+    readyBy: instant(),
+    /** Why it is being stopped, once it is; the agent is asked to abandon what is outstanding. */
+    ending: jsonb().$type<Ending>(),
+    stepsDone: integer().notNull().default(0),
+    proof: jsonb().$type<ReadinessProof>(),
+    failure: jsonb().$type<Failure>(),
+    startedAt: instant().notNull(),
+    endedAt: instant(),
+    generation: integer().notNull().default(1),
+  },
+  (t) => [
+    uniqueIndex("attempts_number").on(t.runId, t.number),
+    // One live attempt to a run.
+    uniqueIndex("attempts_live").on(t.runId).where(sql`ended_at is null`),
+    index("attempts_command_deadline").on(t.commandDeadlineAt).where(sql`ended_at is null`),
+    check("attempts_ended", sql`(phase = 'ended') = (ended_at is not null)`),
+  ],
+);
+
+/** A command is saved here before it is sent (G4). */
+export const commands = pgTable(
+  "commands",
+  {
+    attemptId: uuid()
+      .$type<AttemptId>()
+      .notNull()
+      .references(() => attempts.id),
+    number: integer().notNull(),
+    spec: jsonb().$type<CommandSpec>().notNull(),
+    savedAt: instant().notNull(),
+    endedAt: instant(),
+    input: text().$type<InputAmount>(),
+    failure: jsonb().$type<Failure>(),
+    output: jsonb().$type<CommandOutput>(),
+    durationMs: integer(),
+  },
+  (t) => [primaryKey({ columns: [t.attemptId, t.number] })],
+);
+
+export const events = pgTable(
+  "events",
+  {
+    runId: uuid()
+      .$type<RunId>()
+      .notNull()
+      .references(() => runs.id),
+    number: integer().notNull(),
+    at: instant().notNull(),
+    body: jsonb().$type<EventBody>().notNull(),
+  },
+  (t) => [primaryKey({ columns: [t.runId, t.number] })],
+);
+
+export const artifactKinds = ["frame", "proof", "screenshot"] as const;
+
+export const artifacts = pgTable(
+  "artifacts",
+  {
+    id: uuid().$type<ArtifactId>().primaryKey(),
+    tenantId: uuid()
+      .$type<TenantId>()
+      .notNull()
+      .references(() => tenants.id),
+    runId: uuid()
+      .$type<RunId>()
+      .notNull()
+      .references(() => runs.id),
+    attemptId: uuid()
+      .$type<AttemptId>()
+      .notNull()
+      .references(() => attempts.id),
+    commandNumber: integer().notNull(),
+    kind: text({ enum: artifactKinds }).notNull(),
+    contentType: text().notNull(),
+    sizeBytes: integer().notNull(),
+    createdAt: instant().notNull(),
+  },
+  (t) => [index("artifacts_by_run").on(t.runId, t.id), index("artifacts_by_attempt").on(t.attemptId, t.kind, t.id)],
+);
