@@ -25,8 +25,10 @@ export const testServerSettings = { fsync: "off", synchronous_commit: "off", max
 
 let ownServer: Promise<EmbeddedPostgres> | undefined;
 let ownDirectory: string | undefined;
+/** Hooks of a file run in the order in which they were registered, so the server may end before a database is dropped. */
+let ownServerEnded = false;
 
-/** A fresh, empty database that is dropped when this test, or this file if `t` is left out, is over. */
+/** A fresh, empty database. It is dropped when `t` is over; called at the top of a file without `t`, when the file is. */
 export async function testDatabase(t?: TestContext): Promise<TestDatabase> {
   const database = await createDatabase();
   (t?.after.bind(t) ?? after)(() => database.drop());
@@ -40,7 +42,10 @@ export async function createDatabase(): Promise<TestDatabase> {
   return {
     url: withDatabase(server, name),
     // By force: a test that fails may leave connections open.
-    drop: () => administer(server, (sql) => sql`drop database if exists ${sql(name)} with (force)`),
+    drop: async () => {
+      if (ownServerEnded) return;
+      await administer(server, (sql) => sql`drop database if exists ${sql(name)} with (force)`);
+    },
   };
 }
 
@@ -73,6 +78,7 @@ export function temporaryDirectory(): string {
 // Here and not where the server is started: called inside a test, `after` would belong to that test.
 after(async () => {
   if (ownServer === undefined || ownDirectory === undefined) return;
+  ownServerEnded = true;
   await (await ownServer).stop();
   await removeEmbeddedPostgres(join(ownDirectory, "postgres"));
   rmSync(ownDirectory, { recursive: true, force: true });

@@ -240,6 +240,17 @@ test("of two processes that start one empty directory at once, one starts the se
   );
 });
 
+test("of four starts of a stopped server at once, one starts it and three adopt it, also after kill -9", async (t) => {
+  const dir = directoryFor(t);
+  const first = await start(t, { dir });
+  for (const end of [() => first.stop(), (pid: number) => process.kill(pid, "SIGKILL")]) {
+    await end((await startEmbeddedPostgres({ dir })).pid);
+    const four = await Promise.all([0, 1, 2, 3].map(() => startEmbeddedPostgres({ dir })));
+    assert.deepEqual(four.map(({ adopted }) => adopted).sort(), [false, true, true, true]);
+    assert.equal(new Set(four.map(({ pid }) => pid)).size, 1);
+  }
+});
+
 test("data of another major version is refused, and the refusal says what to do", async (t) => {
   const dir = directoryFor(t);
   const postgres = await start(t, { dir });
