@@ -1,0 +1,47 @@
+// From a request as Node has it to its RPC and back. Whatever a client sends, nothing thrown here reaches Node: that would
+// end the process.
+
+import { type ConnectRouter, createContextValues } from "@connectrpc/connect";
+import { universalRequestFromNodeRequest, universalResponseToNodeResponse } from "@connectrpc/connect-node";
+import { hangUp, responseKey } from "./auth.ts";
+import { finish, type Handle, type Request, type Response } from "./connections.ts";
+import { answerCors } from "./cors.ts";
+
+type RpcHandler = ConnectRouter["handlers"][number];
+
+export function createHandle(handlers: readonly RpcHandler[], origins: readonly string[], fallback: Handle): Handle {
+  const byPath = new Map(handlers.map((handler) => [handler.requestPath, handler]));
+  return (request, response) => {
+    // connect-node waits for "drain" while a client does not read, and on HTTP/1.1 for ever when that client then goes
+    // away: the handler would never end.
+    if (!("stream" in response)) response.once("close", () => response.emit("drain"));
+    try {
+      if (answerCors(origins, request, response)) return;
+      const handler = byPath.get(request.url?.split("?", 1)[0] ?? "");
+      if (handler === undefined) fallback(request, response);
+      else answer(handler, request, response);
+    } catch {
+      // No host, or one that is no host.
+      answerPlain(response, 400, "This is no request that can be understood.\n");
+    }
+  };
+}
+
+function answer(handler: RpcHandler, request: Request, response: Response) {
+  const values = createContextValues().set(responseKey, response);
+  const universal = universalRequestFromNodeRequest(request, response, undefined, values);
+  handler(universal)
+    .then((answered) => universalResponseToNodeResponse(answered, response))
+    // The client is gone, or broke the protocol in the middle of a message: nobody is left to be told.
+    .catch(() => hangUp(response));
+}
+
+/** Anything that is no RPC, unless somebody else answers it. gRPC clients read a 404 as UNIMPLEMENTED. */
+export const notFound: Handle = (_request, response) =>
+  answerPlain(response, 404, "There is no such call here. Ask the server for its services by gRPC reflection.\n");
+
+function answerPlain(response: Response, status: number, text: string) {
+  if (response.headersSent) return hangUp(response);
+  response.setHeader("content-type", "text/plain; charset=utf-8");
+  finish(response, status, text);
+}

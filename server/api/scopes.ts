@@ -1,0 +1,60 @@
+// What each RPC needs of a key, in one table. The compiler fails when an RPC of these services has no entry, and a test
+// when a service has none; an RPC that is not in the table is refused to everybody.
+
+import type { DescMethod, DescService } from "@bufbuild/protobuf";
+import { ApplicationService } from "@drover/proto/gen/drover/v1/application_pb.ts";
+import { ArtifactService } from "@drover/proto/gen/drover/v1/artifact_pb.ts";
+import { KeyService } from "@drover/proto/gen/drover/v1/key_pb.ts";
+import { MachineService } from "@drover/proto/gen/drover/v1/machine_pb.ts";
+import { RunService } from "@drover/proto/gen/drover/v1/run_pb.ts";
+import { WorkflowService } from "@drover/proto/gen/drover/v1/workflow_pb.ts";
+import { Health } from "@drover/proto/gen/grpc/health/v1/health_pb.ts";
+import { ServerReflection } from "@drover/proto/gen/grpc/reflection/v1/reflection_pb.ts";
+import { ServerReflection as ServerReflectionAlpha } from "@drover/proto/gen/grpc/reflection/v1alpha/reflection_pb.ts";
+import type { Scope } from "../store/schema/tenancy.ts";
+
+/** `open` needs no key. */
+export type Need = Scope | "open";
+
+type NeedsOf<S extends DescService> = { readonly [method in keyof S["method"]]: Need };
+
+const needs = new Map<DescMethod, Need>();
+
+function service<S extends DescService>(desc: S, table: NeedsOf<S>) {
+  for (const method of desc.methods) {
+    const need = (table as Record<string, Need>)[method.localName];
+    if (need !== undefined) needs.set(method, need);
+  }
+}
+
+service(RunService, {
+  startRun: "caller",
+  startRuns: "caller",
+  getRun: "caller",
+  listRuns: "caller",
+  cancelRun: "caller",
+  watchRun: "caller",
+});
+service(WorkflowService, { putWorkflow: "operator", getWorkflow: "caller", listWorkflows: "caller" });
+service(ApplicationService, { putApplication: "operator", getApplication: "caller", listApplications: "caller" });
+service(ArtifactService, { listArtifacts: "caller", getArtifact: "caller" });
+service(MachineService, {
+  listMachines: "operator",
+  getMachine: "operator",
+  getScreenshot: "operator",
+  revokeMachine: "admin",
+  createEnrolmentToken: "admin",
+  listEnrolmentTokens: "admin",
+  revokeEnrolmentToken: "admin",
+});
+service(KeyService, { createKey: "admin", listKeys: "admin", revokeKey: "admin" });
+service(Health, { check: "open", watch: "open", list: "open" });
+service(ServerReflection, { serverReflectionInfo: "open" });
+service(ServerReflectionAlpha, { serverReflectionInfo: "open" });
+
+export const needOf = (method: DescMethod): Need | undefined => needs.get(method);
+
+const ranks = { caller: 1, operator: 2, admin: 3 } as const satisfies Record<Scope, number>;
+
+/** Each scope includes the ones before it. */
+export const allows = (scope: Scope, need: Scope): boolean => ranks[scope] >= ranks[need];
