@@ -3,12 +3,15 @@
 import { setMaxListeners } from "node:events";
 import type { AddressInfo, Server } from "node:net";
 import { Code, ConnectError } from "@connectrpc/connect";
+import type { Audit } from "./audit.ts";
 import { acceptConnections, type Handle, type TlsFiles } from "./connections.ts";
+import type { Door } from "./door.ts";
 import type { Log } from "./errors.ts";
 import { type Authenticate, createKeyring, type Wakeup } from "./keyring.ts";
 import { apiLimits } from "./limits.ts";
 import { createHandle, notFound } from "./requests.ts";
-import { routeServices, type Services } from "./router.ts";
+import { routeServices } from "./router.ts";
+import { createServices } from "./services.ts";
 
 export interface ApiOptions {
   readonly host: string;
@@ -19,7 +22,8 @@ export interface ApiOptions {
   readonly insecure?: boolean | undefined;
   /** Origins of web pages that may call from a browser; `*` for any. Default none. */
   readonly origins?: readonly string[] | undefined;
-  readonly services: Services;
+  readonly door: Door;
+  readonly audit: Audit;
   readonly authenticate: Authenticate;
   readonly wakeup: Wakeup;
   readonly log: Log;
@@ -52,7 +56,8 @@ export async function serveApi(options: ApiOptions): Promise<Api> {
   // Every open call listens on it.
   setMaxListeners(0, stopping.signal);
   const keyring = createKeyring(options.authenticate, options.wakeup);
-  const handlers = routeServices({ ...options, keyring, stopping: stopping.signal });
+  const services = createServices(options.door, options.wakeup, options.audit);
+  const handlers = routeServices({ ...options, services, keyring, stopping: stopping.signal });
   const handle = createHandle(handlers, options.origins ?? [], options.fallback ?? notFound);
   try {
     const connections = acceptConnections(handle, options.tls);

@@ -1,0 +1,105 @@
+// What the API asks of the rooms behind it: reads of the store, and the engine for every change. Tenants go first: no read
+// and no change is without one (G12).
+
+import type { ArtifactId, Instant, Json, KeyId, MachineId, RunId, TenantId } from "../rules/names.ts";
+import type { Answer } from "../rules/refusal.ts";
+import type { ArtifactView } from "../store/artifact-reads.ts";
+import type { DefinitionSource, DefinitionView } from "../store/definition-reads.ts";
+import type { RunEvent } from "../store/events.ts";
+import type { EnrolmentTokenView, KeyView } from "../store/key-reads.ts";
+import type { MachineFilter, MachineView } from "../store/machine-reads.ts";
+import type { AttemptView, RunDetail, RunFilter, RunView } from "../store/run-reads.ts";
+import type { Scope } from "../store/schema/tenancy.ts";
+
+export interface RunWanted {
+  readonly workflow: string;
+  /** 0: the latest. */
+  readonly workflowVersion: number;
+  readonly inputs: Json;
+  readonly idempotencyKey?: string;
+  readonly priority: number;
+  readonly queueTimeoutMs?: number;
+  readonly timeoutMs?: number;
+}
+
+export interface RunStarted {
+  readonly run: RunView;
+  readonly existed: boolean;
+}
+
+export interface DefinitionWanted {
+  readonly source: string;
+  readonly files: Readonly<Record<string, Uint8Array>>;
+  readonly checkOnly: boolean;
+}
+
+/** With `checkOnly`, what would be stored, without a time. */
+export type DefinitionPut = Omit<DefinitionView, "createdAt"> & { readonly createdAt: Instant | null };
+
+export interface Screenshot {
+  readonly png: Uint8Array;
+  readonly takenAt: Instant;
+}
+
+export interface RunDoor {
+  startRun(tenant: TenantId, wanted: RunWanted): Promise<Answer<RunStarted>>;
+  /** One answer for each, in order. */
+  startRuns(tenant: TenantId, wanted: readonly RunWanted[]): Promise<readonly Answer<RunStarted>[]>;
+  cancelRun(tenant: TenantId, id: RunId): Promise<Answer<RunView>>;
+  readRun(tenant: TenantId, id: RunId): Promise<RunDetail | undefined>;
+  readRunView(tenant: TenantId, id: RunId): Promise<RunView | undefined>;
+  readOutputs(tenant: TenantId, id: RunId): Promise<Json | null>;
+  readAttempts(tenant: TenantId, id: RunId): Promise<readonly AttemptView[]>;
+  listRuns(tenant: TenantId, filter: RunFilter, before: string | undefined, limit: number): Promise<readonly RunView[]>;
+  eventsAfter(tenant: TenantId, id: RunId, after: number, limit: number): Promise<readonly RunEvent[]>;
+}
+
+export interface DefinitionDoor {
+  put(tenant: TenantId, wanted: DefinitionWanted): Promise<Answer<DefinitionPut>>;
+  read(tenant: TenantId, name: string, version: number): Promise<DefinitionSource | undefined>;
+  list(tenant: TenantId, after: string | undefined, limit: number): Promise<readonly DefinitionView[]>;
+}
+
+export interface ArtifactDoor {
+  list(tenant: TenantId, run: RunId): Promise<readonly ArtifactView[]>;
+  read(tenant: TenantId, id: ArtifactId): Promise<ArtifactView | undefined>;
+  /** Undefined when its retention has ended. */
+  content(artifact: ArtifactView): Promise<Uint8Array | undefined>;
+}
+
+export interface MachineDoor {
+  list(
+    tenant: TenantId,
+    filter: MachineFilter,
+    after: string | undefined,
+    limit: number,
+  ): Promise<readonly MachineView[]>;
+  /** By id or by name. */
+  read(tenant: TenantId, machine: string): Promise<MachineView | undefined>;
+  screenshot(tenant: TenantId, id: MachineId): Promise<Screenshot | undefined>;
+  revoke(tenant: TenantId, id: MachineId): Promise<Answer<MachineView>>;
+  createToken(
+    tenant: TenantId,
+    wanted: { readonly pool: string; readonly uses: number; readonly lifetimeMs: number },
+  ): Promise<Answer<{ readonly token: EnrolmentTokenView; readonly secret: string }>>;
+  listTokens(tenant: TenantId, before: string | undefined, limit: number): Promise<readonly EnrolmentTokenView[]>;
+  revokeToken(tenant: TenantId, id: string): Promise<Answer<EnrolmentTokenView>>;
+}
+
+export interface KeyDoor {
+  create(
+    tenant: TenantId,
+    wanted: { readonly owner: string; readonly scope: Scope; readonly lifetimeMs?: number },
+  ): Promise<Answer<{ readonly key: KeyView; readonly secret: string }>>;
+  list(tenant: TenantId, before: string | undefined, limit: number): Promise<readonly KeyView[]>;
+  revoke(tenant: TenantId, id: KeyId): Promise<Answer<KeyView>>;
+}
+
+export interface Door {
+  readonly runs: RunDoor;
+  readonly workflows: DefinitionDoor;
+  readonly applications: DefinitionDoor;
+  readonly artifacts: ArtifactDoor;
+  readonly machines: MachineDoor;
+  readonly keys: KeyDoor;
+}

@@ -1,0 +1,139 @@
+// RunService.
+
+import type { MessageInitShape, MessageShape } from "@bufbuild/protobuf";
+import { durationMs } from "@bufbuild/protobuf/wkt";
+import type { HandlerContext, ServiceImpl } from "@connectrpc/connect";
+import {
+  Outcome,
+  type RunService,
+  type StartRunRequestSchema,
+  type StartRunResponseSchema,
+} from "@drover/proto/gen/drover/v1/run_pb.ts";
+import { limits } from "../rules/limits.ts";
+import type { RunId } from "../rules/names.ts";
+import { type Answer, refuse } from "../rules/refusal.ts";
+import { outcomes } from "../rules/run.ts";
+import { type Audit, viewedBy } from "./audit.ts";
+import { principalOf } from "./auth.ts";
+import type { RunDoor, RunStarted, RunWanted } from "./door.ts";
+import { accepted, refused } from "./errors.ts";
+import type { Wakeup } from "./keyring.ts";
+import { page } from "./pages.ts";
+import { runDetailMessage, runMessage, stateOf } from "./run-messages.ts";
+import { watchRun } from "./watch.ts";
+
+export interface RunsOptions {
+  readonly door: RunDoor;
+  readonly wakeup: Wakeup;
+  readonly audit: Audit;
+}
+
+export function createRuns({ door, wakeup, audit }: RunsOptions): ServiceImpl<typeof RunService> {
+  const tenantOf = (context: HandlerContext) => principalOf(context).tenant;
+  return {
+    async startRun(request, context) {
+      const wanted = accepted(wantedOf(request));
+      return startedMessage(accepted(await door.startRun(tenantOf(context), wanted)));
+    },
+
+    async startRuns(request, context) {
+      const asked = request.runs.map(wantedOf);
+      const fitting = asked.flatMap((answer) => (answer.ok ? [answer.value] : []));
+      const started = (await door.startRuns(tenantOf(context), fitting)).values();
+      const answers = asked.map((answer): Answer<RunStarted> => {
+        if (!answer.ok) return answer;
+        const next = started.next();
+        if (next.done) throw new Error("a run to start got no answer");
+        return next.value;
+      });
+      return {
+        results: answers.map((answer) => ({
+          result: answer.ok
+            ? { case: "started" as const, value: startedMessage(answer.value) }
+            : {
+                case: "refusal" as const,
+                value: { reason: answer.refusal.reason, message: messageOf(answer.refusal) },
+              },
+        })),
+      };
+    },
+
+    async getRun(request, context) {
+      const tenant = tenantOf(context);
+      const id = runId(request.runId);
+      const run = (await door.readRun(tenant, id)) ?? runNotFound(id);
+      const attempts = await door.readAttempts(tenant, id);
+      audit(viewedBy(principalOf(context), { viewed: "run", runId: id }));
+      return { run: runDetailMessage(run, attempts) };
+    },
+
+    async listRuns(request, context) {
+      const state = stateOf(request.state);
+      const outcome = outcomes.find((name) => Outcome[name] === request.outcome);
+      const filter = {
+        ...(request.workflow === "" ? {} : { workflow: request.workflow }),
+        ...(state === undefined ? {} : { state }),
+        ...(outcome === undefined ? {} : { outcome }),
+      };
+      const { rows, nextPageToken } = await page(
+        "runs",
+        request,
+        { key: "id", keyOf: ({ id }) => id },
+        (before, limit) => door.listRuns(tenantOf(context), filter, before, limit),
+      );
+      return { runs: rows.map(runMessage), nextPageToken };
+    },
+
+    async cancelRun(request, context) {
+      return { run: runMessage(accepted(await door.cancelRun(tenantOf(context), runId(request.runId)))) };
+    },
+
+    watchRun: (request, context) =>
+      watchRun({ door, wakeup, audit }, principalOf(context), runId(request.runId), request.afterEvent, context.signal),
+  };
+}
+
+/** As Postgres writes it, and so as topics and page tokens hold it. */
+export const runId = (id: string) => id.toLowerCase() as RunId;
+
+export const runNotFound = (id: RunId): never => refused("RUN_NOT_FOUND", `There is no run ${id}.`);
+
+function wantedOf(request: MessageShape<typeof StartRunRequestSchema>): Answer<RunWanted> {
+  const inputs = (request.inputs ?? {}) as RunWanted["inputs"];
+  const bytes = Buffer.byteLength(JSON.stringify(inputs));
+  if (bytes > limits.inputsBytesMax) {
+    return refuse(
+      "INPUTS_INVALID",
+      `The inputs are ${bytes} bytes of JSON; at most ${limits.inputsBytesMax} are taken.`,
+      [{ field: "inputs", message: `must be at most ${limits.inputsBytesMax} bytes of JSON` }],
+    );
+  }
+  const { queueTimeout, timeout } = request;
+  return {
+    ok: true,
+    value: {
+      workflow: request.workflow,
+      workflowVersion: request.workflowVersion,
+      inputs,
+      priority: request.priority,
+      ...(request.idempotencyKey === "" ? {} : { idempotencyKey: request.idempotencyKey }),
+      // A duration below a millisecond is none: rounded up, it still ends.
+      ...(queueTimeout === undefined ? {} : { queueTimeoutMs: Math.ceil(durationMs(queueTimeout)) || 1 }),
+      ...(timeout === undefined ? {} : { timeoutMs: Math.ceil(durationMs(timeout)) || 1 }),
+    },
+  };
+}
+
+const startedMessage = ({ run, existed }: RunStarted): MessageInitShape<typeof StartRunResponseSchema> => ({
+  run: runMessage(run),
+  existed,
+});
+
+/** One item among many has no details: its problems are in the message. */
+const messageOf = ({
+  message,
+  problems,
+}: {
+  message: string;
+  problems?: readonly { field: string; message: string }[];
+}) => [message, ...(problems ?? []).slice(0, 10).map((problem) => `${problem.field}: ${problem.message}`)].join(" ");

@@ -1,0 +1,56 @@
+// Machines as operators see them.
+
+import type { Inventory, MachineStatus } from "../rules/machine.ts";
+import type { Instant, MachineId, RunId, TenantId } from "../rules/names.ts";
+import type { Query } from "./database.ts";
+
+export interface MachineView {
+  readonly id: MachineId;
+  readonly name: string;
+  readonly pool: string;
+  readonly status: MachineStatus;
+  readonly statusSince: Instant;
+  readonly enrolledAt: Instant;
+  readonly revokedAt: Instant | null;
+  readonly inventory: Inventory | null;
+  /** The run it is leased for. */
+  readonly runId: RunId | null;
+}
+
+const view = (query: Query) => query`
+  select m.id, m.name, p.name as pool, m.status, m.status_since, m.enrolled_at, m.revoked_at, m.inventory, a.run_id
+  from machines m
+  join pools p on p.id = m.pool_id
+  left join leases l on l.machine_id = m.id and l.ended_at is null
+  left join attempts a on a.id = l.attempt_id`;
+
+export interface MachineFilter {
+  readonly pool?: string;
+  readonly status?: MachineStatus;
+}
+
+/** By name, byte by byte. */
+export async function listMachines(
+  query: Query,
+  tenantId: TenantId,
+  { pool, status }: MachineFilter,
+  after: string | undefined,
+  limit: number,
+): Promise<MachineView[]> {
+  return await query<MachineView[]>`
+    ${view(query)}
+    where m.tenant_id = ${tenantId}
+      ${after === undefined ? query`` : query`and m.name collate "C" > ${after}`}
+      ${pool === undefined ? query`` : query`and p.name = ${pool}`}
+      ${status === undefined ? query`` : query`and m.status = ${status}`}
+    order by m.name collate "C" limit ${limit}`;
+}
+
+/** By id or by name; an id goes first. */
+export async function readMachine(query: Query, tenantId: TenantId, machine: string): Promise<MachineView | undefined> {
+  const [row] = await query<MachineView[]>`
+    ${view(query)}
+    where m.tenant_id = ${tenantId} and (m.id::text = lower(${machine}) or m.name = ${machine})
+    order by (m.id::text = lower(${machine})) desc limit 1`;
+  return row;
+}

@@ -1,0 +1,98 @@
+// Runs as callers see them: one tenant's rows, without what only the engine needs.
+
+import type { CommitLabel } from "../rules/commit.ts";
+import type { Failure } from "../rules/failure.ts";
+import type { AttemptId, Instant, Json, MachineId, RunId, TenantId } from "../rules/names.ts";
+import type { Outcome, RunState } from "../rules/run.ts";
+import type { ReadinessProof } from "../rules/verdict.ts";
+import type { Query } from "./database.ts";
+
+export interface RunView {
+  readonly id: RunId;
+  readonly workflow: string;
+  readonly workflowVersion: number;
+  readonly state: RunState["is"];
+  readonly outcome: Outcome | null;
+  readonly failure: (Failure & { readonly retryDecision: string }) | null;
+  readonly commitLabel: CommitLabel | null;
+  readonly lastEvent: number;
+  readonly priority: number;
+  readonly createdAt: Instant;
+  readonly startedAt: Instant | null;
+  readonly endedAt: Instant | null;
+}
+
+export interface RunDetail extends RunView {
+  /** Sensitive (G11). */
+  readonly inputs: Json;
+  readonly outputs: Json | null;
+}
+
+export interface AttemptView {
+  readonly id: AttemptId;
+  readonly number: number;
+  readonly machineId: MachineId;
+  readonly machineName: string;
+  readonly startedAt: Instant;
+  readonly endedAt: Instant | null;
+  readonly commitLabel: CommitLabel;
+  readonly failure: Failure | null;
+  readonly proof: ReadinessProof | null;
+  readonly stepsDone: number;
+}
+
+const view = (query: Query) =>
+  query.unsafe(
+    "id, workflow, workflow_version, state, outcome, failure, commit_label, last_event, priority, created_at, started_at, ended_at",
+  );
+
+/** With inputs and outputs. */
+export async function readRun(query: Query, tenantId: TenantId, id: RunId): Promise<RunDetail | undefined> {
+  const [row] = await query<RunDetail[]>`
+    select ${view(query)}, inputs, outputs from runs where tenant_id = ${tenantId} and id = ${id}`;
+  return row;
+}
+
+export async function readRunView(query: Query, tenantId: TenantId, id: RunId): Promise<RunView | undefined> {
+  const [row] = await query<RunView[]>`select ${view(query)} from runs where tenant_id = ${tenantId} and id = ${id}`;
+  return row;
+}
+
+export async function readOutputs(query: Query, tenantId: TenantId, id: RunId): Promise<Json | null> {
+  const [row] = await query<{ outputs: Json | null }[]>`
+    select outputs from runs where tenant_id = ${tenantId} and id = ${id}`;
+  return row?.outputs ?? null;
+}
+
+export interface RunFilter {
+  readonly workflow?: string;
+  readonly state?: RunState["is"];
+  readonly outcome?: Outcome;
+}
+
+/** Newest first: ids are UUIDv7. */
+export async function listRuns(
+  query: Query,
+  tenantId: TenantId,
+  { workflow, state, outcome }: RunFilter,
+  before: string | undefined,
+  limit: number,
+): Promise<RunView[]> {
+  return await query<RunView[]>`
+    select ${view(query)} from runs
+    where tenant_id = ${tenantId}
+      ${before === undefined ? query`` : query`and id < ${before}`}
+      ${workflow === undefined ? query`` : query`and workflow = ${workflow}`}
+      ${state === undefined ? query`` : query`and state = ${state}`}
+      ${outcome === undefined ? query`` : query`and outcome = ${outcome}`}
+    order by id desc limit ${limit}`;
+}
+
+export async function readAttempts(query: Query, tenantId: TenantId, runId: RunId): Promise<AttemptView[]> {
+  return await query<AttemptView[]>`
+    select a.id, a.number, a.machine_id, m.name as machine_name, a.started_at, a.ended_at, a.commit_label, a.failure,
+      a.proof, a.steps_done
+    from attempts a join machines m on m.id = a.machine_id
+    where a.tenant_id = ${tenantId} and a.run_id = ${runId}
+    order by a.number`;
+}
