@@ -1,0 +1,92 @@
+// The events of a run as a union: each kind carries what it owns, so that `switch (event.kind)` is checked.
+
+import { durationMs, timestampDate } from "@bufbuild/protobuf/wkt";
+import {
+  CommitLabel,
+  type Failure,
+  Outcome,
+  RunEventKind,
+  type RunEvent as WireEvent,
+} from "./gen/drover/v1/run_pb.ts";
+import { type CommitLabelName, nameOf, type OutcomeName, type Outputs } from "./names.ts";
+import type { RunFailure } from "./outcomes.ts";
+
+interface AnyEvent {
+  /** 1, 2, 3 within the run, without gaps. */
+  number: number;
+  /** When, on the server's clock. */
+  at: Date;
+  /** The attempt's number; 0 outside attempts. */
+  attempt: number;
+  /** The machine's name; empty when none is concerned. */
+  machine: string;
+  /** The message as it came. */
+  wire: WireEvent;
+}
+
+interface StepDone {
+  step: string;
+  durationMs: number | undefined;
+}
+
+/** Something that happened to a run. */
+export type RunEvent = AnyEvent &
+  (
+    | { kind: "QUEUED" | "PLACED" | "HOLDING" | "RESUMED" | "REQUEUED" | "CANCEL_REQUESTED" }
+    | { kind: "REPAIRING"; step: string }
+    | { kind: "PROVED"; verdict: string }
+    | { kind: "STEP_STARTED"; step: string }
+    | ({ kind: "STEP_DONE" } & StepDone)
+    | ({ kind: "STEP_FAILED"; failure: RunFailure | undefined } & StepDone)
+    | { kind: "ATTEMPT_ENDED"; commitLabel: CommitLabelName | undefined; failure: RunFailure | undefined }
+    | RunEnded
+    // A kind that only a newer server knows. It is passed on, so that the numbers stay gapless.
+    | { kind: "OTHER"; code: number }
+  );
+
+/** The last event of a run. */
+export interface RunEnded {
+  kind: "ENDED";
+  outcome: OutcomeName | undefined;
+  commitLabel: CommitLabelName | undefined;
+  failure: RunFailure | undefined;
+  /** Only if it SUCCEEDED. */
+  outputs: Outputs | undefined;
+}
+
+/** The event as the union, from the message as it came. */
+export function eventFrom(wire: WireEvent): RunEvent {
+  const { step, verdict, machine, attempt } = wire;
+  const at = wire.at === undefined ? new Date(0) : timestampDate(wire.at);
+  const any: AnyEvent = { number: Number(wire.number), at, attempt, machine, wire };
+  const kind = nameOf(RunEventKind, wire.kind);
+  const failure = failureFrom(wire.failure);
+  const commitLabel = nameOf(CommitLabel, wire.commitLabel);
+  const took = wire.duration === undefined ? undefined : durationMs(wire.duration);
+  switch (kind) {
+    case undefined:
+      return { ...any, kind: "OTHER", code: wire.kind };
+    case "PROVED":
+      return { ...any, kind, verdict };
+    case "REPAIRING":
+    case "STEP_STARTED":
+      return { ...any, kind, step };
+    case "STEP_DONE":
+      return { ...any, kind, step, durationMs: took };
+    case "STEP_FAILED":
+      return { ...any, kind, step, durationMs: took, failure };
+    case "ATTEMPT_ENDED":
+      return { ...any, kind, commitLabel, failure };
+    case "ENDED":
+      return { ...any, kind, outcome: nameOf(Outcome, wire.outcome), commitLabel, failure, outputs: wire.outputs };
+    default:
+      return { ...any, kind };
+  }
+}
+
+/** A failure without the protocol's empty strings. */
+export function failureFrom(wire: Failure | undefined): RunFailure | undefined {
+  if (wire === undefined) return undefined;
+  const { category, message, step, retryDecision } = wire;
+  return { category, message, step: step || undefined, retryDecision: retryDecision || undefined };
+}

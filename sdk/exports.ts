@@ -1,0 +1,49 @@
+// What index.ts and web.ts both offer.
+
+export type { ClientOptions, DroverClient, TransportMaker } from "./client.ts";
+export type { Pictures, PutOptions } from "./definitions.ts";
+export {
+  DroverError,
+  InvalidRequest,
+  PermissionDenied,
+  Refused,
+  ServerFault,
+  Unauthenticated,
+  Unavailable,
+  type Violation,
+  WaitTimedOut,
+} from "./errors.ts";
+export type { RunEnded, RunEvent } from "./events.ts";
+export type { Application } from "./gen/drover/v1/application_pb.ts";
+export { type Artifact, ArtifactKind } from "./gen/drover/v1/artifact_pb.ts";
+export { Reason } from "./gen/drover/v1/error_pb.ts";
+export { type Key, Scope } from "./gen/drover/v1/key_pb.ts";
+export { type EnrolmentToken, type Machine, MachineStatus } from "./gen/drover/v1/machine_pb.ts";
+export { type Attempt, CommitLabel, Outcome, type Run, RunEventKind, RunState } from "./gen/drover/v1/run_pb.ts";
+export type { Workflow } from "./gen/drover/v1/workflow_pb.ts";
+export type { KeyWanted } from "./keys.ts";
+export type { ClientLimits } from "./limits.ts";
+export { defaultLimits } from "./limits.ts";
+export type { MachineFilter, TokenWanted } from "./machines.ts";
+export {
+  type CommitLabelName,
+  type Inputs,
+  type MachineStatusName,
+  nameOf,
+  type OutcomeName,
+  type Outputs,
+  type RefusalReason,
+  type RunEventKindName,
+  type RunStateName,
+  type ScopeName,
+} from "./names.ts";
+export {
+  RunCancelled,
+  RunExpired,
+  RunFailed,
+  type RunFailure,
+  RunNotSucceeded,
+  RunUnknown,
+} from "./outcomes.ts";
+export type { RunFilter, RunHandle, StartItem, StartOptions, StartResult } from "./runs.ts";
+export type { WatchOptions } from "./watch.ts";

@@ -1,0 +1,186 @@
+// Runs for callers: start one or many, follow one to its end, list them.
+
+import { create, type MessageInitShape } from "@bufbuild/protobuf";
+import { durationFromMs } from "@bufbuild/protobuf/wkt";
+import { createClient } from "@connectrpc/connect";
+import { answer, present } from "./answers.ts";
+import { Refused, WaitTimedOut } from "./errors.ts";
+import type { RunEnded, RunEvent } from "./events.ts";
+import { Outcome, type Run, RunService, RunState, StartRunRequestSchema } from "./gen/drover/v1/run_pb.ts";
+import { type ClientLimits, startRunsMax } from "./limits.ts";
+import type { Inputs, OutcomeName, Outputs, RunStateName } from "./names.ts";
+import { endingError } from "./outcomes.ts";
+import { pages } from "./pages.ts";
+import type { Replicas } from "./replicas.ts";
+import { type WatchOptions, watchRun } from "./watch.ts";
+
+/** What a start may say besides the workflow and its inputs. */
+export interface StartOptions {
+  /** The same key gives the same run for as long as it is kept. Without one, each call of `start` draws its own. */
+  idempotencyKey?: string | undefined;
+  /** Higher goes first; -100 to 100. */
+  priority?: number | undefined;
+  /** How long it may wait for a machine. */
+  queueTimeoutMs?: number | undefined;
+  /** How long it may take in all once it was placed. */
+  timeoutMs?: number | undefined;
+  /** The workflow's version; the latest without one. */
+  version?: number | undefined;
+}
+
+/** One of many runs to start. */
+export interface StartItem extends StartOptions {
+  workflow: string;
+  inputs?: Inputs | undefined;
+}
+
+/** What became of one of many. */
+export type StartResult = { started: RunHandle; existed: boolean } | { refused: Refused };
+
+/** Which runs to list. */
+export interface RunFilter {
+  workflow?: string | undefined;
+  state?: RunStateName | undefined;
+  outcome?: OutcomeName | undefined;
+  signal?: AbortSignal | undefined;
+}
+
+/** A run: iterate over it for its events, await `result()` for what it found. */
+export interface RunHandle<Result extends Outputs = Outputs> extends AsyncIterable<RunEvent> {
+  readonly id: string;
+  /** The events from 1 (or from the one after `afterEvent`), gapless, through restarts, until the run has ended. */
+  events(options?: WatchOptions): AsyncGenerator<RunEvent, void, undefined>;
+  /** What the run found. Throws RunFailed, RunUnknown, RunCancelled or RunExpired, and WaitTimedOut after `timeoutMs`. */
+  result(options?: { signal?: AbortSignal | undefined; timeoutMs?: number | undefined }): Promise<Result>;
+  /** Asks for the run to be stopped. It ends CANCELLED, or UNKNOWN if it was inside a commit step. */
+  cancel(options?: { signal?: AbortSignal | undefined }): Promise<Run>;
+  /** The run as it stands, with its attempts. */
+  refresh(options?: { signal?: AbortSignal | undefined }): Promise<Run>;
+}
+
+/** The part of the client that deals in runs. */
+export function runsOver(replicas: Replicas, limits: ClientLimits) {
+  const service = createClient(RunService, replicas.transport);
+
+  function run<Result extends Outputs = Outputs>(id: string): RunHandle<Result> {
+    // Remembered, so that result() after a loop over the events asks the server for nothing.
+    let ending: RunEnded | undefined;
+    async function* events(options: WatchOptions = {}): AsyncGenerator<RunEvent, void, undefined> {
+      for await (const event of watchRun(replicas, limits, id, options)) {
+        if (event.kind === "ENDED") ending = event;
+        yield event;
+      }
+    }
+    return {
+      id,
+      events,
+      [Symbol.asyncIterator]: () => events(),
+      async result({ signal, timeoutMs } = {}) {
+        const end = ending ?? (await within(id, timeoutMs, signal, async (until) => lastOf(events({ signal: until }))));
+        if (end.outcome === "SUCCEEDED") return (end.outputs ?? {}) as Result;
+        throw endingError(end.outcome, { runId: id, commitLabel: end.commitLabel, failure: end.failure });
+      },
+      async cancel({ signal } = {}) {
+        return present((await answer(service.cancelRun({ runId: id }, opt(signal)), signal)).run, "run");
+      },
+      async refresh({ signal } = {}) {
+        return present((await answer(service.getRun({ runId: id }, opt(signal)), signal)).run, "run");
+      },
+    };
+  }
+
+  async function start<Result extends Outputs = Outputs>(
+    workflow: string,
+    inputs: Inputs = {},
+    options: StartOptions & { signal?: AbortSignal | undefined } = {},
+  ): Promise<RunHandle<Result>> {
+    const { signal } = options;
+    const response = await answer(service.startRun(request({ ...options, workflow, inputs }), opt(signal)), signal);
+    return run(present(response.run, "run").id);
+  }
+
+  async function startMany(
+    items: readonly StartItem[],
+    options: { signal?: AbortSignal | undefined } = {},
+  ): Promise<StartResult[]> {
+    const { signal } = options;
+    const results: StartResult[] = [];
+    for (let at = 0; at < items.length; at += startRunsMax) {
+      const runs = items.slice(at, at + startRunsMax).map(request);
+      const response = await answer(service.startRuns({ runs }, opt(signal)), signal);
+      for (const { result } of response.results) {
+        if (result.case === "started") {
+          results.push({ started: run(present(result.value.run, "run").id), existed: result.value.existed });
+        } else {
+          const { reason = "UNSPECIFIED", message = "The server said nothing of this run." } = result.value ?? {};
+          results.push({ refused: new Refused(reason, message) });
+        }
+      }
+    }
+    return results;
+  }
+
+  function runs(filter: RunFilter = {}): AsyncGenerator<Run, void, undefined> {
+    const { signal, workflow = "", state, outcome } = filter;
+    const where = {
+      workflow,
+      state: RunState[state ?? "UNSPECIFIED"],
+      outcome: Outcome[outcome ?? "UNSPECIFIED"],
+    };
+    return pages(async (page) => {
+      const response = await answer(service.listRuns({ ...where, ...page }, opt(signal)), signal);
+      return { rows: response.runs, nextPageToken: response.nextPageToken };
+    });
+  }
+
+  return { run, start, startMany, runs };
+}
+
+/** The request for one run. Without a key of the caller's it gets its own, so that trying again never makes two runs. */
+function request(item: StartItem): MessageInitShape<typeof StartRunRequestSchema> {
+  const { queueTimeoutMs, timeoutMs } = item;
+  return create(StartRunRequestSchema, {
+    workflow: item.workflow,
+    workflowVersion: item.version ?? 0,
+    inputs: item.inputs ?? {},
+    idempotencyKey: item.idempotencyKey ?? drawKey(),
+    priority: item.priority ?? 0,
+    ...(queueTimeoutMs === undefined ? {} : { queueTimeout: durationFromMs(queueTimeoutMs) }),
+    ...(timeoutMs === undefined ? {} : { timeout: durationFromMs(timeoutMs) }),
+  });
+}
+
+/** 128 random bits. Not crypto.randomUUID(): browsers offer that on secure pages only. */
+function drawKey(): string {
+  return Array.from(crypto.getRandomValues(new Uint8Array(16)), (byte) => byte.toString(16).padStart(2, "0")).join("");
+}
+
+async function lastOf(events: AsyncIterable<RunEvent>): Promise<RunEnded> {
+  for await (const event of events) if (event.kind === "ENDED") return event;
+  throw new TypeError("a watch ends with ENDED");
+}
+
+/** Does the work with a signal that the caller's abort and the time limit both end. */
+async function within<T>(
+  runId: string,
+  timeoutMs: number | undefined,
+  signal: AbortSignal | undefined,
+  work: (until: AbortSignal | undefined) => Promise<T>,
+): Promise<T> {
+  if (timeoutMs === undefined) return work(signal);
+  const until = new AbortController();
+  const onAbort = () => until.abort(signal?.reason);
+  if (signal?.aborted) onAbort();
+  signal?.addEventListener("abort", onAbort, { once: true });
+  const timer = setTimeout(() => until.abort(new WaitTimedOut(runId, timeoutMs)), timeoutMs);
+  try {
+    return await work(until.signal);
+  } finally {
+    clearTimeout(timer);
+    signal?.removeEventListener("abort", onAbort);
+  }
+}
+
+function opt(signal: AbortSignal | undefined): { signal?: AbortSignal } {
+  return signal === undefined ? {} : { signal };
+}

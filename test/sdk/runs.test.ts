@@ -1,0 +1,283 @@
+// Runs through the SDK, against real sockets: what a caller sees, and what it is spared.
+
+import assert from "node:assert/strict";
+import { once } from "node:events";
+import { after, before, beforeEach, describe, test } from "node:test";
+import type { ClientOptions } from "../../sdk/client.ts";
+import {
+  createClient,
+  http1Transport,
+  RunFailed,
+  type RunHandle,
+  RunUnknown,
+  Unavailable,
+  WaitTimedOut,
+} from "../../sdk/index.ts";
+import { fetchTransport } from "../../sdk/web.ts";
+import { FakeApi } from "../support/fake-api.ts";
+import { adminKey } from "../support/fake-services.ts";
+
+// Quick, so that a test of waiting does not wait.
+const limits = { backoffMinMs: 5, backoffMaxMs: 40, idleMs: 400, callPatienceMs: 5_000, attemptMs: 2_000 };
+
+let api: FakeApi;
+const clients: { close(): void }[] = [];
+
+function client(options: Partial<ClientOptions> = {}) {
+  const made = createClient({ url: api.url, key: adminKey, limits, ...options });
+  clients.push(made);
+  return made;
+}
+
+beforeEach(async () => {
+  await api?.kill();
+  api = await new FakeApi().start();
+});
+after(async () => {
+  for (const made of clients) made.close();
+  await api.kill();
+});
+
+/** Collects numbers in the background until the run has ended. */
+function follow(run: RunHandle) {
+  const numbers: number[] = [];
+  const grown = new EventTarget();
+  const ended = (async () => {
+    for await (const event of run) {
+      numbers.push(event.number);
+      grown.dispatchEvent(new Event("grown"));
+    }
+  })();
+  return {
+    numbers,
+    ended,
+    async until(count: number): Promise<void> {
+      while (numbers.length < count) await once(grown, "grown", { signal: AbortSignal.timeout(5_000) });
+    },
+  };
+}
+
+function fakeOf(run: RunHandle) {
+  const fake = api.state.runs.find((each) => each.run.id === run.id);
+  assert.ok(fake);
+  return fake;
+}
+
+const upTo = (last: number) => Array.from({ length: last }, (_, index) => index + 1);
+
+const transports = { "HTTP/2": undefined, "HTTP/1.1": http1Transport, fetch: fetchTransport };
+for (const [name, transport] of Object.entries(transports)) {
+  describe(`over ${name}`, () => {
+    test("a started run tells its events and gives its outputs", { timeout: 10_000 }, async () => {
+      const run = await client({ transport }).start("notes.save", { text: "hello" });
+      const fake = fakeOf(run);
+      api.tell(fake, "PLACED", { machine: "vm-1", attempt: 1 });
+      api.tell(fake, "STEP_DONE", { step: "save", attempt: 1, duration: { seconds: 1n, nanos: 500_000_000 } });
+      api.end(fake, "SUCCEEDED", { outputs: { title: "hello" } });
+      const seen = [];
+      for await (const event of run) {
+        seen.push(event.kind === "STEP_DONE" ? `${event.kind} ${event.step} ${event.durationMs}` : event.kind);
+      }
+      assert.deepEqual(seen, ["QUEUED", "PLACED", "STEP_DONE save 1500", "ENDED"]);
+      assert.deepEqual(await run.result(), { title: "hello" });
+    });
+
+    test("a watch goes on through a killed server without a gap or a repetition", { timeout: 10_000 }, async () => {
+      const run = await client({ transport }).start("notes.save");
+      const fake = fakeOf(run);
+      const watching = follow(run);
+      for (let number = 2; number <= 5; number++) api.tell(fake, "STEP_DONE");
+      await watching.until(5);
+      await api.kill();
+      for (let number = 6; number <= 8; number++) api.tell(fake, "STEP_DONE");
+      await api.start();
+      await watching.until(8);
+      api.cut();
+      api.end(fake, "SUCCEEDED");
+      await watching.ended;
+      assert.deepEqual(watching.numbers, upTo(9));
+      assert.ok(api.state.watchedAfter.includes(5), "it asked to go on after the last number it had seen");
+    });
+  });
+}
+
+test("each loop over a run begins at 1", { timeout: 10_000 }, async () => {
+  const run = await client().start("notes.save");
+  api.end(fakeOf(run), "SUCCEEDED");
+  for (let round = 0; round < 2; round++) {
+    const watching = follow(run);
+    await watching.ended;
+    assert.deepEqual(watching.numbers, [1, 2]);
+  }
+});
+
+test("events that the server repeats are told once", { timeout: 10_000 }, async () => {
+  api.state.repeatEvents = true;
+  const run = await client().start("notes.save");
+  const fake = fakeOf(run);
+  const watching = follow(run);
+  api.tell(fake, "PLACED");
+  await watching.until(2);
+  api.cut();
+  api.tell(fake, "PROVED");
+  api.end(fake, "SUCCEEDED");
+  await watching.ended;
+  assert.deepEqual(watching.numbers, upTo(4));
+});
+
+test("an event that a stream left out is asked for again", { timeout: 10_000 }, async () => {
+  api.state.skipOnce = 2;
+  const run = await client().start("notes.save");
+  api.tell(fakeOf(run), "PLACED");
+  api.end(fakeOf(run), "SUCCEEDED");
+  const watching = follow(run);
+  await watching.ended;
+  assert.deepEqual(watching.numbers, upTo(3));
+  assert.deepEqual(api.state.watchedAfter, [0, 1]);
+});
+
+test("a watch that hears nothing is begun anew", { timeout: 10_000 }, async () => {
+  const run = await client().start("notes.save");
+  api.end(fakeOf(run), "SUCCEEDED");
+  api.state.silent = true;
+  const lost: unknown[] = [];
+  for await (const event of run.events({
+    onReconnect(cause) {
+      lost.push(cause);
+      api.state.silent = false;
+    },
+  })) {
+    assert.ok(lost.length > 0, `event ${event.number} came out of silence`);
+  }
+  assert.match(String(lost[0]), /no sign of life/);
+});
+
+test("a reader may take longer over an event than the server may be silent", { timeout: 10_000 }, async () => {
+  const run = await client({ limits: { ...limits, idleMs: 50 } }).start("notes.save");
+  api.end(fakeOf(run), "SUCCEEDED");
+  let reconnects = 0;
+  for await (const _event of run.events({ onReconnect: () => reconnects++ })) {
+    const { promise, resolve } = Promise.withResolvers<void>();
+    setTimeout(resolve, 150);
+    await promise;
+  }
+  assert.equal(reconnects, 0);
+});
+
+test("a start whose answer is lost makes one run, not two", { timeout: 10_000 }, async () => {
+  api.state.before.set("StartRun", (call) => {
+    if (call < 3) api.cut();
+  });
+  const run = await client().start("notes.save");
+  assert.equal(api.state.calls.get("StartRun"), 3);
+  assert.deepEqual(
+    api.state.runs.map((each) => each.run.id),
+    [run.id],
+  );
+});
+
+test("two starts make two runs, and two with the same idempotency key make one", { timeout: 10_000 }, async () => {
+  const { start } = client();
+  const [one, two] = [await start("notes.save"), await start("notes.save")];
+  assert.notEqual(one.id, two.id);
+  const again = [
+    await start("notes.save", {}, { idempotencyKey: "order-7" }),
+    await start("notes.save", {}, { idempotencyKey: "order-7" }),
+  ];
+  assert.equal(again[0]?.id, again[1]?.id);
+});
+
+test("result() works beside a loop, in it and after it", { timeout: 10_000 }, async () => {
+  const run = await client().start("notes.save");
+  const [watching, result] = [follow(run), run.result()];
+  await watching.until(1);
+  api.end(fakeOf(run), "SUCCEEDED", { outputs: { n: 1 } });
+  assert.deepEqual(await result, { n: 1 });
+  await watching.ended;
+  const before = api.state.watchedAfter.length;
+  assert.deepEqual(await run.result(), { n: 1 });
+  assert.equal(api.state.watchedAfter.length, before, "what the loop has seen is not asked for again");
+});
+
+test("a run that did not succeed throws its outcome, failure and commit label", { timeout: 10_000 }, async () => {
+  const { start } = client();
+  const failed = await start("notes.save");
+  const failure = { category: "TARGET_NOT_FOUND", message: "no such window", step: "save", retryDecision: "no more" };
+  api.end(fakeOf(failed), "FAILED", { failure });
+  await assert.rejects(failed.result(), (error) => {
+    assert.ok(error instanceof RunFailed);
+    assert.equal(error.runId, failed.id);
+    assert.equal(error.commitLabel, "BEFORE_COMMIT");
+    assert.equal(error.failure?.category, "TARGET_NOT_FOUND");
+    assert.match(error.message, /ended FAILED \(BEFORE_COMMIT\): TARGET_NOT_FOUND at step save: no such window/);
+    return true;
+  });
+  const unknown = await start("notes.save");
+  api.end(fakeOf(unknown), "UNKNOWN", { commitLabel: 3 });
+  await assert.rejects(unknown.result(), (error) => error instanceof RunUnknown && error.commitLabel === "UNKNOWN");
+  for (const [outcome, name] of [
+    ["CANCELLED", "RunCancelled"],
+    ["EXPIRED", "RunExpired"],
+  ] as const) {
+    const run = await start("notes.save");
+    api.end(fakeOf(run), outcome);
+    await assert.rejects(run.result(), { name });
+  }
+});
+
+test("waiting ends with its time limit or its signal, and says so", { timeout: 10_000 }, async () => {
+  const run = await client().start("notes.save");
+  await assert.rejects(run.result({ timeoutMs: 30 }), WaitTimedOut);
+  const stop = new AbortController();
+  const reason = new Error("enough");
+  const watching = (async () => {
+    for await (const _event of run.events({ signal: stop.signal })) stop.abort(reason);
+  })();
+  await assert.rejects(watching, (error) => error === reason);
+  await assert.rejects(run.result({ signal: stop.signal }), (error) => error === reason);
+  await assert.rejects(run.refresh({ signal: stop.signal }), (error) => error === reason);
+});
+
+test("a watch gives up when no replica says a word for as long as its patience", { timeout: 10_000 }, async () => {
+  const run = await client({ limits: { ...limits, watchPatienceMs: 200 } }).start("notes.save");
+  await api.kill();
+  await assert.rejects(run.result(), Unavailable);
+});
+
+test("many are started in one call, each taken or refused by itself", { timeout: 10_000 }, async () => {
+  const results = await client().startMany([{ workflow: "notes.save" }, { workflow: "no.such" }]);
+  assert.deepEqual(
+    results.map((each) => ("started" in each ? "started" : each.refused.reason)),
+    ["started", "WORKFLOW_NOT_FOUND"],
+  );
+});
+
+test("a list of runs is read page after page", { timeout: 10_000 }, async () => {
+  for (let index = 0; index < 250; index++) api.addRun();
+  const ids = new Set<string>();
+  for await (const run of client().runs({ workflow: "notes.save", state: "QUEUED" })) ids.add(run.id);
+  assert.equal(ids.size, 250);
+  assert.equal(api.state.calls.get("ListRuns"), 3);
+});
+
+describe("with two replicas", () => {
+  let second: FakeApi;
+  before(async () => {
+    second = await new FakeApi().start();
+  });
+  after(() => second.kill());
+
+  test("calls and watches move to the one that is there", { timeout: 10_000 }, async () => {
+    // Two replicas share one store.
+    Object.assign(second.state, api.state);
+    const { start } = client({ url: [api.url, second.url] });
+    const run = await start("notes.save");
+    const watching = follow(run);
+    await watching.until(1);
+    await api.kill();
+    api.end(fakeOf(run), "SUCCEEDED");
+    await watching.ended;
+    assert.deepEqual(watching.numbers, [1, 2]);
+    assert.equal((await run.refresh()).id, run.id);
+  });
+});

@@ -1,0 +1,226 @@
+// The services of the fake API: just enough of each that clients and their commands can be tried.
+
+import { timestampFromDate, timestampNow } from "@bufbuild/protobuf/wkt";
+import { Code, ConnectError, type ConnectRouter, type HandlerContext } from "@connectrpc/connect";
+import { ApplicationService } from "../../sdk/gen/drover/v1/application_pb.ts";
+import { ArtifactKind, ArtifactService } from "../../sdk/gen/drover/v1/artifact_pb.ts";
+import type { Reason } from "../../sdk/gen/drover/v1/error_pb.ts";
+import { KeyService } from "../../sdk/gen/drover/v1/key_pb.ts";
+import { MachineService, MachineStatus } from "../../sdk/gen/drover/v1/machine_pb.ts";
+import { RunService, RunState } from "../../sdk/gen/drover/v1/run_pb.ts";
+import { WorkflowService } from "../../sdk/gen/drover/v1/workflow_pb.ts";
+import { BadRequestSchema, ErrorInfoSchema } from "../../sdk/gen/google/rpc/error_details_pb.ts";
+import { addRun, type FakeRun, type FakeState } from "./fake-api.ts";
+
+/** Good for everything; "caller-key" is good for runs and workflows only. */
+export const adminKey = "admin-key";
+
+export const png = Uint8Array.from([0x89, 0x50, 0x4e, 0x47, 0x0d, 0x0a, 0x1a, 0x0a]);
+
+/** A refusal as the server sends it. */
+export function refusal(code: Code, reason: keyof typeof Reason, message: string, violations: [string, string][] = []) {
+  const info = { desc: ErrorInfoSchema, value: { reason, domain: "drover" } };
+  const fieldViolations = violations.map(([field, description]) => ({ field, description }));
+  const bad = { desc: BadRequestSchema, value: { fieldViolations } };
+  return new ConnectError(message, code, undefined, violations.length > 0 ? [info, bad] : [info]);
+}
+
+/** Serves the state. */
+export function fakeServices(router: ConnectRouter, state: FakeState): void {
+  /** Counts the call, checks the key, and lets the test's fault happen. */
+  async function enter(context: HandlerContext, adminOnly = false): Promise<void> {
+    const call = (state.calls.get(context.method.name) ?? 0) + 1;
+    state.calls.set(context.method.name, call);
+    const key = context.requestHeader.get("authorization");
+    if (key !== `Bearer ${adminKey}` && key !== "Bearer caller-key") {
+      throw refusal(Code.Unauthenticated, "UNAUTHENTICATED", "No key was sent, or it is not known.");
+    }
+    if (adminOnly && key !== `Bearer ${adminKey}`) {
+      throw refusal(Code.PermissionDenied, "SCOPE_INSUFFICIENT", "This call needs a key with scope ADMIN.");
+    }
+    await state.before.get(context.method.name)?.(call);
+  }
+  function find(runId: string): FakeRun {
+    const run = state.runs.find((each) => each.run.id === runId);
+    if (run === undefined) throw refusal(Code.NotFound, "RUN_NOT_FOUND", `There is no run ${runId}.`);
+    return run;
+  }
+
+  router.service(RunService, {
+    async startRun(request, context) {
+      const existing = state.runs.find((each) => each.idempotencyKey === request.idempotencyKey);
+      if (request.workflow === "no.such") {
+        throw refusal(Code.NotFound, "WORKFLOW_NOT_FOUND", "There is no workflow no.such.");
+      }
+      if (request.inputs?.["text"] === 7) {
+        const problem: [string, string] = ["inputs.text", "must be a string"];
+        throw refusal(Code.InvalidArgument, "INPUTS_INVALID", "The inputs do not fit.", [problem]);
+      }
+      const id = `01980000-0000-7000-9000-${String(state.runs.length + 1).padStart(12, "0")}`;
+      const { run } = existing ?? addRun(state, id, request.workflow, request.idempotencyKey);
+      // After the run was saved: an answer that is lost here must not make a second run.
+      await enter(context);
+      return { run, existed: existing !== undefined };
+    },
+    async startRuns(request, context) {
+      await enter(context);
+      const results = request.runs.map(({ workflow, idempotencyKey }, index) => {
+        if (workflow === "no.such") {
+          const value = { reason: "WORKFLOW_NOT_FOUND", message: "There is no workflow no.such." };
+          return { result: { case: "refusal" as const, value } };
+        }
+        const id = `01980000-0000-7000-a000-${String(index + 1).padStart(12, "0")}`;
+        const { run } = addRun(state, id, workflow, idempotencyKey);
+        return { result: { case: "started" as const, value: { run, existed: false } } };
+      });
+      return { results };
+    },
+    async getRun({ runId }, context) {
+      await enter(context);
+      return { run: find(runId).run };
+    },
+    async listRuns(request, context) {
+      await enter(context);
+      const rows = state.runs
+        .map(({ run }) => run)
+        .filter((run) => request.workflow === "" || run.workflow === request.workflow)
+        .filter((run) => request.state === 0 || run.state === request.state)
+        .filter((run) => request.outcome === 0 || run.outcome === request.outcome)
+        .reverse();
+      const from = Number(request.pageToken || 0);
+      const to = from + (request.pageSize || 50);
+      return { runs: rows.slice(from, to), nextPageToken: to < rows.length ? String(to) : "" };
+    },
+    async cancelRun({ runId }, context) {
+      await enter(context);
+      const { run } = find(runId);
+      if (run.state === RunState.ENDED) {
+        throw refusal(Code.FailedPrecondition, "RUN_ENDED", "The run has ended: there is nothing to cancel.");
+      }
+      run.state = RunState.CANCELLING;
+      return { run };
+    },
+    async *watchRun({ runId, afterEvent }, context) {
+      state.watchedAfter.push(Number(afterEvent));
+      await enter(context);
+      const { events } = find(runId);
+      let sent = state.repeatEvents ? 0 : Number(afterEvent);
+      while (!context.signal.aborted) {
+        const event = state.silent ? undefined : events[sent];
+        if (event === undefined) {
+          const waits = Promise.withResolvers<void>();
+          state.changed.addEventListener("change", () => waits.resolve(), { once: true });
+          context.signal.addEventListener("abort", () => waits.resolve(), { once: true });
+          // A sign of life: it also makes the headers go out.
+          if (!state.silent) yield {};
+          if ((state.silent ? undefined : events[sent]) === undefined) await waits.promise;
+          continue;
+        }
+        sent++;
+        if (Number(event.number) === state.skipOnce) {
+          state.skipOnce = undefined;
+          continue;
+        }
+        yield { event };
+        if (event.outcome !== 0) return;
+      }
+    },
+  });
+
+  const definition = (source: string) => {
+    const name = /^(?:workflow|application):\s*(\S+)/m.exec(source)?.[1];
+    if (name !== undefined) return { name, version: 1, createdAt: timestampNow() };
+    const problem: [string, string] = ["line 1", "needs a name"];
+    throw refusal(Code.InvalidArgument, "DEFINITION_INVALID", "The definition has problems.", [problem]);
+  };
+  router.service(WorkflowService, {
+    async putWorkflow({ source, files }, context) {
+      await enter(context, true);
+      if (source.includes("steps: nonsense")) {
+        const problem: [string, string] = ["line 3, steps", "must be a list"];
+        throw refusal(Code.InvalidArgument, "DEFINITION_INVALID", "The definition has problems.", [problem]);
+      }
+      const application = Object.keys(files).join(",");
+      return { workflow: { ...definition(source), application } };
+    },
+    getWorkflow: async ({ name }, context) => {
+      await enter(context);
+      return { workflow: { name, version: 1, application: "mousepad", source: `workflow: ${name}\n` } };
+    },
+    listWorkflows: async (_request, context) => {
+      await enter(context);
+      return { workflows: [{ name: "notes.save", version: 3, application: "mousepad", createdAt: timestampNow() }] };
+    },
+  });
+  router.service(ApplicationService, {
+    putApplication: async ({ source }, context) => {
+      await enter(context, true);
+      return { application: definition(source) };
+    },
+    getApplication: async ({ name }) => ({ application: { name, version: 1 } }),
+    listApplications: async () => ({ applications: [{ name: "mousepad", version: 2, createdAt: timestampNow() }] }),
+  });
+  fakeMachines(router, enter);
+}
+
+type Enter = (context: HandlerContext, adminOnly?: boolean) => Promise<void>;
+
+function fakeMachines(router: ConnectRouter, enter: Enter): void {
+  const id = "01980000-0000-7000-b000-000000000001";
+  const machine = {
+    id,
+    // A name that tries to clear the reader's terminal.
+    name: "vm-1\u001b[2J",
+    pool: "default",
+    status: MachineStatus.IDLE,
+    platform: "linux",
+    os: "Debian 12",
+    applications: ["mousepad@0.5.10"],
+    statusSince: timestampFromDate(new Date(Date.now() - 3_600_000)),
+  };
+  const token = { id, pool: "default", usesLeft: 1, createdAt: timestampNow(), expiresAt: timestampNow() };
+  const key = { id, owner: "billing", scope: 1, createdAt: timestampNow() };
+  router.service(MachineService, {
+    listMachines: async (_request, context) => {
+      await enter(context, true);
+      return { machines: [machine] };
+    },
+    getMachine: async () => ({ machine }),
+    getScreenshot: async (request, context) => {
+      await enter(context, true);
+      if (request.machine === "vm-1") return { png, takenAt: timestampNow() };
+      throw refusal(Code.NotFound, "MACHINE_NOT_FOUND", `There is no machine ${request.machine}.`);
+    },
+    revokeMachine: async () => ({ machine: { ...machine, revoked: true } }),
+    createEnrolmentToken: async ({ pool, uses }, context) => {
+      await enter(context, true);
+      return { token: { ...token, pool: pool || "default", usesLeft: uses || 1 }, secret: "token-secret" };
+    },
+    listEnrolmentTokens: async () => ({ tokens: [token] }),
+    revokeEnrolmentToken: async () => ({ token: { ...token, revoked: true } }),
+  });
+  router.service(KeyService, {
+    createKey: async (request, context) => {
+      await enter(context, true);
+      return { key: { ...key, owner: request.owner, scope: request.scope }, secret: "key-secret" };
+    },
+    listKeys: async () => ({ keys: [key] }),
+    revokeKey: async () => ({ key: { ...key, revoked: true } }),
+  });
+  router.service(ArtifactService, {
+    listArtifacts: async ({ runId }) => ({
+      artifacts: [
+        {
+          id,
+          runId,
+          attempt: 1,
+          commandNumber: 2,
+          step: "../save",
+          kind: ArtifactKind.FRAME,
+          contentType: "image/png",
+        },
+      ],
+    }),
+    getArtifact: async () => ({ artifact: { id }, content: png }),
+  });
+}
