@@ -89,9 +89,14 @@ export interface Desktop {
   focus(window: DesktopWindow, timeoutMs: number): Promise<boolean>;
   /** Asks a window to close, as its close button would. */
   close(window: DesktopWindow): Promise<void>;
+  /** Whether the window's application answers its window system within `timeoutMs` (X11: _NET_WM_PING). */
+  responsive(window: DesktopWindow, timeoutMs: number): Promise<boolean>;
   processes(): Promise<DesktopProcess[]>;
   /** Starts a program in its own process group and returns its pid; throws if it cannot be started. */
-  launch(command: readonly string[], options: { readonly cwd?: string; readonly env?: Record<string, string> }): Promise<number>;
+  launch(
+    command: readonly string[],
+    options: { readonly cwd?: string; readonly env?: Record<string, string> },
+  ): Promise<number>;
 
   /** Types text exactly: line feeds as Return, tabs as Tab. The receiver is the focused window. */
   type(text: string, gate: InputGate): Promise<void>;

@@ -1,0 +1,199 @@
+// One agent on one desktop: joins identity, lock, clock, lease, runner and connection, and dials until it is stopped.
+// Keeps nothing outside its own objects, so that many can live in one process.
+
+import { randomUUID } from "node:crypto";
+import { mkdirSync } from "node:fs";
+import { setTimeout as sleep } from "node:timers/promises";
+import { status } from "@grpc/grpc-js";
+import { HoldReason } from "@drover/proto/gen/drover/agent/v1/channel_pb.ts";
+import { ArtifactQueue } from "./artifacts.ts";
+import { type AgentClock, systemClock } from "./clock.ts";
+import { type Conversation, Dial } from "./connection.ts";
+import type { Desktop } from "./desktop/desktop.ts";
+import { type Identity, loadIdentity } from "./identity.ts";
+import { bootId, type Offer, takeInventory } from "./inventory.ts";
+import { fileLock, takeLock, type TryLock } from "./lock.ts";
+import type { AgentLog } from "./log.ts";
+import { Outbox } from "./outbox.ts";
+import { Permission } from "./permission.ts";
+import { Pictures } from "./pictures.ts";
+import { ProcessGroups } from "./process-groups.ts";
+import { REDIAL_LIMITS, type RedialLimits, redial } from "./redial.ts";
+import { Runner } from "./runner.ts";
+import { namedAddress, type ServerAddress } from "./server-address.ts";
+import type { Sight } from "./steps/sight.ts";
+
+export const AGENT_VERSION = "0.1.0";
+const PROTOCOL_VERSION = 1;
+const LOCK_WAIT_MS = 3000;
+const GOODBYE_WITHIN_MS = 500;
+
+export interface AgentOptions extends Offer {
+  readonly server: ServerAddress;
+  readonly stateDir: string;
+  readonly desktop: Desktop;
+  readonly sight: Sight;
+  readonly log: AgentLog;
+  /** By default read from the state directory. */
+  readonly identity?: Identity;
+  readonly clock?: AgentClock;
+  readonly lock?: TryLock;
+  readonly random?: () => number;
+  readonly groups?: ProcessGroups;
+  readonly redialLimits?: RedialLimits;
+}
+
+export type AgentEnd =
+  | { readonly why: "STOPPED" }
+  /** Another agent has this state directory. */
+  | { readonly why: "LOCKED" };
+
+export interface RunningAgent {
+  /** Says goodbye, abandons the command in hand, and resolves when all is released. Idempotent. */
+  stop(): Promise<void>;
+  /** Resolves when the agent has ended, for whatever reason; rejects when it could not begin. */
+  readonly done: Promise<AgentEnd>;
+}
+
+export function runAgent(options: AgentOptions): RunningAgent {
+  const stopping = new AbortController();
+  const agent = new Agent(options, stopping.signal);
+  const done = agent.run();
+  // A caller that only stops must not see an unhandled rejection; one that awaits `done` still sees it.
+  done.catch(() => {});
+  const ended = done.then(
+    () => {},
+    () => {},
+  );
+  return {
+    done,
+    stop() {
+      stopping.abort();
+      return ended;
+    },
+  };
+}
+
+class Agent {
+  readonly #options: AgentOptions;
+  readonly #stopping: AbortSignal;
+  readonly #startId = randomUUID();
+  readonly #outbox = new Outbox();
+  readonly #artifacts = new ArtifactQueue();
+  readonly #permission: Permission;
+  readonly #pictures: Pictures;
+  readonly #groups: ProcessGroups;
+  readonly #runner: Runner;
+  readonly #random: () => number;
+  #dial: Dial | undefined;
+  #dialNumber = 0n;
+
+  constructor(options: AgentOptions, stopping: AbortSignal) {
+    const { desktop, sight, log, allowExec } = options;
+    this.#options = options;
+    this.#stopping = stopping;
+    this.#random = options.random ?? Math.random;
+    this.#groups = options.groups ?? new ProcessGroups();
+    this.#permission = new Permission(options.clock ?? systemClock(), () => {
+      log.warn("the machine stood still; the lease is void until the next beat is acknowledged");
+      this.#dial?.beat();
+    });
+    this.#pictures = new Pictures(desktop, sight, this.#artifacts, log, () => this.#dial?.sendArtifacts());
+    const [permission, outbox, groups] = [this.#permission, this.#outbox, this.#groups];
+    this.#runner = new Runner({
+      ...{ desktop, sight, permission, outbox, groups, allowExec, log },
+      send: (message) => this.#dial?.send(message),
+      keep: (...picture) => this.#pictures.keep(...picture),
+    });
+    this.#permission.onHold(() => log.warn("the lease clock ran out; holding"));
+  }
+
+  async run(): Promise<AgentEnd> {
+    const { stateDir, lock = fileLock() } = this.#options;
+    try {
+      const identity = this.#options.identity ?? loadIdentity(stateDir);
+      mkdirSync(stateDir, { recursive: true, mode: 0o700 });
+      const held = await takeLock(lock, stateDir, LOCK_WAIT_MS, this.#stopping);
+      if (held === undefined) return { why: this.#stopping.aborted ? "STOPPED" : "LOCKED" };
+      try {
+        await this.#dialUntilStopped(identity.machineKey);
+      } finally {
+        held.release();
+      }
+      return { why: "STOPPED" };
+    } finally {
+      this.#pictures.stop();
+      this.#permission.stop();
+      this.#groups.endAll();
+    }
+  }
+
+  async #dialUntilStopped(machineKey: string): Promise<void> {
+    const { server, log, redialLimits = REDIAL_LIMITS } = this.#options;
+    let elsewhere: ServerAddress[] = [];
+    let failures = 0;
+    while (!this.#stopping.aborted) {
+      const dialNumber = ++this.#dialNumber;
+      const conversation = await this.#conversation(dialNumber);
+      if (this.#stopping.aborted) return;
+      const dial = new Dial(elsewhere.shift() ?? server, machineKey, conversation);
+      this.#dial = dial;
+      const leave = () => void this.#leave(dial);
+      this.#stopping.addEventListener("abort", leave, { once: true });
+      const end = await dial.ended;
+      this.#stopping.removeEventListener("abort", leave);
+      this.#pictures.watchHealth(0, 0);
+      if (this.#stopping.aborted) return;
+      const next = redial(end, failures, this.#random(), redialLimits);
+      failures = next.failures;
+      if (end.was === "go-away") elsewhere = next.addresses.flatMap((address) => namedAddress(address, server) ?? []);
+      const code = end.was === "status" ? { code: status[end.code], detail: end.detail } : { code: end.was };
+      log.warn("the stream ended", { ...code, dialNumber: `${dialNumber}`, delayMs: next.delayMs });
+      await sleep(next.delayMs, undefined, { signal: this.#stopping }).catch(() => {});
+    }
+  }
+
+  async #leave(dial: Dial): Promise<void> {
+    await this.#runner.abandon("the agent stops");
+    await dial.goodbye("the agent stops", GOODBYE_WITHIN_MS);
+  }
+
+  /** What this dial says and does. The inventory is taken now, so that a changed screen is told with the next dial. */
+  async #conversation(dialNumber: bigint): Promise<Conversation> {
+    const inventory = await takeInventory(this.#options.desktop, this.#options);
+    const incarnation = { bootId: bootId(), startId: this.#startId, holdsLock: true };
+    return {
+      hello: () => {
+        const { epoch, attempt } = this.#runner.held;
+        const { attemptId = "", lastNumber: commandNumber = 0 } = attempt ?? {};
+        const versions = { protocolVersion: PROTOCOL_VERSION, agentVersion: AGENT_VERSION };
+        return { ...versions, incarnation, dialNumber, inventory, attemptId, commandNumber, epoch };
+      },
+      welcomed: (welcome, dial) => {
+        this.#options.log.info("attached", { machineId: welcome.machineId, dialNumber: `${dialNumber}` });
+        this.#permission.streamBegan(welcome.stopAfterMs);
+        this.#artifacts.streamBegan(welcome.artifactBytesMax);
+        for (const result of this.#outbox.unacknowledged()) dial.send({ case: "result", value: result });
+        this.#pictures.watchHealth(welcome.healthIntervalMs, this.#random() * welcome.healthIntervalMs);
+      },
+      received: (message, dial) => {
+        switch (message.case) {
+          case "beatAck":
+            return this.#permission.beatAcked(message.value.number);
+          case "assignment":
+            return this.#runner.assigned(message.value);
+          case "resultAck":
+            return this.#outbox.acknowledged(message.value.attemptId, message.value.number);
+          case "artifactAck": {
+            const { artifactId, receivedBytes, refused } = message.value;
+            this.#artifacts.acknowledged(artifactId, receivedBytes, refused !== "");
+            return dial.sendArtifacts();
+          }
+        }
+      },
+      beatSending: (number) => this.#permission.beatSending(number),
+      holding: () => (this.#runner.busy && !this.#permission.mayInject() ? HoldReason.LEASE : HoldReason.UNSPECIFIED),
+      nextChunk: () => this.#artifacts.nextChunk(),
+    };
+  }
+}

@@ -1,0 +1,63 @@
+// A desktop that outlives its connection: opened when it is first needed, and opened again after it was lost. Without a
+// surface it says so, rather than keeping the agent from attaching and telling.
+
+import type { Desktop, DesktopWindow, InputGate, Point, PointerButton, Surface } from "./desktop.ts";
+
+const UNREACHABLE: Surface = { is: "absent", cause: "UNREACHABLE" };
+
+export function reopeningDesktop(platform: Desktop["platform"], open: () => Promise<Desktop>): Desktop {
+  return new ReopeningDesktop(platform, open);
+}
+
+class ReopeningDesktop implements Desktop {
+  readonly platform: Desktop["platform"];
+  readonly #open: () => Promise<Desktop>;
+  #opened: Promise<Desktop> | undefined;
+
+  constructor(platform: Desktop["platform"], open: () => Promise<Desktop>) {
+    this.platform = platform;
+    this.#open = open;
+  }
+
+  surface = () => this.#with((desktop) => desktop.surface()).catch(() => UNREACHABLE);
+  capture = () => this.#with((desktop) => desktop.capture());
+  healthScreenshot = () => this.#with((desktop) => desktop.healthScreenshot());
+  windows = () => this.#with((desktop) => desktop.windows());
+  activeWindow = () => this.#with((desktop) => desktop.activeWindow());
+  focus = (window: DesktopWindow, timeoutMs: number) => this.#with((desktop) => desktop.focus(window, timeoutMs));
+  close = (window: DesktopWindow) => this.#with((desktop) => desktop.close(window));
+  responsive = (window: DesktopWindow, timeoutMs: number) =>
+    this.#with((desktop) => desktop.responsive(window, timeoutMs));
+  processes = () => this.#with((desktop) => desktop.processes());
+  launch = (...started: Parameters<Desktop["launch"]>) => this.#with((desktop) => desktop.launch(...started));
+  type = (text: string, gate: InputGate) => this.#with((desktop) => desktop.type(text, gate));
+  press = (chord: string, gate: InputGate) => this.#with((desktop) => desktop.press(chord, gate));
+  move = (to: Point, gate: InputGate) => this.#with((desktop) => desktop.move(to, gate));
+  click = (at: Point, button: PointerButton, count: number, gate: InputGate) =>
+    this.#with((desktop) => desktop.click(at, button, count, gate));
+  drag = (from: Point, to: Point, gate: InputGate) => this.#with((desktop) => desktop.drag(from, to, gate));
+  scroll = (at: Point, dx: number, dy: number, gate: InputGate) =>
+    this.#with((desktop) => desktop.scroll(at, dx, dy, gate));
+  readClipboard = () => this.#with((desktop) => desktop.readClipboard());
+  writeClipboard = (text: string) => this.#with((desktop) => desktop.writeClipboard(text));
+
+  async stop(): Promise<void> {
+    await (await this.#opened?.catch(() => undefined))?.stop();
+  }
+
+  /** A call is never repeated on the new connection: it is not known how much of it happened on the old one. */
+  async #with<T>(call: (desktop: Desktop) => Promise<T>): Promise<T> {
+    this.#opened ??= this.#open();
+    const opened = this.#opened;
+    try {
+      return await call(await opened);
+    } catch (error) {
+      const lost = (error as Error).name === "DesktopLost";
+      if (lost && this.#opened === opened) {
+        this.#opened = undefined;
+        opened.then((desktop) => desktop.stop()).catch(() => {});
+      }
+      throw error;
+    }
+  }
+}

@@ -1,0 +1,106 @@
+// The agent as a program: `run` (a supervisor with an agent under it) and `enrol`. This file is the composition root; it
+// is the only one that knows the command line, the process's signals and which desktop is real.
+
+import { readFileSync } from "node:fs";
+import { setTimeout as sleep } from "node:timers/promises";
+import { runAgent } from "./agent.ts";
+import type { Desktop } from "./desktop/desktop.ts";
+import { simulatedDesktop } from "./desktop/simulated.ts";
+import { simulatedNotes } from "./desktop/simulated-notes.ts";
+import { simulatedSight } from "./desktop/simulated-sight.ts";
+import { SimulatedWorld } from "./desktop/simulated-world.ts";
+import { enrol } from "./enrolment.ts";
+import { loadIdentity } from "./identity.ts";
+import { type AgentLog, jsonLog, plainLog } from "./log.ts";
+import { ProcessGroups } from "./process-groups.ts";
+import { type ServerAddress, serverAddress } from "./server-address.ts";
+import { type EnrolSettings, type RunSettings, readSettings, USAGE, WrongSetting } from "./settings.ts";
+import type { Sight } from "./steps/sight.ts";
+import { type GroupNews, superviseAgent } from "./supervisor.ts";
+
+const EXIT_FAILED = 1;
+const EXIT_WRONG_SETTING = 2;
+const STOP_WITHIN_MS = 1900;
+
+async function main(args: readonly string[]): Promise<number> {
+  if (args[0] === undefined || args[0] === "--help" || args[0] === "-h") {
+    process.stdout.write(USAGE);
+    return args[0] === undefined ? EXIT_WRONG_SETTING : 0;
+  }
+  const settings = readSettings(args);
+  const server = addressOf(settings);
+  if (settings.does === "enrol") return enrolMachine(settings, server);
+  const { machineId } = loadIdentity(settings.stateDir);
+  const log = settings.logJson ? jsonLog(machineId) : plainLog();
+  return settings.supervised ? supervise(args, log) : work(settings, server, log);
+}
+
+function addressOf({ server, insecure, authoritiesFile }: RunSettings | EnrolSettings): ServerAddress {
+  if (authoritiesFile === undefined) return serverAddress(server, { insecure });
+  return serverAddress(server, { insecure, authorities: readSetting("--ca", authoritiesFile) });
+}
+
+async function enrolMachine({ tokenFile, name, stateDir }: EnrolSettings, server: ServerAddress): Promise<number> {
+  const token = readSetting("--token-file", tokenFile === "-" ? 0 : tokenFile)
+    .toString("utf8")
+    .trim();
+  const { machineId } = await enrol({ server, token, name, stateDir });
+  process.stdout.write(`${machineId}\n`);
+  return 0;
+}
+
+function readSetting(option: string, file: string | number): Buffer {
+  try {
+    return readFileSync(file);
+  } catch (error) {
+    throw new WrongSetting(`${option}: ${(error as Error).message}`);
+  }
+}
+
+async function supervise(args: readonly string[], log: AgentLog): Promise<number> {
+  const program = process.argv[1] === undefined ? [] : [process.argv[1]];
+  const supervisor = superviseAgent({
+    command: [process.execPath, ...process.execArgv, ...program, ...args, "--unsupervised"],
+    log,
+  });
+  for (const signal of ["SIGTERM", "SIGINT", "SIGHUP", "SIGUSR2"] as const) {
+    process.on(signal, () => supervisor.signal(signal === "SIGHUP" ? "SIGTERM" : signal));
+  }
+  return supervisor.done;
+}
+
+async function work(settings: RunSettings, server: ServerAddress, log: AgentLog): Promise<number> {
+  const { desktop, sight } = await openDesktop(settings);
+  const tell = (group: number, alive: boolean) => process.send?.({ group, alive } satisfies GroupNews);
+  const groups = new ProcessGroups(tell, settings.display);
+  const agent = runAgent({ ...settings, server, desktop, sight, groups, log });
+  const stop = () => void agent.stop();
+  for (const signal of ["SIGTERM", "SIGINT", "SIGHUP"] as const) process.on(signal, stop);
+  // A dead supervisor would start another agent; this one must be gone by then.
+  process.on("disconnect", stop);
+  const end = await agent.done;
+  await Promise.race([Promise.all([desktop.stop(), sight.stop()]), sleep(STOP_WITHIN_MS)]);
+  if (end.why === "STOPPED") return 0;
+  throw new WrongSetting(`another agent runs with ${settings.stateDir}`);
+}
+
+async function openDesktop({ simulated, display }: RunSettings): Promise<{ desktop: Desktop; sight: Sight }> {
+  if (simulated) {
+    const world = new SimulatedWorld({ machine: "simulated", applications: [simulatedNotes()] });
+    return { desktop: simulatedDesktop(world), sight: simulatedSight() };
+  }
+  // Imported here, because only a real desktop needs Xlib and OCR.
+  const { reopeningDesktop } = await import("./desktop/reopening.ts");
+  const { openX11Desktop } = await import("./desktop/x11.ts");
+  const { screenSight } = await import("./steps/screen-sight.ts");
+  const open = () => openX11Desktop(display === undefined ? {} : { display });
+  return { desktop: reopeningDesktop("x11", open), sight: screenSight() };
+}
+
+main(process.argv.slice(2)).then(
+  (code) => process.exit(code),
+  (error: Error) => {
+    process.stderr.write(`agent: ${error instanceof WrongSetting ? error.message : (error.stack ?? error.message)}\n`);
+    process.exit(error instanceof WrongSetting ? EXIT_WRONG_SETTING : EXIT_FAILED);
+  },
+);

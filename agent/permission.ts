@@ -1,0 +1,86 @@
+// The one answer to "may an input call be made now?" (G1): the lease clock, and an assignment of this stream that still
+// names the attempt. Everything that injects asks here, and everything that must stop with the lease is told here.
+
+import type { AgentClock } from "./clock.ts";
+import { LeaseClock } from "./lease.ts";
+
+export class Permission {
+  readonly #clock: AgentClock;
+  readonly #lease = new LeaseClock();
+  readonly #holdListeners = new Set<() => void>();
+  #changed = Promise.withResolvers<void>();
+  #named = false;
+  #wasLive = false;
+  #tickMs = 250;
+  #ticking: NodeJS.Timeout | undefined;
+  readonly #voided: () => void;
+
+  /** `voided` is called when the machine was found to have stood still; the next beat is wanted at once. */
+  constructor(clock: AgentClock, voided: () => void) {
+    this.#clock = clock;
+    this.#voided = voided;
+    this.#startTicking();
+  }
+
+  mayInject(): boolean {
+    return this.#named && this.#lease.mayInject(this.#clock.read());
+  }
+
+  /** Resolves at the next event that may have given permission back. */
+  changed(): Promise<void> {
+    return this.#changed.promise;
+  }
+
+  /** Calls `listener` when permission runs out; returns how to stop that. */
+  onHold(listener: () => void): () => void {
+    this.#holdListeners.add(listener);
+    return () => void this.#holdListeners.delete(listener);
+  }
+
+  streamBegan(stopAfterMs: number): void {
+    this.#named = false;
+    this.#tickMs = Math.max(5, Math.min(250, stopAfterMs / 8));
+    this.#lease.streamBegan(stopAfterMs, this.#tickMs);
+    this.#startTicking();
+  }
+
+  /** An assignment of this stream was taken up: does it name an attempt? */
+  assigned(named: boolean): void {
+    this.#named = named;
+    this.#notice();
+  }
+
+  beatSending(number: bigint): void {
+    this.#lease.beatSent(number, this.#clock.read());
+  }
+
+  beatAcked(number: bigint): void {
+    if (this.#lease.beatAcked(number)) this.#notice();
+  }
+
+  stop(): void {
+    clearInterval(this.#ticking);
+    this.#named = false;
+    this.#notice();
+  }
+
+  #startTicking(): void {
+    clearInterval(this.#ticking);
+    this.#lease.tick(this.#clock.read());
+    this.#ticking = setInterval(() => {
+      const stoodStill = this.#lease.tick(this.#clock.read());
+      this.#notice();
+      if (stoodStill) this.#voided();
+    }, this.#tickMs);
+  }
+
+  #notice(): void {
+    const live = this.mayInject();
+    if (this.#wasLive && !live) for (const listener of [...this.#holdListeners]) listener();
+    if (live) {
+      this.#changed.resolve();
+      this.#changed = Promise.withResolvers();
+    }
+    this.#wasLive = live;
+  }
+}

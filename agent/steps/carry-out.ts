@@ -1,0 +1,95 @@
+// Carries out one command: look, guard, act, check. Always ends with a result that says how much input arrived.
+//
+// 1. The guard is evaluated, and targets are found, on one look taken just before the first input; if the agent had to
+//    hold in between, they are taken again.
+// 2. Whatever ends the command, the amount of input is read after the last call that could have been made.
+// 3. Nothing from the screen or the inputs is in a failure's message (G11).
+
+import { setTimeout as sleep } from "node:timers/promises";
+import { ArtifactKind, type Command, type InputAmount } from "@drover/proto/gen/drover/agent/v1/channel_pb.ts";
+import { UnknownKey } from "../desktop/desktop.ts";
+import { act, type Finding, untilHold } from "./actions.ts";
+import { firstFailing, nameOf } from "./conditions.ts";
+import { CommandGate, Outdated } from "./gate.ts";
+import { Look } from "./look.ts";
+import type { Scope } from "./scope.ts";
+import { StepEnded, unlessEnded } from "./step-ended.ts";
+
+export interface CarriedOut extends Omit<Finding, "failure"> {
+  readonly input: InputAmount;
+  readonly failure: StepEnded | undefined;
+  /** Settles when the desktop has really let go; a command that ran out of time may be reported before. */
+  readonly settled: Promise<void>;
+}
+
+/** Between two frames of the film strip of a long command. */
+const FILM_INTERVAL_MS = 2000;
+/** Actions that send nothing and so need no permission: an agent that holds may still look. */
+const LOOKING = new Set(["prove", "wait", "read", "assert", "screenshot", "pause"]);
+
+export async function carryOut(command: Command, scope: Scope): Promise<CarriedOut> {
+  const gate = new CommandGate(scope.permission, scope.processNames, scope.signal);
+  const progress = { checking: false };
+  const performing = perform(command, gate, scope, progress);
+  const settled = performing.then(
+    () => {},
+    () => {},
+  );
+  const stopFilming = film(command, scope);
+  try {
+    const { failure, ...finding } = await unlessEnded(scope.signal, performing);
+    return { ...finding, input: gate.amount, failure, settled };
+  } catch (error) {
+    return { failure: await asStepEnded(error, scope, progress.checking), input: gate.amount, settled };
+  } finally {
+    stopFilming();
+  }
+}
+
+async function perform(command: Command, gate: CommandGate, scope: Scope, progress: { checking: boolean }) {
+  const finding = await looked(command, gate, scope);
+  gate.complete();
+  progress.checking = true;
+  if (command.done.length > 0 && finding.failure === undefined) await untilHold(command.done, scope);
+  return finding;
+}
+
+async function looked(command: Command, gate: CommandGate, scope: Scope): Promise<Finding> {
+  for (;;) {
+    if (!LOOKING.has(command.action.case ?? "")) await gate.live();
+    const look = new Look(scope.desktop, scope.sight, scope.processNames);
+    const failing = await firstFailing(command.guard, look);
+    if (failing !== undefined) {
+      throw new StepEnded("GUARD_FAILED", `${nameOf(command.guard[failing], failing, "guard")} did not hold`);
+    }
+    try {
+      return await act(command, gate, look, scope);
+    } catch (error) {
+      if (!(error instanceof Outdated)) throw error;
+    }
+  }
+}
+
+async function asStepEnded(error: unknown, scope: Scope, checking: boolean): Promise<StepEnded> {
+  // A sleep that the signal interrupted throws an AbortError of its own; the reason is what counts.
+  const ended = scope.signal.aborted ? scope.signal.reason : error;
+  if (ended instanceof StepEnded) {
+    const late = checking && ended.category === "TIMEOUT";
+    return late ? new StepEnded("NOT_DONE", "the step's own check did not hold in time") : ended;
+  }
+  if (ended instanceof UnknownKey) return new StepEnded("UNSUPPORTED", "the chord has a key that is not known");
+  const surface = await Promise.race([scope.desktop.surface().catch(() => undefined), sleep(1000)]);
+  if (surface?.is !== "present") return new StepEnded("NO_SURFACE", "there is no surface to act on");
+  return new StepEnded("AGENT_ERROR", `the desktop failed: ${ended instanceof Error ? ended.name : "unknown"}`);
+}
+
+/** A frame at the command's end, and one now and then while it lasts, so that a strip exists up to a death. */
+function film(command: Command, scope: Scope): () => void {
+  if (command.action.case === "prove" || command.action.case === "screenshot") return () => {};
+  const take = () => void scope.keep(ArtifactKind.FRAME, scope.desktop.capture());
+  const filming = setInterval(take, FILM_INTERVAL_MS);
+  return () => {
+    clearInterval(filming);
+    take();
+  };
+}

@@ -1,0 +1,101 @@
+// Keeps one agent process alive: starts it, starts it again when it dies, passes signals on, and ends the process groups
+// that it left behind. A new incarnation is up well within 3 s of a kill (G1: a proven newer incarnation ends the wait).
+//
+// 1. Exit 0 was asked for and exit 2 is a wrong setting or a second agent: neither is tried again.
+// 2. The first restart comes at once; each one after a short life waits twice as long, up to 10 s.
+// 3. An agent whose supervisor dies stops by itself (its IPC channel closes): there are never two.
+
+import { type ChildProcess, spawn } from "node:child_process";
+import { setTimeout as sleep } from "node:timers/promises";
+import type { AgentLog } from "./log.ts";
+import { endGroup } from "./process-groups.ts";
+
+/** What the agent process tells its supervisor. */
+export interface GroupNews {
+  readonly group: number;
+  readonly alive: boolean;
+}
+
+export interface SuperviseOptions {
+  /** The agent's executable and arguments. */
+  readonly command: readonly [string, ...string[]];
+  readonly log: AgentLog;
+  readonly firstDelayMs?: number;
+  readonly longestDelayMs?: number;
+  /** A life this long starts the delays over. */
+  readonly resetAfterMs?: number;
+}
+
+export interface Supervisor {
+  /** The living agent process, if there is one at this moment. */
+  readonly pid: number | undefined;
+  /** Passes a signal on; after SIGTERM or SIGINT there is no restart. */
+  signal(signal: NodeJS.Signals): void;
+  /** Resolves with the exit status for the whole program. */
+  readonly done: Promise<number>;
+}
+
+const EXIT_WRONG_SETTING = 2;
+const STOP_WITHIN_MS = 2000;
+
+/** How long to wait before the next start, given how many short lives came before. Pure. */
+export function restartDelayMs(shortLives: number, firstMs: number, longestMs: number): number {
+  return Math.min(longestMs, firstMs * 2 ** Math.min(shortLives, 30));
+}
+
+export function superviseAgent(options: SuperviseOptions): Supervisor {
+  const { command, log, firstDelayMs = 100, longestDelayMs = 10_000, resetAfterMs = 30_000 } = options;
+  const stopping = new AbortController();
+  let child: ChildProcess | undefined;
+
+  const supervise = async (): Promise<number> => {
+    for (let shortLives = 0; ; ) {
+      const began = performance.now();
+      const life = start(command);
+      child = life.child;
+      const exit = await life.ended;
+      child = undefined;
+      if (exit === 0 || exit === EXIT_WRONG_SETTING) return exit;
+      if (stopping.signal.aborted) return 0;
+      if (performance.now() - began >= resetAfterMs) shortLives = 0;
+      const delayMs = restartDelayMs(shortLives++, firstDelayMs, longestDelayMs);
+      log.error("the agent died; starting it again", { exit: `${exit ?? "killed"}`, delayMs });
+      await sleep(delayMs, undefined, { signal: stopping.signal }).catch(() => {});
+      if (stopping.signal.aborted) return 0;
+    }
+  };
+
+  return {
+    get pid() {
+      return child?.pid;
+    },
+    signal(signal) {
+      child?.kill(signal);
+      if (signal !== "SIGTERM" && signal !== "SIGINT") return;
+      stopping.abort();
+      const last = child;
+      setTimeout(() => last?.kill("SIGKILL"), STOP_WITHIN_MS).unref();
+    },
+    done: supervise(),
+  };
+}
+
+/** One life of the agent: its process, and its exit status once its groups are ended too. */
+function start([executable, ...programArguments]: SuperviseOptions["command"]) {
+  const child = spawn(executable, programArguments, { stdio: ["inherit", "inherit", "inherit", "ipc"] });
+  const groups = new Set<number>();
+  child.on("message", (news: GroupNews) => {
+    if (typeof news?.group !== "number") return;
+    if (news.alive) groups.add(news.group);
+    else groups.delete(news.group);
+  });
+  const ended = new Promise<number | undefined>((resolve) => {
+    child.once("error", () => resolve(undefined));
+    // `close` and not `exit`: what the agent told last is read before.
+    child.once("close", (code) => {
+      for (const group of groups) endGroup(group);
+      resolve(code ?? undefined);
+    });
+  });
+  return { child, ended };
+}
