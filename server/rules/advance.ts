@@ -318,23 +318,21 @@ class Change {
   }
 
   #decideRun(ending: Ending, label: CommitLabel, notReady: boolean): void {
-    const end = (outcome: Outcome, failure?: Failure, retryDecision = "") => {
-      const told = failure === undefined ? undefined : { ...failure, retryDecision };
-      const outputs = ending.is === "succeeded" ? ending.outputs : undefined;
-      const ended = endRun(this.run, outcome, label, this.#now, told, outputs);
-      this.run = ended.run;
-      this.events.push(ended.event);
-    };
-    if (ending.is === "succeeded") return end("SUCCEEDED");
-    if (ending.is === "failed") {
+    if (ending.is === "succeeded") this.#end("SUCCEEDED", label, undefined, ending.outputs);
+    else if (ending.is === "failed") {
       const decision = decideRetry(this.run, ending.failure, label);
-      if (label === "UNKNOWN") return end("UNKNOWN", ending.failure, `not tried again: ${decision.why}`);
-      if (!decision.again) return end("FAILED", ending.failure, `not tried again: ${decision.why}`);
-      if (this.run.state.is === "cancelling") return end("CANCELLED");
-      return this.#requeue(notReady && !decision.counts);
-    }
-    if (label === "UNKNOWN") return end("UNKNOWN");
-    return end(ending.is === "cancelled" ? "CANCELLED" : "EXPIRED");
+      const told = { ...ending.failure, retryDecision: `not tried again: ${decision.why}` };
+      if (label === "UNKNOWN") this.#end("UNKNOWN", label, told);
+      else if (!decision.again) this.#end("FAILED", label, told);
+      else this.#requeue(notReady && !decision.counts);
+    } else if (label === "UNKNOWN") this.#end("UNKNOWN", label);
+    else this.#end(ending.is === "cancelled" ? "CANCELLED" : "EXPIRED", label);
+  }
+
+  #end(outcome: Outcome, label: CommitLabel, failure?: Failure & { retryDecision: string }, outputs?: Json): void {
+    const ended = endRun(this.run, outcome, label, this.#now, failure, outputs);
+    this.run = ended.run;
+    this.events.push(ended.event);
   }
 
   #requeue(uncounted: boolean): void {

@@ -2,7 +2,7 @@
 
 import type { CommandSpec } from "./command.ts";
 import type { LeasePurpose } from "./lease.ts";
-import type { AttemptId, Instant, LeaseId } from "./names.ts";
+import type { AttemptId, LeaseId } from "./names.ts";
 
 export interface WantedCommand {
   readonly number: number;
@@ -30,7 +30,8 @@ export interface LeasedWork {
   /** The attempt is being stopped, and what is outstanding is to be abandoned. */
   readonly stopping: boolean;
   readonly application: { readonly name: string; readonly processes: readonly string[] };
-  readonly command?: WantedCommand & { readonly outstanding: boolean; readonly deadlineAt: Instant };
+  /** The outstanding command. */
+  readonly command?: WantedCommand;
 }
 
 /** An ended attempt whose lease is still there is being fenced: nothing, under the machine's higher epoch. */
@@ -41,6 +42,6 @@ export function wanted(epoch: number, work: LeasedWork | undefined): Wanted {
     epoch,
     lease: { id: work.leaseId, purpose: work.purpose, attemptId: work.attemptId, application: work.application },
     abandon: work.stopping,
-    ...(command?.outstanding === true ? { command: { number: command.number, spec: command.spec } } : {}),
+    ...(command === undefined ? {} : { command }),
   };
 }

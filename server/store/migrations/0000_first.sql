@@ -60,6 +60,7 @@ CREATE TABLE "machines" (
 	"takeover_at" timestamp (3) with time zone,
 	"inventory" jsonb,
 	"applications" text[] DEFAULT '{}' NOT NULL,
+	"health_at" timestamp (3) with time zone,
 	"generation" integer DEFAULT 1 NOT NULL,
 	CONSTRAINT "machines_keyHash_unique" UNIQUE("key_hash"),
 	CONSTRAINT "machines_name" UNIQUE("tenant_id","name"),
@@ -97,6 +98,7 @@ CREATE TABLE "attempts" (
 	"number" integer NOT NULL,
 	"machine_id" uuid NOT NULL,
 	"lease_id" uuid NOT NULL,
+	"application_version_id" uuid NOT NULL,
 	"phase" text NOT NULL,
 	"command_number" integer NOT NULL,
 	"command_deadline_at" timestamp (3) with time zone,
@@ -224,6 +226,7 @@ ALTER TABLE "artifacts" ADD CONSTRAINT "artifacts_attempt_id_attempts_id_fk" FOR
 ALTER TABLE "attempts" ADD CONSTRAINT "attempts_tenant_id_tenants_id_fk" FOREIGN KEY ("tenant_id") REFERENCES "public"."tenants"("id") ON DELETE no action ON UPDATE no action;--> statement-breakpoint
 ALTER TABLE "attempts" ADD CONSTRAINT "attempts_run_id_runs_id_fk" FOREIGN KEY ("run_id") REFERENCES "public"."runs"("id") ON DELETE no action ON UPDATE no action;--> statement-breakpoint
 ALTER TABLE "attempts" ADD CONSTRAINT "attempts_machine_id_machines_id_fk" FOREIGN KEY ("machine_id") REFERENCES "public"."machines"("id") ON DELETE no action ON UPDATE no action;--> statement-breakpoint
+ALTER TABLE "attempts" ADD CONSTRAINT "attempts_application_version_id_application_versions_id_fk" FOREIGN KEY ("application_version_id") REFERENCES "public"."application_versions"("id") ON DELETE no action ON UPDATE no action;--> statement-breakpoint
 ALTER TABLE "commands" ADD CONSTRAINT "commands_attempt_id_attempts_id_fk" FOREIGN KEY ("attempt_id") REFERENCES "public"."attempts"("id") ON DELETE no action ON UPDATE no action;--> statement-breakpoint
 ALTER TABLE "events" ADD CONSTRAINT "events_run_id_runs_id_fk" FOREIGN KEY ("run_id") REFERENCES "public"."runs"("id") ON DELETE no action ON UPDATE no action;--> statement-breakpoint
 ALTER TABLE "runs" ADD CONSTRAINT "runs_tenant_id_tenants_id_fk" FOREIGN KEY ("tenant_id") REFERENCES "public"."tenants"("id") ON DELETE no action ON UPDATE no action;--> statement-breakpoint

@@ -54,6 +54,8 @@ export const machines = pgTable(
     takeoverAt: instant(),
     inventory: jsonb().$type<Inventory>(),
     applications: text().array().notNull().default(sql`'{}'`),
+    /** When its latest health screenshot came. */
+    healthAt: instant(),
     generation: integer().notNull().default(1),
   },
   (t) => [

@@ -19,6 +19,7 @@ import type { CommitLabel } from "../../rules/commit.ts";
 import type { EventBody } from "../../rules/event.ts";
 import type { Failure } from "../../rules/failure.ts";
 import type {
+  ApplicationVersionId,
   ArtifactId,
   AttemptId,
   Json,
@@ -31,7 +32,7 @@ import type {
 } from "../../rules/names.ts";
 import { outcomes, runStates } from "../../rules/run.ts";
 import type { ReadinessProof } from "../../rules/verdict.ts";
-import { workflowVersions } from "./definitions.ts";
+import { applicationVersions, workflowVersions } from "./definitions.ts";
 import { instant } from "./instant.ts";
 import { machines } from "./machines.ts";
 import { pools, tenants } from "./tenancy.ts";
@@ -116,6 +117,11 @@ export const attempts = pgTable(
       .notNull()
       .references(() => machines.id),
     leaseId: uuid().$type<LeaseId>().notNull(),
+    /** Fixed when the attempt begins. */
+    applicationVersionId: uuid()
+      .$type<ApplicationVersionId>()
+      .notNull()
+      .references(() => applicationVersions.id),
     phase: text({ enum: attemptPhases }).notNull(),
     /** The number of its newest command. */
     commandNumber: integer().notNull(),

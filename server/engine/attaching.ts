@@ -1,0 +1,172 @@
+// Agents come and go (G1): who is let in, what becomes of the attempt that a machine was working on, and silence.
+
+import type { Incarnation, Inventory } from "../rules/machine.ts";
+import { admit, takeoverAt } from "../rules/machine.ts";
+import type { Instant, MachineId, RunId } from "../rules/names.ts";
+import { readNow, type Tx } from "../store/database.ts";
+import {
+  endLease,
+  type LiveLease,
+  lockMachine,
+  type MachineRow,
+  nextEpoch,
+  readLiveLease,
+  saveAttached,
+  saveStatus,
+} from "../store/machines.ts";
+import { isLive, readResumedAt } from "../store/replicas.ts";
+import { topics } from "../store/wakeup.ts";
+import { applyHappening, hold } from "./changing.ts";
+import type { EngineContext } from "./context.ts";
+
+export type Attached =
+  | { readonly is: "admitted"; readonly sessionId: string }
+  | { readonly is: "cloned" }
+  | { readonly is: "held" }
+  | { readonly is: "revoked" };
+
+/** A machine with its live lease, both under lock, after the run of that lease (lock order: runs, then machines). */
+interface HeldMachine {
+  readonly machine: MachineRow;
+  readonly lease: LiveLease | undefined;
+  readonly held: Awaited<ReturnType<typeof hold>>;
+}
+
+async function holdMachine(tx: Tx, id: MachineId): Promise<HeldMachine | undefined> {
+  // The lease is read before its run can be locked, and again after the machine is: if it changed, start over.
+  for (;;) {
+    const first = await readLiveLease(tx, id);
+    const held = first?.runId == null ? undefined : await hold(tx, first.runId as RunId);
+    const machine = await lockMachine(tx, id);
+    if (machine === undefined) return undefined;
+    const lease = await readLiveLease(tx, id);
+    if (lease?.id === first?.id) return { machine, lease, held };
+  }
+}
+
+/** An agent said Hello. On `admitted` the machine is attached to `sessionId` at this replica. */
+export async function attach(
+  context: EngineContext,
+  id: MachineId,
+  hello: { readonly incarnation: Incarnation; readonly inventory: Inventory },
+): Promise<Attached> {
+  const sessionId = crypto.randomUUID();
+  const woken: string[] = [];
+  const attached = await context.database.sql.begin(async (tx): Promise<Attached> => {
+    const found = await holdMachine(tx, id);
+    if (found === undefined || found.machine.revokedAt !== null) return { is: "revoked" };
+    const { machine, lease, held } = found;
+    const now = await readNow(tx);
+    const decision = admit(
+      {
+        incarnation:
+          machine.bootId === null || machine.startId === null
+            ? undefined
+            : { bootId: machine.bootId, startId: machine.startId, dialNumber: machine.dialNumber },
+        beating: await isBeating(tx, machine, now),
+        leased: lease !== undefined,
+      },
+      hello.incarnation,
+    );
+    if (decision.is !== "admitted") return decision;
+    if (decision.holder === "gone" && lease !== undefined) {
+      // The lease may outlive its attempt (it was being fenced): then only the lease is left to end.
+      if (held?.live === undefined || lease.attemptEnded) await endLease(tx, id, lease.id, now);
+      else {
+        const happening = { is: "holder-gone", why: "AGENT_RESTARTED" } as const;
+        woken.push(...((await applyHappening(context, tx, held, happening)) ?? []));
+      }
+    }
+    const back = decision.holder === "back" ? lease : undefined;
+    if (back !== undefined && !back.attemptEnded && held !== undefined && machine.status === "reattaching") {
+      woken.push(...((await applyHappening(context, tx, held, { is: "machine-back" })) ?? []));
+    }
+    // A lease that is being fenced keeps its lower epoch: that is how its end is told from its holder's return.
+    const epoch = back === undefined ? machine.epoch : await nextEpoch(tx, id, back.attemptEnded ? undefined : back.id);
+    await saveAttached(tx, id, {
+      status: back === undefined ? "idle" : "busy",
+      epoch,
+      ...hello,
+      replicaId: context.replicaId,
+      sessionId,
+      now,
+    });
+    return { is: "admitted", sessionId };
+  });
+  if (attached.is === "admitted") context.wakeup.publish([...woken, topics.machine(id), topics.placing]);
+  return attached;
+}
+
+/** The stream before this one is open at a living replica and has not been found silent. */
+async function isBeating(tx: Tx, machine: MachineRow, now: Instant): Promise<boolean> {
+  if (machine.status !== "idle" && machine.status !== "busy") return false;
+  return machine.replicaId !== null && (await isLive(tx, machine.replicaId, now));
+}
+
+/**
+ * A session ended, or hears nothing: its machine was last heard `silentMs` ago. Its work is handed on at takeover unless
+ * it comes back. Late news of an older session changes nothing.
+ */
+export async function silent(
+  context: EngineContext,
+  id: MachineId,
+  sessionId: string,
+  silentMs: number,
+): Promise<void> {
+  const woken = await context.database.sql.begin(async (tx) => {
+    const found = await holdMachine(tx, id);
+    if (found === undefined) return [];
+    const { machine, held, lease } = found;
+    if (machine.sessionId !== sessionId || (machine.status !== "idle" && machine.status !== "busy")) return [];
+    const now = await readNow(tx);
+    const at = takeoverAt(now, silentMs, await readResumedAt(tx), context.clocks);
+    await saveStatus(tx, id, { is: "reattaching", takeoverAt: at }, now);
+    if (held === undefined || lease?.attemptEnded !== false) return [];
+    return (await applyHappening(context, tx, held, { is: "machine-silent" })) ?? [];
+  });
+  context.wakeup.publish(woken);
+}
+
+/** A silent machine's time to come back is over: its work is handed on or ended. */
+export async function takeOver(context: EngineContext, id: MachineId): Promise<void> {
+  const woken = await context.database.sql.begin(async (tx) => {
+    const found = await holdMachine(tx, id);
+    if (found === undefined || found.machine.status !== "reattaching" || found.machine.takeoverAt === null) return [];
+    const { machine, lease, held } = found;
+    const now = await readNow(tx);
+    const earliest = (await readResumedAt(tx)) + context.clocks.takeoverMs;
+    if (now < Math.max(machine.takeoverAt ?? 0, earliest)) return [];
+    const topicsWoken =
+      held === undefined || lease?.attemptEnded !== false
+        ? []
+        : ((await applyHappening(context, tx, held, { is: "holder-gone", why: "MACHINE_LOST" })) ?? []);
+    if (lease !== undefined) await endLease(tx, id, lease.id, now);
+    await saveStatus(tx, id, { is: "offline" }, now);
+    return [...topicsWoken, topics.machine(id)];
+  });
+  context.wakeup.publish(woken);
+}
+
+/** A machine of a replica whose row has ended: it may come back until a takeover's time after that end. */
+export async function orphan(context: EngineContext, id: MachineId, replicaEndedAt: Instant): Promise<void> {
+  const machine = await context.database.sql.begin(async (tx) => {
+    const row = await lockMachine(tx, id);
+    const now = await readNow(tx);
+    if (row?.replicaId == null || (await isLive(tx, row.replicaId, now))) return undefined;
+    return { sessionId: row.sessionId, silentMs: now - replicaEndedAt };
+  });
+  if (machine?.sessionId != null) await silent(context, id, machine.sessionId, machine.silentMs);
+}
+
+/** The agent acknowledged an assignment without a lease under this epoch: a lease that was being fenced ends. */
+export async function fenced(context: EngineContext, id: MachineId, sessionId: string, epoch: number): Promise<void> {
+  const ended = await context.database.sql.begin(async (tx) => {
+    const machine = await lockMachine(tx, id);
+    const lease = await readLiveLease(tx, id);
+    if (machine?.sessionId !== sessionId || machine.epoch !== epoch) return false;
+    if (lease === undefined || !lease.attemptEnded || lease.epoch >= epoch) return false;
+    await endLease(tx, id, lease.id, await readNow(tx));
+    return true;
+  });
+  if (ended) context.wakeup.publish([topics.placing]);
+}

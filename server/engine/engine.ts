@@ -1,0 +1,62 @@
+// The engine of one replica: its row, its loops, and what `api` and `channel` may ask of it.
+
+import type { BlobStore } from "../blobs/blob-store.ts";
+import { checkLeaseClocks, type LeaseClocks } from "../rules/limits.ts";
+import type { ReplicaId } from "../rules/names.ts";
+import type { Database } from "../store/database.ts";
+import { topics, type Wakeup } from "../store/wakeup.ts";
+import type { EngineContext, Log } from "./context.ts";
+import { expireAll } from "./expiring.ts";
+import { createInterpreters } from "./interpreters.ts";
+import { startLoop } from "./loop.ts";
+import { placeAll } from "./placing.ts";
+import { type Replica, startReplica } from "./replica.ts";
+
+export interface EngineOptions {
+  readonly database: Database;
+  readonly wakeup: Wakeup;
+  readonly blobs: BlobStore;
+  readonly clocks: LeaseClocks;
+  readonly replicaId: ReplicaId;
+  /** Where agents can dial this replica. */
+  readonly agentAddress: string;
+  readonly log: Log;
+}
+
+export interface Engine {
+  readonly context: EngineContext;
+  readonly replica: Replica;
+  /** Ends the replica's row and its loops. Idempotent. */
+  stop(): Promise<void>;
+}
+
+/** How often each loop looks when nothing wakes it: bounds what a lost wake-up costs. */
+const loopMs = 500;
+
+export async function startEngine(options: EngineOptions): Promise<Engine> {
+  const wrong = checkLeaseClocks(options.clocks);
+  if (wrong !== undefined) throw new Error(`The lease clocks are unsafe: ${wrong}.`);
+  const context: EngineContext = { ...options, interpreters: createInterpreters() };
+  const replica = await startReplica(options.database.sql, {
+    id: options.replicaId,
+    agentAddress: options.agentAddress,
+    clocks: options.clocks,
+    log: options.log,
+  });
+  const placing = startLoop("placing", loopMs, options.log, () => placeAll(context));
+  const expiring = startLoop("expiring", loopMs, options.log, () => expireAll(context));
+  const unsubscribe = options.wakeup.subscribe(topics.placing, placing.wake);
+  let stopped: Promise<void> | undefined;
+  return {
+    context,
+    replica,
+    stop() {
+      stopped ??= (async () => {
+        unsubscribe();
+        await Promise.all([placing.stop(), expiring.stop()]);
+        await replica.stop();
+      })();
+      return stopped;
+    },
+  };
+}

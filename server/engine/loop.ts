@@ -1,0 +1,61 @@
+// Runs a function on a wake-up or a timer, one at a time, until it is stopped. The function takes no argument: what it has
+// to do it reads, so that a lost wake-up, a restart and a second replica are one and the same path.
+
+import type { Log } from "./context.ts";
+
+export interface Loop {
+  /** Runs it soon; wakes during a pass make one more pass. */
+  wake(): void;
+  /** Resolves when the pass under way has ended; there is none after it. */
+  stop(): Promise<void>;
+}
+
+export function startLoop(name: string, everyMs: number, log: Log, pass: () => Promise<void>): Loop {
+  let stopped = false;
+  let woken = true;
+  let timer: NodeJS.Timeout | undefined;
+  let running: Promise<void> | undefined;
+
+  async function drain() {
+    while (woken && !stopped) {
+      woken = false;
+      try {
+        await pass();
+      } catch (error) {
+        log.warn("a pass failed; it is tried again", { loop: name, error: errorText(error) });
+        break;
+      }
+    }
+    running = undefined;
+    if (!stopped) timer = setTimeout(wake, everyMs);
+  }
+
+  function wake() {
+    woken = true;
+    if (stopped || running !== undefined) return;
+    clearTimeout(timer);
+    running = drain();
+  }
+
+  wake();
+  return {
+    wake,
+    async stop() {
+      stopped = true;
+      clearTimeout(timer);
+      await running;
+    },
+  };
+}
+
+/** An error for the log: its kind and code, never its text, which may hold values of a query (G11). */
+export function errorText(error: unknown): string {
+  if (!(error instanceof Error)) return typeof error;
+  const code = "code" in error && typeof error.code === "string" ? ` ${error.code}` : "";
+  const at =
+    error.stack
+      ?.split("\n")
+      .find((line) => line.includes("at "))
+      ?.trim() ?? "";
+  return `${error.name}${code} ${at}`;
+}

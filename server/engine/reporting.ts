@@ -1,0 +1,21 @@
+// An agent's result moves its run.
+
+import type { CommandResult } from "../rules/advance.ts";
+import type { AttemptId, MachineId, RunId } from "../rules/names.ts";
+import { changeRun } from "./changing.ts";
+import type { EngineContext } from "./context.ts";
+
+/**
+ * Saves a command's result. Resolves when it is saved, or known to be late or repeated: either way the agent may drop it.
+ * Only the attempt's own machine is believed (G12).
+ */
+export async function report(
+  context: EngineContext,
+  machineId: MachineId,
+  attemptId: AttemptId,
+  result: CommandResult,
+): Promise<void> {
+  const [row] = await context.database.sql<{ runId: RunId }[]>`
+    select run_id from attempts where id = ${attemptId} and machine_id = ${machineId}`;
+  if (row !== undefined) await changeRun(context, row.runId, { is: "result", result }, attemptId);
+}

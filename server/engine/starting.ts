@@ -1,0 +1,130 @@
+// A caller's request becomes a run: checked, saved with its first event in one statement, and from then on never lost (G5).
+
+import { createHash } from "node:crypto";
+import { v7 as uuid } from "uuid";
+import { limits } from "../rules/limits.ts";
+import type { Json, PoolId, RunId, TenantId } from "../rules/names.ts";
+import { type Answer, accept, refuse } from "../rules/refusal.ts";
+import { retryOnDefault } from "../rules/retry.ts";
+import { json, readNow } from "../store/database.ts";
+import { latestApplication, workflowVersion } from "../store/definitions.ts";
+import { poolNamed } from "../store/pools.ts";
+import { topics } from "../store/wakeup.ts";
+import { checkInputs } from "../workflows/inputs.ts";
+import type { Program } from "../workflows/program.ts";
+import type { EngineContext } from "./context.ts";
+
+/** As the API takes it; durations in milliseconds, absent where the workflow's own shall hold. */
+export interface StartRequest {
+  readonly workflow: string;
+  /** 0 for the latest. */
+  readonly workflowVersion: number;
+  readonly inputs: Json;
+  /** Empty for none. */
+  readonly idempotencyKey: string;
+  readonly priority?: number;
+  readonly queueTimeoutMs?: number;
+  readonly timeoutMs?: number;
+}
+
+export interface Started {
+  readonly runId: RunId;
+  /** The idempotency key had been used before: this is that run. */
+  readonly existed: boolean;
+}
+
+export async function startRun(
+  context: EngineContext,
+  tenantId: TenantId,
+  request: StartRequest,
+): Promise<Answer<Started>> {
+  const { sql } = context.database;
+  const body = JSON.stringify(request.inputs);
+  if (Buffer.byteLength(body) > limits.inputsBytesMax) {
+    return refuse("INPUTS_INVALID", `The inputs are larger than ${limits.inputsBytesMax} bytes.`);
+  }
+  if (/\\u0000/.test(body)) return refuse("INPUTS_INVALID", "The inputs hold the character NUL, which no field may.");
+  const version = await workflowVersion(sql, tenantId, request.workflow, request.workflowVersion);
+  if (version === undefined) {
+    const which = request.workflowVersion === 0 ? "" : ` version ${request.workflowVersion}`;
+    return refuse("WORKFLOW_NOT_FOUND", `There is no workflow ${request.workflow}${which}; put it first.`);
+  }
+  const program = await context.interpreters.program(sql, version.id);
+  const problems = checkInputs(program, request.inputs);
+  if (problems.length > 0) {
+    const fields = problems.map((p) => ({ field: `inputs${p.path}`, message: p.message }));
+    return refuse("INPUTS_INVALID", "The inputs do not fit the workflow's schema.", fields);
+  }
+  if ((await latestApplication(sql, tenantId, program.application)) === undefined) {
+    return refuse("APPLICATION_NOT_FOUND", `The workflow needs the application ${program.application}; put it first.`);
+  }
+  const digest = createHash("sha256")
+    .update(JSON.stringify([request.workflow, request.workflowVersion, canonical(request.inputs)]))
+    .digest("hex");
+  const poolId = await poolNamed(sql, tenantId, program.requires.pool ?? "default");
+  const id = uuid() as RunId;
+  const saved = await save(context, { id, tenantId, poolId, version, program, request, body, digest });
+  if (!saved) return await existing(context, tenantId, request.idempotencyKey, digest);
+  context.wakeup.publish([topics.placing, topics.run(id)]);
+  return accept({ runId: id, existed: false });
+}
+
+interface NewRun {
+  readonly id: RunId;
+  readonly tenantId: TenantId;
+  readonly poolId: PoolId;
+  readonly version: { readonly id: string; readonly name: string; readonly version: number };
+  readonly program: Program;
+  readonly request: StartRequest;
+  readonly body: string;
+  readonly digest: string;
+}
+
+/** False when the idempotency key is taken. */
+async function save(context: EngineContext, run: NewRun): Promise<boolean> {
+  const { sql } = context.database;
+  const { request, program, version } = run;
+  const now = await readNow(sql);
+  const queueTimeoutMs = request.queueTimeoutMs ?? program.queueMs;
+  const retryOn = program.retry.on.length > 0 ? program.retry.on : retryOnDefault;
+  const rows = await sql`
+    with run as (
+      insert into runs (id, tenant_id, workflow_version_id, workflow, workflow_version, pool_id, route, inputs,
+        idempotency_key, request_digest, priority, state, last_event, attempts_max, retry_on,
+        queue_timeout_ms, timeout_ms, deadline_at, created_at)
+      values (${run.id}, ${run.tenantId}, ${version.id}, ${version.name}, ${version.version}, ${run.poolId},
+        ${program.application}, ${run.body}::jsonb, ${request.idempotencyKey === "" ? null : request.idempotencyKey},
+        ${run.digest}, ${request.priority ?? program.priority}, 'queued', 1, ${program.retry.attempts},
+        ${[...retryOn]}::text[], ${queueTimeoutMs}, ${request.timeoutMs ?? program.timeoutMs},
+        ${now + queueTimeoutMs}::timestamptz, ${now}::timestamptz)
+      on conflict (tenant_id, idempotency_key) where idempotency_key is not null do nothing
+      returning id
+    )
+    insert into events (run_id, number, at, body)
+    select id, 1, ${now}::timestamptz, ${json({ kind: "QUEUED" })}::jsonb from run returning run_id`;
+  return rows.length === 1;
+}
+
+async function existing(
+  context: EngineContext,
+  tenantId: TenantId,
+  idempotencyKey: string,
+  digest: string,
+): Promise<Answer<Started>> {
+  const [row] = await context.database.sql<{ id: RunId; requestDigest: string }[]>`
+    select id, request_digest from runs where tenant_id = ${tenantId} and idempotency_key = ${idempotencyKey}`;
+  if (row === undefined) throw new Error("an idempotency key was taken and is not there");
+  if (row.requestDigest !== digest) {
+    return refuse("IDEMPOTENCY_KEY_REUSED", "This idempotency key was used with another workflow or other inputs.");
+  }
+  return accept({ runId: row.id, existed: true });
+}
+
+/** The same value for the same JSON, whatever the order of its keys. */
+function canonical(value: Json): Json {
+  if (Array.isArray(value)) return value.map(canonical);
+  if (typeof value !== "object" || value === null) return value;
+  return Object.entries(value)
+    .sort(([a], [b]) => (a < b ? -1 : 1))
+    .map(([key, inner]): Json => [key, canonical(inner)]);
+}

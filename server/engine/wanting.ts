@@ -1,0 +1,66 @@
+// What a machine's agent should be doing now, read from the store: level-triggered, whoever asks and however often.
+
+import type { AttemptPhase, Ending } from "../rules/attempt.ts";
+import type { CommandSpec } from "../rules/command.ts";
+import type { LeasePurpose } from "../rules/lease.ts";
+import type { ApplicationVersionId, AttemptId, Instant, LeaseId, MachineId } from "../rules/names.ts";
+import { type LeasedWork, type Wanted, wanted } from "../rules/wanted.ts";
+import type { EngineContext } from "./context.ts";
+
+/** What the session of a machine needs to know: whether it is still the one, and what is wanted. */
+export interface Wish {
+  readonly sessionId: string | null;
+  readonly revoked: boolean;
+  readonly wanted: Wanted;
+  /** Time left for the wanted command, in milliseconds. */
+  readonly commandLeftMs: number;
+}
+
+interface WishRow {
+  epoch: number;
+  sessionId: string | null;
+  revoked: boolean;
+  now: Instant;
+  leaseId: LeaseId | null;
+  purpose: LeasePurpose;
+  attemptId: AttemptId | null;
+  phase: AttemptPhase;
+  ending: Ending | null;
+  applicationVersionId: ApplicationVersionId;
+  commandNumber: number;
+  spec: CommandSpec | null;
+  savedAt: Instant;
+}
+
+export async function readWish(context: EngineContext, id: MachineId): Promise<Wish | undefined> {
+  const { sql } = context.database;
+  const [row] = await sql<WishRow[]>`
+    select m.epoch, m.session_id, (m.revoked_at is not null) as revoked, clock_timestamp()::timestamptz(3) as now,
+      l.id as lease_id, l.purpose, l.attempt_id, a.phase, a.ending, a.application_version_id, a.command_number,
+      c.spec, c.saved_at
+    from machines m
+    left join leases l on l.machine_id = m.id and l.ended_at is null
+    left join attempts a on a.id = l.attempt_id
+    left join commands c on c.attempt_id = a.id and c.number = a.command_number and c.ended_at is null
+    where m.id = ${id}`;
+  if (row === undefined) return undefined;
+  const { sessionId, revoked } = row;
+  const work = await workOf(context, row);
+  const commandLeftMs = row.spec === null ? 0 : Math.max(1, row.savedAt + row.spec.timeoutMs - row.now);
+  return { sessionId, revoked, wanted: wanted(row.epoch, work), commandLeftMs };
+}
+
+async function workOf(context: EngineContext, row: WishRow): Promise<LeasedWork | undefined> {
+  if (row.leaseId === null || row.attemptId === null) return undefined;
+  const program = await context.interpreters.application(context.database.sql, row.applicationVersionId);
+  const { spec, ending, phase } = row;
+  return {
+    leaseId: row.leaseId,
+    purpose: row.purpose,
+    attemptId: row.attemptId,
+    attemptEnded: phase === "ended",
+    stopping: ending !== null && phase !== "cleaning",
+    application: { name: program.application, processes: program.processes },
+    ...(spec === null ? {} : { command: { number: row.commandNumber, spec } }),
+  };
+}

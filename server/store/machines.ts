@@ -1,0 +1,165 @@
+// Machines and the leases on them.
+
+import type { LeasePurpose } from "../rules/lease.ts";
+import type { Incarnation, Inventory, MachineStatus } from "../rules/machine.ts";
+import type { AttemptId, Instant, LeaseId, MachineId, PoolId, ReplicaId, RunId, TenantId } from "../rules/names.ts";
+import type { IdleMachine } from "../rules/placement.ts";
+import { json, type Query, type Tx } from "./database.ts";
+
+export interface MachineRow {
+  readonly id: MachineId;
+  readonly tenantId: TenantId;
+  readonly poolId: PoolId;
+  readonly name: string;
+  readonly status: MachineStatus;
+  readonly epoch: number;
+  readonly bootId: string | null;
+  readonly startId: string | null;
+  readonly dialNumber: number;
+  readonly replicaId: ReplicaId | null;
+  readonly sessionId: string | null;
+  readonly takeoverAt: Instant | null;
+  readonly revokedAt: Instant | null;
+}
+
+/** A lease that has not ended, and the run of its attempt. */
+export interface LiveLease {
+  readonly id: LeaseId;
+  readonly purpose: LeasePurpose;
+  readonly epoch: number;
+  readonly attemptId: AttemptId | null;
+  readonly runId: RunId | null;
+  readonly attemptEnded: boolean;
+}
+
+const columns = [
+  "id",
+  "tenant_id",
+  "pool_id",
+  "name",
+  "status",
+  "epoch",
+  "boot_id",
+  "start_id",
+  "dial_number",
+  "replica_id",
+  "session_id",
+  "takeover_at",
+  "revoked_at",
+] as const;
+
+export async function readMachine(query: Query, id: MachineId): Promise<MachineRow | undefined> {
+  const [row] = await query<MachineRow[]>`select ${query(columns)} from machines where id = ${id}`;
+  return row;
+}
+
+/** Lock order everywhere: runs, then machines, each by id. */
+export async function lockMachine(tx: Tx, id: MachineId): Promise<MachineRow | undefined> {
+  const [row] = await tx<MachineRow[]>`select ${tx(columns)} from machines where id = ${id} for update`;
+  return row;
+}
+
+export async function machineByKey(query: Query, keyHash: Uint8Array): Promise<MachineRow | undefined> {
+  const [row] = await query<MachineRow[]>`
+    select ${query(columns)} from machines where key_hash = ${keyHash} and revoked_at is null`;
+  return row;
+}
+
+export async function readLiveLease(query: Query, machineId: MachineId): Promise<LiveLease | undefined> {
+  const [row] = await query<LiveLease[]>`
+    select l.id, l.purpose, l.epoch, l.attempt_id, a.run_id, (a.ended_at is not null) as attempt_ended
+    from leases l left join attempts a on a.id = l.attempt_id
+    where l.machine_id = ${machineId} and l.ended_at is null`;
+  return row;
+}
+
+/** Machines of a pool that are idle and not locked by anybody, locked, longest idle first. */
+export async function lockIdle(tx: Tx, ids: readonly MachineId[]): Promise<MachineRow[]> {
+  return await tx<MachineRow[]>`
+    select ${tx(columns)} from machines
+    where id = any(${[...ids]}::uuid[]) and status || '' = 'idle' and revoked_at is null
+    order by id for update skip locked`;
+}
+
+export async function readIdle(query: Query, poolId: PoolId, limit: number): Promise<IdleMachine[]> {
+  return await query<IdleMachine[]>`
+    select id, applications, status_since as idle_since from machines
+    where pool_id = ${poolId} and status = 'idle' and revoked_at is null
+    order by status_since limit ${limit}`;
+}
+
+/** The machine after a stream opened. */
+export async function saveAttached(
+  tx: Tx,
+  id: MachineId,
+  attached: {
+    readonly status: "idle" | "busy";
+    readonly epoch: number;
+    readonly incarnation: Incarnation;
+    readonly inventory: Inventory;
+    readonly replicaId: ReplicaId;
+    readonly sessionId: string;
+    readonly now: Instant;
+  },
+): Promise<void> {
+  const { incarnation, inventory } = attached;
+  await tx`
+    update machines set
+      status = ${attached.status}, status_since = ${attached.now}::timestamptz, takeover_at = null,
+      epoch = ${attached.epoch}, boot_id = ${incarnation.bootId}, start_id = ${incarnation.startId},
+      dial_number = ${incarnation.dialNumber}, replica_id = ${attached.replicaId}, session_id = ${attached.sessionId},
+      inventory = ${json(inventory)}::jsonb,
+      applications = ${inventory.applications.map((a) => a.name)}::text[],
+      generation = generation + 1
+    where id = ${id}`;
+}
+
+export async function saveStatus(
+  tx: Tx,
+  id: MachineId,
+  status: { readonly is: "idle" | "busy" | "offline" } | { readonly is: "reattaching"; readonly takeoverAt: Instant },
+  now: Instant,
+): Promise<void> {
+  const takeoverAt = status.is === "reattaching" ? status.takeoverAt : null;
+  await tx`
+    update machines set status = ${status.is}, status_since = ${now}::timestamptz,
+      takeover_at = ${takeoverAt}::timestamptz, generation = generation + 1
+    where id = ${id}`;
+}
+
+/** The machine's next epoch, given to a new lease or to the one it has; returns it. */
+export async function nextEpoch(tx: Tx, machineId: MachineId, leaseId: LeaseId | undefined): Promise<number> {
+  const [row] = await tx<{ epoch: number }[]>`
+    update machines set epoch = epoch + 1, generation = generation + 1 where id = ${machineId} returning epoch`;
+  if (row === undefined) throw new Error(`machine ${machineId} is gone`);
+  if (leaseId !== undefined) await tx`update leases set epoch = ${row.epoch} where id = ${leaseId}`;
+  return row.epoch;
+}
+
+export async function grantLease(
+  tx: Tx,
+  lease: {
+    readonly id: LeaseId;
+    readonly tenantId: TenantId;
+    readonly machineId: MachineId;
+    readonly purpose: LeasePurpose;
+    readonly epoch: number;
+    readonly attemptId: AttemptId;
+    readonly deadlineAt: Instant;
+    readonly now: Instant;
+  },
+): Promise<void> {
+  await tx`
+    insert into leases (id, tenant_id, machine_id, purpose, epoch, attempt_id, granted_at, deadline_at)
+    values (${lease.id}, ${lease.tenantId}, ${lease.machineId}, ${lease.purpose}, ${lease.epoch}, ${lease.attemptId},
+      ${lease.now}::timestamptz, ${lease.deadlineAt}::timestamptz)`;
+}
+
+/** Ends the lease; a machine that is attached is idle from then on. */
+export async function endLease(tx: Tx, machineId: MachineId, leaseId: LeaseId, now: Instant): Promise<void> {
+  await Promise.all([
+    tx`update leases set ended_at = ${now}::timestamptz where id = ${leaseId} and ended_at is null`,
+    tx`update machines set status = 'idle', status_since = ${now}::timestamptz, generation = generation + 1
+       where id = ${machineId} and status = 'busy'`,
+  ]);
+}

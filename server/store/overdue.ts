@@ -1,0 +1,47 @@
+// What has passed its time: read by the expiring loop, which hands each to the rules. Bounded; the loop comes back.
+
+import type { Instant, MachineId, RunId } from "../rules/names.ts";
+import type { Query } from "./database.ts";
+
+const passMax = 500;
+
+/** Runs whose deadline has passed and whose attempt is not being stopped yet. */
+export async function runsPastDeadline(query: Query, now: Instant): Promise<RunId[]> {
+  const rows = await query<{ id: RunId }[]>`
+    select r.id from runs r left join attempts a on a.id = r.attempt_id
+    where r.state <> 'ended' and r.deadline_at <= ${now}::timestamptz and a.ending is null
+    order by r.deadline_at limit ${passMax}`;
+  return rows.map((row) => row.id);
+}
+
+/** Runs whose outstanding command is overdue on a machine that is attached (else takeover decides). */
+export async function commandsOverdue(query: Query, now: Instant): Promise<RunId[]> {
+  const rows = await query<{ id: RunId }[]>`
+    select a.run_id as id from attempts a join machines m on m.id = a.machine_id
+    where a.ended_at is null and a.command_deadline_at <= ${now}::timestamptz and m.status = 'busy'
+    order by a.command_deadline_at limit ${passMax}`;
+  return rows.map((row) => row.id);
+}
+
+/** Silent machines whose time to come back is over. */
+export async function machinesToTakeOver(query: Query, now: Instant): Promise<MachineId[]> {
+  const rows = await query<{ id: MachineId }[]>`
+    select id from machines where status = 'reattaching' and takeover_at <= ${now}::timestamptz
+    order by takeover_at limit ${passMax}`;
+  return rows.map((row) => row.id);
+}
+
+export interface OrphanedMachine {
+  readonly id: MachineId;
+  /** When the row of the replica that it was attached to ended. */
+  readonly replicaEndedAt: Instant;
+}
+
+/** Machines that count as attached to a replica whose row has ended (it died, or lost Postgres). */
+export async function machinesOfDeadReplicas(query: Query, now: Instant): Promise<OrphanedMachine[]> {
+  return await query<OrphanedMachine[]>`
+    select m.id, r.ends_at as replica_ended_at
+    from replicas r join machines m on m.replica_id = r.id
+    where r.ends_at <= ${now}::timestamptz and m.status in ('idle', 'busy')
+    limit ${passMax}`;
+}
