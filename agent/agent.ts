@@ -4,23 +4,22 @@
 import { randomUUID } from "node:crypto";
 import { mkdirSync } from "node:fs";
 import { setTimeout as sleep } from "node:timers/promises";
-import { status } from "@grpc/grpc-js";
 import { HoldReason } from "@drover/proto/gen/drover/agent/v1/channel_pb.ts";
 import { ArtifactQueue } from "./artifacts.ts";
 import { type AgentClock, systemClock } from "./clock.ts";
-import { type Conversation, Dial } from "./connection.ts";
+import { type Conversation, Dial } from "./connection/dial.ts";
+import { REDIAL_LIMITS, type RedialLimits, redial } from "./connection/redial.ts";
+import { namedAddress, type ServerAddress } from "./connection/server-address.ts";
 import type { Desktop } from "./desktop/desktop.ts";
 import { type Identity, loadIdentity } from "./identity.ts";
 import { bootId, type Offer, takeInventory } from "./inventory.ts";
-import { fileLock, takeLock, type TryLock } from "./lock.ts";
+import { fileLock, type TryLock, takeLock } from "./lock.ts";
 import type { AgentLog } from "./log.ts";
 import { Outbox } from "./outbox.ts";
 import { Permission } from "./permission.ts";
 import { Pictures } from "./pictures.ts";
 import { ProcessGroups } from "./process-groups.ts";
-import { REDIAL_LIMITS, type RedialLimits, redial } from "./redial.ts";
 import { Runner } from "./runner.ts";
-import { namedAddress, type ServerAddress } from "./server-address.ts";
 import type { Sight } from "./steps/sight.ts";
 
 export const AGENT_VERSION = "0.1.0";
@@ -147,7 +146,7 @@ class Agent {
       const next = redial(end, failures, this.#random(), redialLimits);
       failures = next.failures;
       if (end.was === "go-away") elsewhere = next.addresses.flatMap((address) => namedAddress(address, server) ?? []);
-      const code = end.was === "status" ? { code: status[end.code], detail: end.detail } : { code: end.was };
+      const code = end.was === "status" ? { code: end.code, detail: end.detail } : { code: end.was };
       log.warn("the stream ended", { ...code, dialNumber: `${dialNumber}`, delayMs: next.delayMs });
       await sleep(next.delayMs, undefined, { signal: this.#stopping }).catch(() => {});
     }

@@ -4,16 +4,16 @@
 import { readFileSync } from "node:fs";
 import { setTimeout as sleep } from "node:timers/promises";
 import { runAgent } from "./agent.ts";
+import { enrol } from "./connection/enrolment.ts";
+import { type ServerAddress, serverAddress } from "./connection/server-address.ts";
 import type { Desktop } from "./desktop/desktop.ts";
 import { simulatedDesktop } from "./desktop/simulated.ts";
 import { simulatedNotes } from "./desktop/simulated-notes.ts";
 import { simulatedSight } from "./desktop/simulated-sight.ts";
 import { SimulatedWorld } from "./desktop/simulated-world.ts";
-import { enrol } from "./enrolment.ts";
 import { loadIdentity } from "./identity.ts";
 import { type AgentLog, jsonLog, plainLog } from "./log.ts";
 import { ProcessGroups } from "./process-groups.ts";
-import { type ServerAddress, serverAddress } from "./server-address.ts";
 import { type EnrolSettings, type RunSettings, readSettings, USAGE, WrongSetting } from "./settings.ts";
 import type { Sight } from "./steps/sight.ts";
 import { type GroupNews, superviseAgent } from "./supervisor.ts";

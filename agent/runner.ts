@@ -18,7 +18,7 @@ import {
   ResultSchema,
 } from "@drover/proto/gen/drover/agent/v1/channel_pb.ts";
 import { decide, ended, type Held, type Order } from "./assignment.ts";
-import type { ToServer } from "./connection.ts";
+import type { ToServer } from "./connection/dial.ts";
 import type { Desktop, Frame } from "./desktop/desktop.ts";
 import type { AgentLog } from "./log.ts";
 import type { Outbox } from "./outbox.ts";
@@ -79,7 +79,10 @@ export class Runner {
     if (decision.is === "stale") return;
     const starts = decision.orders.some(({ order }) => order === "start");
     // Not taken up at all: the server sends the assignment again after the next welcome, when there may be room.
-    if (starts && outbox.full) return log.error("too many unacknowledged results");
+    if (starts && outbox.full) {
+      log.error("too many unacknowledged results");
+      return;
+    }
     const previous = this.#held.attempt?.attemptId;
     this.#held = decision.held;
     for (const order of decision.orders) this.#obey(order, lease, command, previous);
@@ -100,16 +103,19 @@ export class Runner {
         if (previous !== undefined) this.#forget(previous);
         return;
       case "abandon":
-        return this.#inHand?.ending.abort(new StepEnded("CANCELLED", "the command was abandoned"));
+        this.#inHand?.ending.abort(new StepEnded("CANCELLED", "the command was abandoned"));
+        return;
       case "resend": {
         const result = lease && outbox.find(lease.attemptId, order.number);
         if (result !== undefined) send({ case: "result", value: result });
         return;
       }
       case "cancel-unstarted":
-        return this.#report(lease, order.number, "CANCELLED", "the command was abandoned before it began");
+        this.#report(lease, order.number, "CANCELLED", "the command was abandoned before it began");
+        return;
       case "refuse":
-        return this.#report(lease, order.number, "PROTOCOL", "the command's number does not follow the last one");
+        this.#report(lease, order.number, "PROTOCOL", "the command's number does not follow the last one");
+        return;
       case "start":
         if (lease !== undefined && command !== undefined) this.#start(lease, command);
     }

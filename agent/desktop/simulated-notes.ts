@@ -24,8 +24,12 @@ export function simulatedNotes(process = "mousepad"): SimulatedApplication {
 }
 
 function saveAs(world: SimulatedWorld, dialog: SimulatedWindow, key: string): void {
-  if (key === "escape") return world.remove(dialog.id);
-  if (key !== "enter") return edit(dialog, key);
+  if (key === "escape") world.remove(dialog.id);
+  else if (key === "enter") save(world, dialog);
+  else edit(dialog, key);
+}
+
+function save(world: SimulatedWorld, dialog: SimulatedWindow): void {
   const path = dialog.text;
   world.remove(dialog.id);
   const main = world.windows.findLast(({ pid, modal }) => pid === dialog.pid && !modal);

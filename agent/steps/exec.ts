@@ -1,8 +1,8 @@
 // `exec`: one command of the machine's own allow-list, in a process group that ends with the command or the lease.
 // The gate counts it as input, because it changes the world as typing does (G4).
 
-import type { Exec, OutputSchema } from "@drover/proto/gen/drover/agent/v1/channel_pb.ts";
 import type { MessageInitShape } from "@bufbuild/protobuf";
+import type { Exec, OutputSchema } from "@drover/proto/gen/drover/agent/v1/channel_pb.ts";
 import type { CommandGate } from "./gate.ts";
 import type { Scope } from "./scope.ts";
 import { StepEnded, unlessEnded } from "./step-ended.ts";

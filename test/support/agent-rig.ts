@@ -5,13 +5,13 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type { MessageInitShape } from "@bufbuild/protobuf";
 import { type AgentOptions, type RunningAgent, runAgent } from "../../agent/agent.ts";
+import { serverAddress } from "../../agent/connection/server-address.ts";
 import { simulatedDesktop } from "../../agent/desktop/simulated.ts";
 import { simulatedNotes } from "../../agent/desktop/simulated-notes.ts";
 import { simulatedSight } from "../../agent/desktop/simulated-sight.ts";
 import { type InputEntry, SimulatedWorld } from "../../agent/desktop/simulated-world.ts";
 import { memoryLocks } from "../../agent/lock.ts";
 import { type AgentLog, silentLog } from "../../agent/log.ts";
-import { serverAddress } from "../../agent/server-address.ts";
 import type { AssignmentSchema, CommandSchema } from "../../proto/gen/drover/agent/v1/channel_pb.ts";
 import { FakeServer } from "./fake-server.ts";
 

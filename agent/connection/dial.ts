@@ -18,7 +18,7 @@ import {
 } from "@drover/proto/gen/drover/agent/v1/channel_pb.ts";
 import { openBidi } from "@drover/proto/grpc.ts";
 import * as grpc from "@grpc/grpc-js";
-import type { Chunk } from "./artifacts.ts";
+import type { Chunk } from "../artifacts.ts";
 import type { DialEnd } from "./redial.ts";
 import { channelCredentials, channelOptions, type ServerAddress } from "./server-address.ts";
 
@@ -63,7 +63,9 @@ export class Dial {
     this.#client = new grpc.Client(server.target, channelCredentials(server), channelOptions(server));
     this.#call = openBidi(this.#client, ChannelService.method.attach, metadata);
     this.#call.on("data", (response: AttachResponse) => this.#received(response));
-    this.#call.on("status", ({ code, details }) => this.#end({ was: "status", code, detail: details, attachedMs: 0 }));
+    this.#call.on("status", ({ code, details }) =>
+      this.#end({ was: "status", code: grpc.status[code], detail: details, attachedMs: 0 }),
+    );
     this.#call.on("error", () => {}); // The status says it.
     const timer = setTimeout(() => this.#end({ was: "half-dead", attachedMs: 0 }), WELCOME_WITHIN_MS);
     this.#state = { is: "greeting", timer };
@@ -122,14 +124,15 @@ export class Dial {
 
   #received({ message }: AttachResponse): void {
     if (this.#state.is === "ended") return;
-    if (message.case === "goAway") {
-      return this.#end({ was: "go-away", addresses: message.value.addresses, attachedMs: 0 });
-    }
-    if (message.case === "welcome") {
-      if (this.#state.is === "greeting") this.#serve(message.value);
+    if (message.case === "goAway") this.#end({ was: "go-away", addresses: message.value.addresses, attachedMs: 0 });
+    else if (message.case === "welcome" && this.#state.is === "greeting") this.#serve(message.value);
+    if (
+      message.case === "goAway" ||
+      message.case === "welcome" ||
+      message.case === undefined ||
+      this.#state.is !== "serving"
+    )
       return;
-    }
-    if (message.case === undefined || this.#state.is !== "serving") return;
     if (message.case === "beatAck" && message.value.number <= this.#state.beatNumber) {
       this.#ackedBeats++;
       this.#state.silence.refresh();

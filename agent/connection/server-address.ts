@@ -1,8 +1,8 @@
 // The address of a control plane's agent port, and how to speak to it. The machine key and what is on the screen go
 // over this connection: without TLS it may leave this machine only when a person has said so (G11).
 
-import { credentials, type ChannelCredentials, type ChannelOptions } from "@grpc/grpc-js";
-import { WrongSetting } from "./settings.ts";
+import { type ChannelCredentials, type ChannelOptions, credentials } from "@grpc/grpc-js";
+import { WrongSetting } from "../settings.ts";
 
 /** A message of the channel is at most this long, in either direction. */
 export const MESSAGE_BYTES_MAX = 1024 * 1024;

@@ -1,13 +1,11 @@
 // What to do after a dial has ended: when to dial again, and where. Pure.
 
-import { status } from "@grpc/grpc-js";
-
 /** How one dial ended. */
 export type DialEnd =
   /** The server asked the agent to go elsewhere. */
   | { readonly was: "go-away"; readonly addresses: readonly string[]; readonly attachedMs: number }
-  /** The call was ended with a status, before or after the welcome. */
-  | { readonly was: "status"; readonly code: status; readonly detail: string; readonly attachedMs: number }
+  /** The call was ended with a gRPC status, by its name, before or after the welcome. */
+  | { readonly was: "status"; readonly code: string; readonly detail: string; readonly attachedMs: number }
   /** No acknowledgement for two beat intervals, or no welcome in time. */
   | { readonly was: "half-dead"; readonly attachedMs: number }
   /** The agent itself closed it. */
@@ -40,8 +38,7 @@ export interface Redial {
 /** Exponential back-off with full jitter; `random` is in [0, 1). */
 export function redial(end: DialEnd, failures: number, random: number, limits: RedialLimits = REDIAL_LIMITS): Redial {
   if (end.was === "go-away") return { failures: 0, delayMs: 0, addresses: end.addresses };
-  const hopeless =
-    end.was === "status" && (end.code === status.UNAUTHENTICATED || end.code === status.FAILED_PRECONDITION);
+  const hopeless = end.was === "status" && (end.code === "UNAUTHENTICATED" || end.code === "FAILED_PRECONDITION");
   if (hopeless) return { failures: failures + 1, delayMs: limits.hopelessMs, addresses: [] };
   const before = end.attachedMs >= limits.resetAfterMs ? 0 : failures;
   const ceilingMs = Math.min(limits.longestMs, limits.firstMs * 2 ** Math.min(before, 30));

@@ -1,11 +1,11 @@
 // Enrolment: spends one use of a token for a machine key of its own, and keeps that in the state directory.
 
-import { callUnary } from "@drover/proto/grpc.ts";
 import { EnrolmentService } from "@drover/proto/gen/drover/agent/v1/enrolment_pb.ts";
+import { callUnary } from "@drover/proto/grpc.ts";
 import * as grpc from "@grpc/grpc-js";
-import { hasIdentity, type Identity, saveIdentity } from "./identity.ts";
+import { hasIdentity, type Identity, saveIdentity } from "../identity.ts";
+import { WrongSetting } from "../settings.ts";
 import { channelCredentials, channelOptions, type ServerAddress } from "./server-address.ts";
-import { WrongSetting } from "./settings.ts";
 
 export interface EnrolOptions {
   readonly server: ServerAddress;
