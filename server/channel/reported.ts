@@ -1,0 +1,88 @@
+// channel.proto -> rules: what an agent reports. Text is made fit for storing here.
+
+import {
+  FailureCategory as FailureCategoryProto,
+  type Hello,
+  InputAmount as InputAmountProto,
+  type Result,
+  Verdict as VerdictProto,
+} from "@drover/proto/gen/drover/agent/v1/channel_pb.ts";
+import type { CommandResult } from "../rules/advance.ts";
+import type { CommandOutput, InputAmount } from "../rules/command.ts";
+import { agentFailures, type FailureCategory } from "../rules/failure.ts";
+import type { Incarnation, Inventory } from "../rules/machine.ts";
+import { type ReadinessProof, verdicts } from "../rules/verdict.ts";
+
+export const incarnationOf = (hello: Hello): Incarnation => ({
+  bootId: hello.incarnation?.bootId ?? "",
+  startId: hello.incarnation?.startId ?? "",
+  dialNumber: Number(hello.dialNumber),
+  holdsLock: hello.incarnation?.holdsLock ?? false,
+});
+
+export function inventoryOf(hello: Hello): Inventory {
+  const inventory = hello.inventory;
+  return {
+    platform: clean(inventory?.platform ?? ""),
+    os: clean(inventory?.os ?? ""),
+    agentVersion: clean(hello.agentVersion),
+    screen: { width: inventory?.screenWidth ?? 0, height: inventory?.screenHeight ?? 0 },
+    applications: (inventory?.applications ?? []).map((a) => ({ name: clean(a.name), version: clean(a.version) })),
+    labels: Object.fromEntries(
+      Object.entries(inventory?.labels ?? {}).map(([name, value]) => [clean(name), clean(value)]),
+    ),
+    capabilities: (inventory?.capabilities ?? []).map(clean),
+  };
+}
+
+// What is not said is not known: `some` is the careful word.
+const amounts: Partial<Record<number, InputAmount>> = {
+  [InputAmountProto.NONE]: "none",
+  [InputAmountProto.SOME]: "some",
+  [InputAmountProto.ALL]: "all",
+};
+
+export function resultOf(result: Result): CommandResult {
+  return {
+    number: result.number,
+    input: amounts[result.input] ?? "some",
+    durationMs: result.durationMs,
+    output: outputOf(result),
+    ...(result.failure === undefined
+      ? {}
+      : { failure: { category: categoryOf(result.failure.category), message: clean(result.failure.message) } }),
+    ...(result.proof === undefined ? {} : { proof: proofOf(result.proof) }),
+  };
+}
+
+function outputOf({ output }: Result): CommandOutput {
+  if (output === undefined) return {};
+  const { box } = output;
+  return {
+    text: clean(output.text),
+    score: output.score,
+    exitCode: output.exitCode,
+    ...(box === undefined ? {} : { box: { x: box.x, y: box.y, width: box.width, height: box.height } }),
+  };
+}
+
+function categoryOf(category: FailureCategoryProto): FailureCategory {
+  return agentFailures.find((name) => FailureCategoryProto[name] === category) ?? "AGENT_ERROR";
+}
+
+function proofOf(proof: NonNullable<Result["proof"]>): ReadinessProof {
+  return {
+    verdict: verdicts.find((name) => VerdictProto[name] === proof.verdict) ?? "WRONG_SCREEN",
+    evidence: proof.evidence.map(({ probe, held, score, box }) => ({
+      probe: clean(probe),
+      held,
+      score,
+      ...(box === undefined ? {} : { box: { x: box.x, y: box.y, width: box.width, height: box.height } }),
+    })),
+    ...(proof.frameArtifactId === "" ? {} : { frame: proof.frameArtifactId }),
+    screen: { width: proof.screenWidth, height: proof.screenHeight },
+  };
+}
+
+/** Postgres takes neither NUL nor lone surrogates. */
+const clean = (text: string): string => text.toWellFormed().replaceAll("\0", "\ufffd");

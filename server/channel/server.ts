@@ -1,0 +1,80 @@
+// The agent port: grpc-js listens, a key lets a machine in, and each stream gets its session.
+
+import { ChannelService } from "@drover/proto/gen/drover/agent/v1/channel_pb.ts";
+import { EnrolmentService } from "@drover/proto/gen/drover/agent/v1/enrolment_pb.ts";
+import { serviceDefinition } from "@drover/proto/grpc.ts";
+import * as grpc from "@grpc/grpc-js";
+import type { Engine } from "../engine/engine.ts";
+import { type AttachCall, type Serving, serveAttach } from "./attach.ts";
+import { type EnrolAnswer, type EnrolCall, serveEnrol } from "./enrol.ts";
+import { createPictureShelf } from "./pictures.ts";
+import type { Session } from "./session.ts";
+
+const { status } = grpc;
+
+export interface ChannelOptions {
+  readonly host: string;
+  readonly port: number;
+  readonly tls?: { readonly cert: Buffer; readonly key: Buffer };
+}
+
+export interface AgentListener {
+  readonly port: number;
+  /** From here on streams are served. Before it, agents are told to come back. */
+  serve(engine: Engine): void;
+  /** Tells every agent to go elsewhere, and stops. Idempotent. */
+  stop(addresses: readonly string[]): Promise<void>;
+}
+
+/** Listens first, so that the port is known before the replica's row tells agents of it. */
+export async function listenForAgents(options: ChannelOptions): Promise<AgentListener> {
+  let served: Serving | undefined;
+  let stopping = false;
+  const sessions = new Set<Session>();
+  const server = new grpc.Server({
+    "grpc.max_receive_message_length": 1024 * 1024,
+    // Only beats decide who lives; this closes sockets of peers that are long gone.
+    "grpc.keepalive_time_ms": 60_000,
+    "grpc.keepalive_timeout_ms": 20_000,
+  });
+  const serving = () => (served === undefined || stopping || !served.engine.replica.isLive() ? undefined : served);
+  server.addService(serviceDefinition(ChannelService), {
+    attach: (call: AttachCall) => void serveAttach(call, serving, sessions),
+  });
+  server.addService(serviceDefinition(EnrolmentService), {
+    enrol: (call: EnrolCall, answer: EnrolAnswer) => void serveEnrol(call, answer, serving),
+  });
+  const credentials =
+    options.tls === undefined
+      ? grpc.ServerCredentials.createInsecure()
+      : grpc.ServerCredentials.createSsl(null, [{ cert_chain: options.tls.cert, private_key: options.tls.key }]);
+  const port = await new Promise<number>((resolve, reject) => {
+    server.bindAsync(`${options.host}:${options.port}`, credentials, (error, bound) =>
+      error === null ? resolve(bound) : reject(error),
+    );
+  });
+  let stopped: Promise<void> | undefined;
+  return {
+    port,
+    serve(engine) {
+      served = { engine, pictures: createPictureShelf(engine.context.database.sql) };
+      engine.replica.onLapse(() => {
+        for (const session of sessions) session.end(status.UNAVAILABLE, "this replica's row had lapsed; attach again");
+      });
+    },
+    stop(addresses) {
+      stopping = true;
+      stopped ??= (async () => {
+        await Promise.all([...sessions].map((s) => s.goAway("this replica stops", addresses)));
+        await new Promise<void>((resolve) => {
+          const force = setTimeout(() => server.forceShutdown(), 2_000);
+          server.tryShutdown(() => {
+            clearTimeout(force);
+            resolve();
+          });
+        });
+      })();
+      return stopped;
+    },
+  };
+}
