@@ -1,0 +1,122 @@
+// The composition root of a replica: the only file that knows every room. Starts in order, stops in reverse.
+
+import { chmod, mkdir, writeFile } from "node:fs/promises";
+import { join } from "node:path";
+import { v7 as uuid } from "uuid";
+import { authenticator, engineDoor } from "./api/engine-door.ts";
+import { serveApi } from "./api/server.ts";
+import { openFileBlobs } from "./blobs/files.ts";
+import { listenForAgents } from "./channel/server.ts";
+import type { Log } from "./engine/context.ts";
+import { startEngine } from "./engine/engine.ts";
+import { firstAdminKey } from "./engine/keys.ts";
+import { startEmbeddedPostgres } from "./postgres/embedded.ts";
+import { type LeaseClocks, leaseClocks } from "./rules/limits.ts";
+import type { ReplicaId } from "./rules/names.ts";
+import type { ServerSettings } from "./settings.ts";
+import { migrateDatabase, openStore } from "./store/database.ts";
+import { otherAddresses } from "./store/replicas.ts";
+import { openWakeup } from "./store/wakeup.ts";
+
+export interface RunningServer {
+  readonly apiUrl: string;
+  readonly agentUrl: string;
+  readonly databaseUrl: string;
+  /** Where the first admin key was written, when this start made one. */
+  readonly adminKeyFile?: string;
+  /** Lets calls and agents go, then stops everything in reverse order. Idempotent. */
+  stop(): Promise<void>;
+}
+
+/** Starts a replica. `clocks` is for tests; everybody else lives by the default. */
+export async function startServer(
+  settings: ServerSettings,
+  log: Log,
+  clocks: LeaseClocks = leaseClocks,
+): Promise<RunningServer> {
+  const stops: (() => Promise<unknown>)[] = [];
+  let stopped: Promise<void> | undefined;
+  const stop = () => {
+    stopped ??= (async () => {
+      for (const step of stops.reverse()) await step();
+    })();
+    return stopped;
+  };
+  try {
+    await mkdir(settings.dataDirectory, { recursive: true, mode: 0o700 });
+    let { databaseUrl } = settings;
+    if (databaseUrl === undefined) {
+      const embedded = await startEmbeddedPostgres({
+        dir: join(settings.dataDirectory, "postgres"),
+        keepRunning: true,
+        log: (line) => log.info(line),
+      });
+      stops.push(() => embedded.stop({ server: "unused" }));
+      databaseUrl = embedded.url;
+    }
+    await migrateDatabase(databaseUrl);
+    const database = openStore(databaseUrl);
+    stops.push(() => database.stop());
+    const adminKeyFile = await writeFirstKey(database, settings.dataDirectory);
+    const wakeup = await openWakeup(databaseUrl, log);
+    stops.push(() => wakeup.stop());
+    const agents = await listenForAgents({
+      host: settings.agentHost,
+      port: settings.agentPort,
+      ...(settings.tls === undefined ? {} : { tls: settings.tls }),
+    });
+    const scheme = settings.tls === undefined ? "http" : "https";
+    const agentUrl = `${scheme}://${settings.agentHost}:${agents.port}`;
+    const replicaId = uuid() as ReplicaId;
+    const engine = await startEngine({
+      database,
+      wakeup,
+      blobs: openFileBlobs(join(settings.dataDirectory, "blobs")),
+      clocks,
+      replicaId,
+      agentAddress: settings.agentAddress ?? agentUrl,
+      log,
+    });
+    stops.push(() => engine.stop());
+    agents.serve(engine);
+    stops.push(async () => agents.stop(await otherAddresses(database.sql, replicaId).catch(() => [])));
+    const api = await serveApi({
+      host: settings.host,
+      port: settings.port,
+      tls: settings.tls,
+      insecure: settings.insecure,
+      origins: settings.origins,
+      door: engineDoor(engine.context),
+      audit: (entry) => log.info("viewed", { audit: entry }),
+      authenticate: authenticator(engine.context),
+      wakeup,
+      log,
+      isServing: () => engine.replica.isLive(),
+    });
+    stops.push(() => api.stop());
+    log.info("serving", { api: api.url, agents: agentUrl });
+    return {
+      apiUrl: api.url,
+      agentUrl,
+      databaseUrl,
+      ...(adminKeyFile === undefined ? {} : { adminKeyFile }),
+      stop,
+    };
+  } catch (error) {
+    await stop();
+    throw error;
+  }
+}
+
+/** The first key goes to a file that only its owner reads; the log names the file, never the key. */
+async function writeFirstKey(
+  database: Parameters<typeof firstAdminKey>[0]["database"],
+  dataDirectory: string,
+): Promise<string | undefined> {
+  const secret = await firstAdminKey({ database });
+  if (secret === undefined) return undefined;
+  const file = join(dataDirectory, "admin.key");
+  await writeFile(file, `${secret}\n`, { mode: 0o600 });
+  await chmod(file, 0o600);
+  return file;
+}
