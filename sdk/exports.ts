@@ -45,5 +45,6 @@ export {
   RunNotSucceeded,
   RunUnknown,
 } from "./outcomes.ts";
+export { all } from "./pages.ts";
 export type { RunFilter, RunHandle, StartItem, StartOptions, StartResult } from "./runs.ts";
 export type { WatchOptions } from "./watch.ts";

@@ -20,3 +20,10 @@ export async function* pages<Row>(
     pageToken = nextPageToken;
   } while (pageToken !== "");
 }
+
+/** A whole list at once. */
+export async function all<Row>(rows: AsyncIterable<Row>): Promise<Row[]> {
+  const array: Row[] = [];
+  for await (const row of rows) array.push(row);
+  return array;
+}

@@ -5,7 +5,7 @@ import { Code, ConnectError, type ConnectRouter, type HandlerContext } from "@co
 import { ApplicationService } from "../../sdk/gen/drover/v1/application_pb.ts";
 import { ArtifactKind, ArtifactService } from "../../sdk/gen/drover/v1/artifact_pb.ts";
 import type { Reason } from "../../sdk/gen/drover/v1/error_pb.ts";
-import { KeyService } from "../../sdk/gen/drover/v1/key_pb.ts";
+import { KeyService, Scope } from "../../sdk/gen/drover/v1/key_pb.ts";
 import { MachineService, MachineStatus } from "../../sdk/gen/drover/v1/machine_pb.ts";
 import { RunService, RunState } from "../../sdk/gen/drover/v1/run_pb.ts";
 import { WorkflowService } from "../../sdk/gen/drover/v1/workflow_pb.ts";
@@ -179,7 +179,7 @@ function fakeMachines(router: ConnectRouter, enter: Enter): void {
     statusSince: timestampFromDate(new Date(Date.now() - 3_600_000)),
   };
   const token = { id, pool: "default", usesLeft: 1, createdAt: timestampNow(), expiresAt: timestampNow() };
-  const key = { id, owner: "billing", scope: 1, createdAt: timestampNow() };
+  const key = { id, owner: "billing", scope: Scope.CALLER, createdAt: timestampNow() };
   router.service(MachineService, {
     listMachines: async (_request, context) => {
       await enter(context, true);

@@ -1,0 +1,64 @@
+// The client's commands, joined: what a root program adds to become a Drover client, and how it is run.
+
+import { type Command, CommanderError } from "commander";
+import { addApplications, addWorkflows } from "./definitions.ts";
+import { addConnectionOptions } from "./desk.ts";
+import { exitCodes } from "./exit-codes.ts";
+import { addKey } from "./key.ts";
+import { addMachines } from "./machines.ts";
+import { addFilm, addScreenshot } from "./pictures.ts";
+import { addPut } from "./put.ts";
+import { addCancel, addRun, addRuns } from "./runs.ts";
+import { addStart } from "./start.ts";
+import { addToken } from "./token.ts";
+import { addWatch } from "./watch.ts";
+
+/** Adds the commands, and the options for the connection to each of them and to the program. */
+export function addClientCommands(program: Command): Command {
+  // Options before a command's name are the program's; after it, the command's: other commands may use the same words.
+  program.enablePositionalOptions();
+  const commands = [
+    addStart,
+    addWatch,
+    addRuns,
+    addRun,
+    addCancel,
+    addFilm,
+    addPut,
+    addWorkflows,
+    addApplications,
+    addMachines,
+    addScreenshot,
+    addToken,
+    addKey,
+  ].flatMap((add) => add(program));
+  for (const command of [program, ...commands]) addConnectionOptions(command);
+  program.addHelpText(
+    "after",
+    `
+Exit codes: 0 done, run SUCCEEDED; 1 run FAILED, CANCELLED or EXPIRED; 2 wrong usage or settings; 3 run UNKNOWN;
+4 refused by the server; 5 server unreachable; 6 no key, or one that may not.`,
+  );
+  return program;
+}
+
+/** Runs the program; its exit code is in process.exitCode when this resolves. Wrong usage is 2, for all its commands. */
+export async function runProgram(program: Command, argv: readonly string[] = process.argv): Promise<void> {
+  // Whoever reads our output may stop at any time, as `head` does.
+  process.stdout.on("error", (error: NodeJS.ErrnoException) => {
+    if (error.code !== "EPIPE") throw error;
+    process.exit(exitCodes.ok);
+  });
+  throwInsteadOfExit(program);
+  try {
+    await program.parseAsync(argv);
+  } catch (error) {
+    if (!(error instanceof CommanderError)) throw error;
+    process.exitCode = error.exitCode === 0 ? exitCodes.ok : exitCodes.usage;
+  }
+}
+
+function throwInsteadOfExit(command: Command): void {
+  command.exitOverride();
+  for (const each of command.commands) throwInsteadOfExit(each);
+}

@@ -1,0 +1,37 @@
+// Following a run to its end, as `start` and `watch` do.
+
+import { RunEventSchema } from "../gen/drover/v1/run_pb.ts";
+import type { Outputs } from "../names.ts";
+import type { RunHandle } from "../runs.ts";
+import { type Desk, jsonOf } from "./desk.ts";
+import { Interrupted } from "./exit-codes.ts";
+import { progressOn } from "./progress.ts";
+import { safeJson } from "./screen-text.ts";
+
+/** Shows the run's events on the stream until it has ended, then answers with its outputs or throws its ending. */
+export async function follow(desk: Desk, run: RunHandle, stream: NodeJS.WriteStream): Promise<Outputs> {
+  const progress = progressOn(stream);
+  const onReconnect = () => progress.say("connection lost; trying again (the run goes on)");
+  try {
+    for await (const event of run.events({ signal: desk.signal, onReconnect })) progress.show(event);
+  } catch (error) {
+    progress.stop();
+    if (error instanceof Interrupted) throw new Interrupted(leftAlone(run.id));
+    throw error;
+  }
+  progress.stop();
+  return run.result();
+}
+
+/** The run's events as JSON, one a line, until it has ended. */
+export async function stream(desk: Desk, run: RunHandle): Promise<void> {
+  for await (const event of run.events({ signal: desk.signal })) {
+    desk.out(safeJson(jsonOf(RunEventSchema, event.wire)));
+  }
+  // For the exit code.
+  await run.result();
+}
+
+function leftAlone(id: string): string {
+  return `The run goes on. See it: drover watch ${id}   Stop it: drover cancel ${id}`;
+}

@@ -1,0 +1,6 @@
+// A program with nothing but the client commands, for tests that spawn it.
+
+import { Command } from "commander";
+import { addClientCommands, runProgram } from "../../sdk/cli/client-commands.ts";
+
+await runProgram(addClientCommands(new Command("drover").version("0.1.0")));

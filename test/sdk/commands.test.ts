@@ -1,0 +1,256 @@
+// The client commands as a shell sees them: output, exit codes, and what is said when something is wrong.
+
+import assert from "node:assert/strict";
+import { spawn } from "node:child_process";
+import { mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { text } from "node:stream/consumers";
+import { after, before, beforeEach, test } from "node:test";
+import { fileURLToPath } from "node:url";
+import { FakeApi, type FakeRun } from "../support/fake-api.ts";
+import { adminKey, png } from "../support/fake-services.ts";
+
+const program = fileURLToPath(new URL("./client-program.ts", import.meta.url));
+const folder = mkdtempSync(join(tmpdir(), "drover-commands-"));
+const api = new FakeApi();
+
+before(() => api.start());
+beforeEach(() => {
+  api.state.runs.length = 0;
+  api.state.before.clear();
+});
+after(async () => {
+  await api.kill();
+  rmSync(folder, { recursive: true });
+});
+
+interface Said {
+  code: number | null;
+  out: string;
+  err: string;
+}
+
+/** Runs `drover <args>`. */
+async function drover(args: string[], settings: Record<string, string> = {}, input = ""): Promise<Said> {
+  const env = { PATH: process.env["PATH"], DROVER_SERVER: api.url, DROVER_KEY: adminKey, COLUMNS: "80", ...settings };
+  const child = spawn(process.execPath, ["--no-warnings", program, ...args], { env, cwd: folder });
+  child.stdin.end(input);
+  const code = new Promise<number | null>((resolve) => child.once("exit", resolve));
+  const [out, err] = await Promise.all([text(child.stdout), text(child.stderr)]);
+  return { code: await code, out, err };
+}
+
+/** Ends each run as soon as it was started. */
+function endAs(outcome: Parameters<FakeApi["end"]>[1], fields: Parameters<FakeApi["end"]>[2] = {}): void {
+  api.state.before.set("StartRun", () => {
+    const run = api.state.runs.at(-1) as FakeRun;
+    api.tell(run, "PLACED", { machine: "vm-1", attempt: 1 });
+    api.end(run, outcome, fields);
+  });
+}
+
+test("start tells what happens on stderr and gives the outputs on stdout", async () => {
+  endAs("SUCCEEDED", { outputs: { title: "hello" } });
+  const said = await drover(["start", "notes.save", "--input", "text=hello", "-i", "n:=7"]);
+  assert.equal(said.code, 0);
+  assert.deepEqual(JSON.parse(said.out), { title: "hello" });
+  assert.match(said.err, /waits for a machine\n.*on vm-1, attempt 1\n.*SUCCEEDED/);
+});
+
+test("start --json gives the ended run as one document, and reads inputs from stdin", async () => {
+  endAs("SUCCEEDED", { outputs: { title: "hello" } });
+  const said = await drover(["start", "notes.save", "--json", "--inputs", "-"], {}, '{"text":"x"}');
+  assert.equal(said.code, 0);
+  const run = JSON.parse(said.out);
+  assert.deepEqual([run.outcome, run.outputs], ["OUTCOME_SUCCEEDED", { title: "hello" }]);
+});
+
+test("start --detach prints the run's id and waits for nothing", async () => {
+  const said = await drover(["start", "notes.save", "--detach"]);
+  assert.equal(said.code, 0);
+  assert.equal(said.out, `${api.state.runs[0]?.run.id}\n`);
+});
+
+test("how a run ended is in the exit code", async () => {
+  const failure = { category: "TARGET_NOT_FOUND", message: "no such window" };
+  for (const [outcome, code] of [
+    ["FAILED", 1],
+    ["CANCELLED", 1],
+    ["EXPIRED", 1],
+    ["UNKNOWN", 3],
+  ] as const) {
+    endAs(outcome, { failure });
+    const said = await drover(["start", "notes.save"]);
+    assert.equal(said.code, code, outcome);
+    assert.match(said.err, new RegExp(`drover: Run .* ended ${outcome} .*TARGET_NOT_FOUND: no such window`));
+  }
+});
+
+test("watch --json gives one event a line", async () => {
+  const run = api.addRun();
+  api.end(run, "SUCCEEDED");
+  const said = await drover(["watch", run.run.id, "--json"]);
+  assert.equal(said.code, 0);
+  const kinds = said.out.trim().split("\n");
+  assert.deepEqual(
+    kinds.map((line) => JSON.parse(line).kind),
+    ["RUN_EVENT_KIND_QUEUED", "RUN_EVENT_KIND_ENDED"],
+  );
+});
+
+test("Ctrl-C leaves the run alone and says how to go on", async () => {
+  const { promise: started, resolve } = Promise.withResolvers<void>();
+  api.state.before.set("WatchRun", () => resolve());
+  const env = { DROVER_SERVER: api.url, DROVER_KEY: adminKey };
+  const child = spawn(process.execPath, ["--no-warnings", program, "start", "notes.save"], { env });
+  const said = text(child.stderr);
+  await started;
+  child.kill("SIGINT");
+  const code = await new Promise((done) => child.once("exit", done));
+  assert.equal(code, 130);
+  assert.match(await said, /The run goes on. See it: drover watch \S+ {3}Stop it: drover cancel/);
+});
+
+test("what the server refuses is 4, with the reason, the place and the way on", async () => {
+  const missing = await drover(["start", "no.such"]);
+  assert.deepEqual([missing.code, missing.out], [4, ""]);
+  assert.equal(missing.err, "drover: There is no workflow no.such. See what there is: drover workflows\n");
+  const invalid = await drover(["start", "notes.save", "--input", "text:=7"]);
+  assert.equal(invalid.code, 4);
+  assert.match(invalid.err, /inputs\.text: must be a string/);
+  const json = await drover(["start", "notes.save", "--input", "text:=7", "--json"]);
+  assert.deepEqual(JSON.parse(json.err).error.violations, [{ field: "inputs.text", description: "must be a string" }]);
+});
+
+test("no server is 5, and names the address and the setting", async () => {
+  const said = await drover(["workflows", "--server", "http://127.0.0.1:9"]);
+  assert.equal(said.code, 5);
+  assert.match(said.err, /^drover: Cannot reach http:\/\/127\.0\.0\.1:9: .*ECONNREFUSED.* DROVER_SERVER\.\n$/);
+});
+
+test("no key and a weak key are 6, and no key is ever printed", async () => {
+  const none = await drover(["runs"], { DROVER_KEY: "" });
+  assert.equal(none.code, 6);
+  assert.match(none.err, /Set DROVER_KEY/);
+  const wrong = await drover(["runs", "--key", "hunter2"]);
+  assert.equal(wrong.code, 6);
+  assert.doesNotMatch(wrong.out + wrong.err, /hunter2/);
+  const weak = await drover(["machines"], { DROVER_KEY: "caller-key" });
+  assert.equal(weak.code, 6);
+  assert.match(weak.err, /higher scope/);
+});
+
+test("wrong usage and settings are 2", async () => {
+  for (const args of [
+    ["start"],
+    ["nonsense"],
+    ["runs", "--state", "asleep"],
+    ["start", "notes.save", "--input", "text"],
+    ["start", "notes.save", "--timeout", "soon"],
+    ["key", "create"],
+    ["put", "absent.yaml"],
+    ["runs", "--server", "nowhere"],
+    ["runs", "--key-file", "absent"],
+  ]) {
+    const said = await drover(args);
+    assert.equal(said.code, 2, `${args.join(" ")}: ${said.err}`);
+    assert.notEqual(said.err, "");
+  }
+});
+
+test("a key may lie in a file, and options may stand before the command", async () => {
+  writeFileSync(join(folder, "key"), `${adminKey}\n`);
+  const settings = { DROVER_KEY: "", DROVER_SERVER: "http://127.0.0.1:9" };
+  const said = await drover(["--server", api.url, "--key-file", "key", "runs"], settings);
+  assert.equal(said.code, 0, said.err);
+});
+
+test("tables fit 80 columns, keep ids whole, and let no name touch the terminal", async () => {
+  const { run } = api.addRun("clinic.scheduling.appointments.move-to-another-physician");
+  const runs = await drover(["runs"]);
+  const [head = "", row = ""] = runs.out.trimEnd().split("\n");
+  assert.ok(head.length <= 80 && row.length <= 80, runs.out);
+  assert.ok(row.startsWith(`${run.id}  clinic.sched`) && row.includes("…"), row);
+  const machines = await drover(["machines"]);
+  assert.ok(!machines.out.includes("\u001b"));
+  assert.match(machines.out, /^MACHINE .*\nvm-1 +default +IDLE +1 h ago +Debian 12 +mousepad@0\.5\.10\n$/);
+});
+
+test("--json of a list is one array in the API's own words", async () => {
+  api.addRun();
+  const [run] = JSON.parse((await drover(["runs", "--json", "--state", "queued"])).out);
+  assert.deepEqual([run.state, run.workflow], ["RUN_STATE_QUEUED", "notes.save"]);
+  assert.deepEqual(JSON.parse((await drover(["runs", "--json", "--state", "ended"])).out), []);
+});
+
+test("run and cancel show and stop a run", async () => {
+  const { run } = api.addRun("notes.save", { inputs: { text: "x" }, attempts: [{ number: 1, machineName: "vm-1" }] });
+  const shown = await drover(["run", run.id]);
+  assert.match(shown.out, /state {5}QUEUED\n[\s\S]*inputs {4}\{"text":"x"\}\n\nATTEMPT +MACHINE[\s\S]*\n1 +vm-1/);
+  const cancelled = await drover(["cancel", run.id]);
+  assert.equal(cancelled.out, `run ${run.id} is CANCELLING\n`);
+});
+
+test("put sends a definition with its pictures, applications first", async () => {
+  writeFileSync(join(folder, "ok.png"), png);
+  const workflow = "workflow: notes.save\napplication: mousepad\nsteps:\n  - click: { image: ok.png }\n  # not.png\n";
+  writeFileSync(join(folder, "notes.yaml"), workflow);
+  writeFileSync(join(folder, "pad.yaml"), "application: mousepad\n");
+  const said = await drover(["put", "notes.yaml", "pad.yaml"]);
+  assert.equal(said.out, "application mousepad version 1\nworkflow notes.save version 1\n");
+  assert.equal(said.err, "");
+  const json = await drover(["put", "notes.yaml", "--json"]);
+  assert.equal(JSON.parse(json.out).application, "ok.png", "the fake answers with the files' names");
+});
+
+test("put tells every problem of a definition, and sends no file from elsewhere", async () => {
+  writeFileSync(join(folder, "bad.yaml"), "workflow: bad\nsteps: nonsense\n");
+  const said = await drover(["put", "bad.yaml"]);
+  assert.equal(said.code, 4);
+  assert.equal(said.err, "drover: bad.yaml: The definition has problems.\n  line 3, steps: must be a list\n");
+  writeFileSync(join(folder, "sly.yaml"), "workflow: sly\nsteps: [ { click: { image: ../../secret.png } } ]\n");
+  const sly = await drover(["put", "sly.yaml"]);
+  assert.equal(sly.code, 2);
+  assert.match(sly.err, /must lie beside the file/);
+});
+
+test("film and screenshot save files that only their owner may read, where they belong", async () => {
+  const { run } = api.addRun();
+  const film = await drover(["film", run.id, "--out", "film"]);
+  assert.equal(film.out, "film/001-attempt-1-save-frame.png\n");
+  assert.deepEqual(readdirSync(join(folder, "film")), ["001-attempt-1-save-frame.png"]);
+  const screenshot = await drover(["screenshot", "vm-1"]);
+  assert.equal(screenshot.out, "vm-1.png\n");
+  assert.deepEqual(Uint8Array.from(readFileSync(join(folder, "vm-1.png"))), png);
+  assert.equal(statSync(join(folder, "vm-1.png")).mode & 0o777, 0o600);
+});
+
+test("a new secret is all that stdout holds", async () => {
+  const token = await drover(["token", "create", "--pool", "clinic", "--uses", "3", "--lifetime", "2h"]);
+  assert.equal(token.out, "token-secret\n");
+  assert.match(token.err, /pool clinic, 3 uses/);
+  const key = await drover(["key", "create", "--owner", "billing", "--scope", "operator"]);
+  assert.equal(key.out, "key-secret\n");
+  for (const args of [
+    ["token", "list"],
+    ["key", "list"],
+    ["token", "revoke", "0198"],
+    ["key", "revoke", "0198"],
+    ["workflows"],
+    ["applications"],
+  ]) {
+    const said = await drover(args);
+    assert.equal(said.code, 0, said.err);
+    assert.doesNotMatch(said.out, /secret/);
+  }
+});
+
+test("help has examples, and version answers", async () => {
+  const help = await drover(["start", "--help"]);
+  assert.equal(help.code, 0);
+  assert.match(help.out, /Connection:\n[\s\S]*--server[\s\S]*Examples:\n {2}\$ drover start notes\.save/);
+  const root = await drover(["--help"]);
+  assert.match(root.out, /Exit codes:/);
+  assert.equal((await drover(["--version"])).out, "0.1.0\n");
+});

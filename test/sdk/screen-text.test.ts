@@ -1,0 +1,41 @@
+// What terminals are spared, and tables whose columns align.
+
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { cleaned, columnsOf, safeJson, shortened } from "../../sdk/cli/screen-text.ts";
+import { spanMs, spanText } from "../../sdk/cli/spans.ts";
+import { table } from "../../sdk/cli/table.ts";
+
+test("no control character and no reordering mark survives", () => {
+  assert.equal(cleaned("a\u001b[2Jb\u009b31mc\u0007d\u202ee\nf"), "abcde f");
+  assert.equal(safeJson({ a: "\u009b\u202e" }), '{"a":"\\u009b\\u202e"}');
+});
+
+test("columns are counted as a terminal draws them", () => {
+  assert.equal(columnsOf("日本"), 4);
+  assert.equal(columnsOf("e\u0301"), 1);
+  assert.equal(shortened("日本語の名前", 7), "日本語…");
+});
+
+test("elastic columns give way, the widest first; the others never do", () => {
+  const columns = [
+    { title: "ID", value: (row: { id: string }) => row.id },
+    { title: "NAME", value: () => "x".repeat(50), elastic: true },
+    { title: "SHORT", value: () => "y".repeat(8), elastic: true },
+  ];
+  const lines = table(columns, [{ id: "0".repeat(36) }], 70);
+  assert.deepEqual(
+    lines.map((line) => line.length),
+    [67, 70],
+  );
+  assert.ok(lines[1]?.startsWith("0".repeat(36)));
+  assert.ok(lines[1]?.endsWith("y".repeat(8)));
+  assert.ok(lines.every((line) => line.length <= 70));
+});
+
+test("spans are read and written as people do", () => {
+  assert.deepEqual(["90s", "1.5h", "250ms", "7d"].map(spanMs), [90_000, 5_400_000, 250, 604_800_000]);
+  assert.throws(() => spanMs("soon"), /Write it like/);
+  assert.throws(() => spanMs("0s"), /Write it like/);
+  assert.deepEqual([900, 1_500, 59_000, 61_000, 7_200_000].map(spanText), ["900 ms", "1.5 s", "59 s", "1 min", "2 h"]);
+});
