@@ -26,11 +26,8 @@ export const createApplications = (door: DefinitionDoor): ServiceImpl<typeof App
 
   async listApplications(request, context) {
     const { tenant } = principalOf(context);
-    const { rows, nextPageToken } = await page(
-      "applications",
-      request,
-      { key: "name", keyOf: ({ name }) => name },
-      (after, limit) => door.list(tenant, after, limit),
+    const { rows, nextPageToken } = await page("applications", request, "name", (after, limit) =>
+      door.list(tenant, after, limit),
     );
     return { applications: rows.map(applicationMessage), nextPageToken };
   },

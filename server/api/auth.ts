@@ -3,7 +3,7 @@
 
 import { type ConnectError, createContextKey, type HandlerContext, type Interceptor } from "@connectrpc/connect";
 import type { Response } from "./connections.ts";
-import { refusalError, refused } from "./errors.ts";
+import { type FaultLog, refusalError, refused, wireError } from "./errors.ts";
 import type { Keyring, Principal } from "./keyring.ts";
 import { apiLimits } from "./limits.ts";
 import { allows, needOf } from "./scopes.ts";
@@ -20,7 +20,16 @@ export function principalOf(context: Pick<HandlerContext, "values">): Principal 
 
 const keyEnded = () => refusalError({ reason: "UNAUTHENTICATED", message: "The key has expired or was revoked." });
 
-export const createGate = (keyring: Keyring) => async (context: HandlerContext) => {
+export const createGate = (keyring: Keyring, log: FaultLog) => async (context: HandlerContext) => {
+  try {
+    await admit(keyring, context);
+  } catch (thrown) {
+    // No interceptor has this call yet.
+    throw wireError(thrown, log, `${context.service.typeName}/${context.method.name}`);
+  }
+};
+
+async function admit(keyring: Keyring, context: HandlerContext) {
   const need = needOf(context.method);
   if (need === "open") return;
   const secret = /^Bearer +(\S+) *$/i.exec(context.requestHeader.get("authorization") ?? "")?.[1];
@@ -32,7 +41,7 @@ export const createGate = (keyring: Keyring) => async (context: HandlerContext) 
   }
   context.values.set(principalKey, principal);
   if (context.method.methodKind !== "unary") holdOpen(keyring, secret, context);
-};
+}
 
 /** Ties the call to its key. The context's signal fires however a call ends, so nothing is held after that. */
 function holdOpen(keyring: Keyring, secret: string, context: HandlerContext) {

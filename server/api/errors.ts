@@ -10,13 +10,10 @@ import { randomUUID } from "node:crypto";
 import { create } from "@bufbuild/protobuf";
 import { Code, ConnectError, type Interceptor } from "@connectrpc/connect";
 import { BadRequestSchema, ErrorInfoSchema } from "@drover/proto/gen/google/rpc/error_details_pb.ts";
+import type { Log } from "../engine/context.ts";
 import type { Answer, FieldProblem, Reason, Refusal } from "../rules/refusal.ts";
 
-/** As pino's: fields first. */
-export interface Log {
-  info(fields: object, message: string): void;
-  error(fields: object, message: string): void;
-}
+export type FaultLog = Pick<Log, "error">;
 
 export const codes: Readonly<Record<Reason, Code>> = {
   WORKFLOW_NOT_FOUND: Code.NotFound,
@@ -65,7 +62,7 @@ export function refused(reason: Reason, message: string): never {
 const storeAway =
   /^(CONNECTION_(CLOSED|ENDED|DESTROYED)|CONNECT_TIMEOUT|ECONN(REFUSED|RESET|ABORTED)|EPIPE|ENOENT|ETIMEDOUT|EHOSTUNREACH|ENETUNREACH|EAI_AGAIN|ENOTFOUND|08.{3}|57P0[1-5]|53300)$/;
 
-export function wireError(thrown: unknown, log: Log, procedure: string): ConnectError {
+export function wireError(thrown: unknown, log: FaultLog, procedure: string): ConnectError {
   if (thrown instanceof ConnectError) return thrown;
   const chain = causes(thrown);
   if (chain.some(({ code }) => typeof code === "string" && storeAway.test(code))) {
@@ -77,7 +74,7 @@ export function wireError(thrown: unknown, log: Log, procedure: string): Connect
     code,
     frames: stack?.split("\n").filter((line) => /^\s+at /.test(line)),
   }));
-  log.error({ id, procedure, errors }, "a call failed");
+  log.error("a call failed", { id, procedure, errors });
   return new ConnectError(`This is a fault of the server. It is in its log under ${id}.`, Code.Internal);
 }
 
@@ -90,7 +87,7 @@ function causes(thrown: unknown): (Error & { code?: unknown })[] {
 
 /** Outermost: whatever a handler throws, now or in the middle of a stream, leaves as one of the above. */
 export const translateErrors =
-  (log: Log): Interceptor =>
+  (log: FaultLog): Interceptor =>
   (next) =>
   async (request) => {
     const procedure = `${request.service.typeName}/${request.method.name}`;

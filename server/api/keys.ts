@@ -25,7 +25,7 @@ export const createKeys = (door: KeyDoor): ServiceImpl<typeof KeyService> => ({
 
   async listKeys(request, context) {
     const { tenant } = principalOf(context);
-    const { rows, nextPageToken } = await page("keys", request, { key: "id", keyOf: ({ id }) => id }, (before, limit) =>
+    const { rows, nextPageToken } = await page("keys", request, "id", (before, limit) =>
       door.list(tenant, before, limit),
     );
     return { keys: rows.map(keyMessage), nextPageToken };

@@ -35,11 +35,8 @@ export function createMachines(door: MachineDoor, audit: Audit): ServiceImpl<typ
         ...(request.pool === "" ? {} : { pool: request.pool }),
         ...(status === undefined ? {} : { status }),
       };
-      const { rows, nextPageToken } = await page(
-        "machines",
-        request,
-        { key: "name", keyOf: ({ name }) => name },
-        (after, limit) => door.list(tenant, filter, after, limit),
+      const { rows, nextPageToken } = await page("machines", request, "name", (after, limit) =>
+        door.list(tenant, filter, after, limit),
       );
       return { machines: rows.map(machineMessage), nextPageToken };
     },
@@ -76,11 +73,8 @@ export function createMachines(door: MachineDoor, audit: Audit): ServiceImpl<typ
 
     async listEnrolmentTokens(request, context) {
       const { tenant } = principalOf(context);
-      const { rows, nextPageToken } = await page(
-        "enrolment tokens",
-        request,
-        { key: "id", keyOf: ({ id }) => id },
-        (before, limit) => door.listTokens(tenant, before, limit),
+      const { rows, nextPageToken } = await page("enrolment tokens", request, "id", (before, limit) =>
+        door.listTokens(tenant, before, limit),
       );
       return { tokens: rows.map(tokenMessage), nextPageToken };
     },

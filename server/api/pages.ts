@@ -19,19 +19,19 @@ const uuid = /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/;
 const name = /^[^\0]{1,200}$/;
 
 /** `by` says what the list is sorted by, and so what a token of it may hold. */
-export async function page<Row>(
+export async function page<Key extends "id" | "name", Row extends Readonly<Record<Key, string>>>(
   list: "runs" | "workflows" | "applications" | "machines" | "keys" | "enrolment tokens",
   request: PageRequest,
-  by: { readonly keyOf: (row: Row) => string; readonly key: "id" | "name" },
+  by: Key,
   read: (after: string | undefined, limit: number) => Promise<readonly Row[]>,
 ): Promise<Page<Row>> {
-  const after = request.pageToken === "" ? undefined : open(list, request.pageToken, by.key === "id" ? uuid : name);
+  const after = request.pageToken === "" ? undefined : open(list, request.pageToken, by === "id" ? uuid : name);
   const size = request.pageSize === 0 ? apiLimits.pageSize : request.pageSize;
   // One more than asked for tells whether this is the last page.
   const found = await read(after, size + 1);
   const rows = found.slice(0, size);
   const last = rows.at(-1);
-  return { rows, nextPageToken: found.length > size && last !== undefined ? seal(list, by.keyOf(last)) : "" };
+  return { rows, nextPageToken: found.length > size && last !== undefined ? seal(list, last[by]) : "" };
 }
 
 const seal = (list: string, key: string) => Buffer.from(`${list}\n${key}`).toString("base64url");

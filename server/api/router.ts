@@ -14,7 +14,7 @@ import { Health } from "@drover/proto/gen/grpc/health/v1/health_pb.ts";
 import { ServerReflection } from "@drover/proto/gen/grpc/reflection/v1/reflection_pb.ts";
 import { ServerReflection as ServerReflectionAlpha } from "@drover/proto/gen/grpc/reflection/v1alpha/reflection_pb.ts";
 import { createGate, endStreams } from "./auth.ts";
-import { type Log, translateErrors } from "./errors.ts";
+import { type FaultLog, translateErrors } from "./errors.ts";
 import { serveHealth } from "./health.ts";
 import type { Keyring } from "./keyring.ts";
 import { apiLimits } from "./limits.ts";
@@ -34,7 +34,7 @@ export interface Services {
 export interface RouterOptions {
   readonly services: Services;
   readonly keyring: Keyring;
-  readonly log: Log;
+  readonly log: FaultLog;
   readonly isServing: () => boolean;
   /** Fires when the server stops: every stream ends. */
   readonly stopping: AbortSignal;
@@ -69,7 +69,7 @@ export function routeServices(options: RouterOptions): ConnectRouter["handlers"]
     readMaxBytes: apiLimits.readBytesMax,
     // A misspelt field is refused, not dropped: `idempotencyKey` spelt wrong would start a run twice.
     jsonOptions: { ignoreUnknownFields: false },
-    requestGate: createGate(options.keyring),
+    requestGate: createGate(options.keyring, options.log),
     interceptors: [translateErrors(options.log), endStreams, validate()],
     shutdownSignal: options.stopping,
   });

@@ -35,7 +35,7 @@ const states = {
 
 export const stateOf = (state: RunState): RunView["state"] | undefined => runStates.find((is) => states[is] === state);
 
-export function runMessage(run: RunView): MessageInitShape<typeof RunSchema> {
+export function runMessage(run: RunView) {
   return {
     id: run.id,
     workflow: run.workflow,
@@ -49,15 +49,11 @@ export function runMessage(run: RunView): MessageInitShape<typeof RunSchema> {
     createdAt: timestamp(run.createdAt),
     startedAt: timestamp(run.startedAt),
     endedAt: timestamp(run.endedAt),
-  };
+  } satisfies MessageInitShape<typeof RunSchema>;
 }
 
-/** With what only GetRun tells. */
-export const runDetailMessage = (
-  run: RunDetail,
-  attempts: readonly AttemptView[],
-): MessageInitShape<typeof RunSchema> => ({
-  ...runMessage(run),
+/** What only GetRun tells: with inputs and outputs. */
+export const runDetails = (run: RunDetail, attempts: readonly AttemptView[]) => ({
   inputs: struct(run.inputs),
   outputs: run.outcome === "SUCCEEDED" ? struct(run.outputs) : undefined,
   attempts: attempts.map(attemptMessage),

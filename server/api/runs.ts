@@ -19,7 +19,7 @@ import type { RunDoor, RunStarted, RunWanted } from "./door.ts";
 import { accepted, refused } from "./errors.ts";
 import type { Wakeup } from "./keyring.ts";
 import { page } from "./pages.ts";
-import { runDetailMessage, runMessage, stateOf } from "./run-messages.ts";
+import { runDetails, runMessage, stateOf } from "./run-messages.ts";
 import { watchRun } from "./watch.ts";
 
 export interface RunsOptions {
@@ -64,7 +64,7 @@ export function createRuns({ door, wakeup, audit }: RunsOptions): ServiceImpl<ty
       const run = (await door.readRun(tenant, id)) ?? runNotFound(id);
       const attempts = await door.readAttempts(tenant, id);
       audit(viewedBy(principalOf(context), { viewed: "run", runId: id }));
-      return { run: runDetailMessage(run, attempts) };
+      return { run: { ...runMessage(run), ...runDetails(run, attempts) } };
     },
 
     async listRuns(request, context) {
@@ -75,11 +75,8 @@ export function createRuns({ door, wakeup, audit }: RunsOptions): ServiceImpl<ty
         ...(state === undefined ? {} : { state }),
         ...(outcome === undefined ? {} : { outcome }),
       };
-      const { rows, nextPageToken } = await page(
-        "runs",
-        request,
-        { key: "id", keyOf: ({ id }) => id },
-        (before, limit) => door.listRuns(tenantOf(context), filter, before, limit),
+      const { rows, nextPageToken } = await page("runs", request, "id", (before, limit) =>
+        door.listRuns(tenantOf(context), filter, before, limit),
       );
       return { runs: rows.map(runMessage), nextPageToken };
     },

@@ -6,7 +6,7 @@ import { Code, ConnectError } from "@connectrpc/connect";
 import type { Audit } from "./audit.ts";
 import { acceptConnections, type Handle, type TlsFiles } from "./connections.ts";
 import type { Door } from "./door.ts";
-import type { Log } from "./errors.ts";
+import type { FaultLog } from "./errors.ts";
 import { type Authenticate, createKeyring, type Wakeup } from "./keyring.ts";
 import { apiLimits } from "./limits.ts";
 import { createHandle, notFound } from "./requests.ts";
@@ -26,7 +26,7 @@ export interface ApiOptions {
   readonly audit: Audit;
   readonly authenticate: Authenticate;
   readonly wakeup: Wakeup;
-  readonly log: Log;
+  readonly log: FaultLog;
   /** Whether this replica's row is live. */
   readonly isServing: () => boolean;
   /** What answers requests that are no RPC. */

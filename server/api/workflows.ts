@@ -29,11 +29,8 @@ export const createWorkflows = (door: DefinitionDoor): ServiceImpl<typeof Workfl
 
   async listWorkflows(request, context) {
     const { tenant } = principalOf(context);
-    const { rows, nextPageToken } = await page(
-      "workflows",
-      request,
-      { key: "name", keyOf: ({ name }) => name },
-      (after, limit) => door.list(tenant, after, limit),
+    const { rows, nextPageToken } = await page("workflows", request, "name", (after, limit) =>
+      door.list(tenant, after, limit),
     );
     return { workflows: rows.map(workflowMessage), nextPageToken };
   },

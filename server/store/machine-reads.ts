@@ -46,11 +46,23 @@ export async function listMachines(
     order by m.name collate "C" limit ${limit}`;
 }
 
-/** By id or by name; an id goes first. */
-export async function readMachine(query: Query, tenantId: TenantId, machine: string): Promise<MachineView | undefined> {
+const uuid = /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/i;
+
+/** By id or by name. What looks like an id is one. */
+export async function readMachineView(
+  query: Query,
+  tenantId: TenantId,
+  machine: string,
+): Promise<MachineView | undefined> {
   const [row] = await query<MachineView[]>`
     ${view(query)}
-    where m.tenant_id = ${tenantId} and (m.id::text = lower(${machine}) or m.name = ${machine})
-    order by (m.id::text = lower(${machine})) desc limit 1`;
+    where m.tenant_id = ${tenantId} and ${uuid.test(machine) ? query`m.id = ${machine}` : query`m.name = ${machine}`}`;
   return row;
+}
+
+/** When its latest health screenshot came. */
+export async function readHealthAt(query: Query, tenantId: TenantId, id: MachineId): Promise<Instant | null> {
+  const [row] = await query<{ healthAt: Instant | null }[]>`
+    select health_at from machines where tenant_id = ${tenantId} and id = ${id}`;
+  return row?.healthAt ?? null;
 }

@@ -1,0 +1,110 @@
+// The door of production: reads from the store, changes by the engine.
+
+import { artifactBlob, healthBlob } from "../engine/artifacts.ts";
+import { cancelRun } from "../engine/cancelling.ts";
+import type { EngineContext } from "../engine/context.ts";
+import { putApplication, putWorkflow } from "../engine/defining.ts";
+import { createEnrolmentToken, revokeEnrolmentToken, revokeMachine } from "../engine/enrolling.ts";
+import { createKey, revokeKey } from "../engine/keys.ts";
+import { startRun } from "../engine/starting.ts";
+import type { RunId, TenantId } from "../rules/names.ts";
+import { type Answer, accept } from "../rules/refusal.ts";
+import { listArtifacts, readArtifact } from "../store/artifact-reads.ts";
+import { type DefinitionTable, listDefinitions, readDefinition } from "../store/definition-reads.ts";
+import { eventsAfter } from "../store/events.ts";
+import { findKey, listEnrolmentTokens, listKeys } from "../store/key-reads.ts";
+import { listMachines, readHealthAt, readMachineView } from "../store/machine-reads.ts";
+import { listRuns, readAttempts, readOutputs, readRun, readRunView } from "../store/run-reads.ts";
+import type { DefinitionDoor, Door, RunDoor, RunStarted, RunWanted } from "./door.ts";
+import type { Authenticate } from "./keyring.ts";
+
+/** Runs of one StartRuns that are saved at the same time: a part of the connections, so that other calls get theirs. */
+const startsAtOnce = 8;
+
+export const engineDoor = (context: EngineContext): Door => ({
+  runs: runDoor(context),
+  workflows: definitionDoor(context, "workflow_versions", putWorkflow),
+  applications: definitionDoor(context, "application_versions", putApplication),
+  artifacts: {
+    list: (tenant, run) => listArtifacts(context.database.sql, tenant, run),
+    read: (tenant, id) => readArtifact(context.database.sql, tenant, id),
+    content: ({ runId, id }) => context.blobs.get(artifactBlob(runId, id)),
+  },
+  machines: {
+    list: (tenant, filter, after, limit) => listMachines(context.database.sql, tenant, filter, after, limit),
+    read: (tenant, machine) => readMachineView(context.database.sql, tenant, machine),
+    async screenshot(tenant, id) {
+      const takenAt = await readHealthAt(context.database.sql, tenant, id);
+      const png = takenAt === null ? undefined : await context.blobs.get(healthBlob(id));
+      return takenAt === null || png === undefined ? undefined : { png, takenAt };
+    },
+    async revoke(tenant, id) {
+      const revoked = await revokeMachine(context, tenant, id);
+      return revoked.ok ? there(await readMachineView(context.database.sql, tenant, id), "machine") : revoked;
+    },
+    createToken: async (tenant, wanted) => accept(await createEnrolmentToken(context, tenant, wanted)),
+    listTokens: (tenant, before, limit) => listEnrolmentTokens(context.database.sql, tenant, before, limit),
+    revokeToken: (tenant, id) => revokeEnrolmentToken(context, tenant, id),
+  },
+  keys: {
+    create: async (tenant, wanted) => accept(await createKey(context, tenant, wanted)),
+    list: (tenant, before, limit) => listKeys(context.database.sql, tenant, before, limit),
+    revoke: (tenant, id) => revokeKey(context, tenant, id),
+  },
+});
+
+export const authenticator =
+  ({ database }: Pick<EngineContext, "database">): Authenticate =>
+  async (hash) => {
+    const key = await findKey(database.sql, hash);
+    return key === undefined ? undefined : { ...key, expiresAt: key.expiresAt ?? undefined };
+  };
+
+function runDoor(context: EngineContext): RunDoor {
+  const { sql } = context.database;
+  async function start(tenant: TenantId, wanted: RunWanted): Promise<Answer<RunStarted>> {
+    const { priority, idempotencyKey = "", ...request } = wanted;
+    // Zero is the workflow's own.
+    const answer = await startRun(context, tenant, {
+      ...request,
+      idempotencyKey,
+      ...(priority === 0 ? {} : { priority }),
+    });
+    if (!answer.ok) return answer;
+    const run = there(await readRunView(sql, tenant, answer.value.runId), "run");
+    return run.ok ? accept({ run: run.value, existed: answer.value.existed }) : run;
+  }
+  return {
+    startRun: start,
+    async startRuns(tenant, wanted) {
+      const answers: Answer<RunStarted>[] = [];
+      for (let next = 0; next < wanted.length; next += startsAtOnce) {
+        const some = wanted.slice(next, next + startsAtOnce);
+        answers.push(...(await Promise.all(some.map((each) => start(tenant, each)))));
+      }
+      return answers;
+    },
+    async cancelRun(tenant: TenantId, id: RunId) {
+      const cancelled = await cancelRun(context, tenant, id);
+      return cancelled.ok ? there(await readRunView(sql, tenant, id), "run") : cancelled;
+    },
+    readRun: (tenant, id) => readRun(sql, tenant, id),
+    readRunView: (tenant, id) => readRunView(sql, tenant, id),
+    readOutputs: (tenant, id) => readOutputs(sql, tenant, id),
+    readAttempts: (tenant, id) => readAttempts(sql, tenant, id),
+    listRuns: (tenant, filter, before, limit) => listRuns(sql, tenant, filter, before, limit),
+    eventsAfter: (tenant, id, after, limit) => eventsAfter(sql, tenant, id, after, limit),
+  };
+}
+
+const definitionDoor = (context: EngineContext, table: DefinitionTable, put: typeof putWorkflow): DefinitionDoor => ({
+  put: (tenant, wanted) => put(context, tenant, wanted),
+  read: (tenant, name, version) => readDefinition(context.database.sql, table, tenant, name, version),
+  list: (tenant, after, limit) => listDefinitions(context.database.sql, table, tenant, after, limit),
+});
+
+/** What was just changed; that it is gone since is a fault. */
+function there<T>(row: T | undefined, what: string): Answer<T> {
+  if (row === undefined) throw new Error(`the ${what} that was just changed is not there`);
+  return accept(row);
+}
