@@ -5,9 +5,37 @@ import { UnknownKey } from "./desktop.ts";
 export type ModifierName = "ctrl" | "shift" | "alt" | "super";
 
 export type NamedKey =
-  | "enter" | "escape" | "tab" | "backspace" | "delete" | "insert" | "home" | "end" | "pageup" | "pagedown"
-  | "up" | "down" | "left" | "right" | "space" | "menu" | "printscreen" | "pause" | "capslock"
-  | "f1" | "f2" | "f3" | "f4" | "f5" | "f6" | "f7" | "f8" | "f9" | "f10" | "f11" | "f12";
+  | "enter"
+  | "escape"
+  | "tab"
+  | "backspace"
+  | "delete"
+  | "insert"
+  | "home"
+  | "end"
+  | "pageup"
+  | "pagedown"
+  | "up"
+  | "down"
+  | "left"
+  | "right"
+  | "space"
+  | "menu"
+  | "printscreen"
+  | "pause"
+  | "capslock"
+  | "f1"
+  | "f2"
+  | "f3"
+  | "f4"
+  | "f5"
+  | "f6"
+  | "f7"
+  | "f8"
+  | "f9"
+  | "f10"
+  | "f11"
+  | "f12";
 
 export type ChordKey =
   | { readonly is: "named"; readonly name: NamedKey }
@@ -21,17 +49,57 @@ export interface Chord {
 }
 
 const modifiers: Record<string, ModifierName> = {
-  ctrl: "ctrl", control: "ctrl", shift: "shift", alt: "alt", super: "super", meta: "super", win: "super",
+  ctrl: "ctrl",
+  control: "ctrl",
+  shift: "shift",
+  alt: "alt",
+  super: "super",
+  meta: "super",
+  win: "super",
 };
 
 const aliases: Record<string, NamedKey> = {
-  return: "enter", esc: "escape", del: "delete", ins: "insert", pgup: "pageup", pgdn: "pagedown", prtsc: "printscreen",
+  return: "enter",
+  esc: "escape",
+  del: "delete",
+  ins: "insert",
+  pgup: "pageup",
+  pgdn: "pagedown",
+  prtsc: "printscreen",
 };
 
 const named: ReadonlySet<string> = new Set<NamedKey>([
-  "enter", "escape", "tab", "backspace", "delete", "insert", "home", "end", "pageup", "pagedown",
-  "up", "down", "left", "right", "space", "menu", "printscreen", "pause", "capslock",
-  "f1", "f2", "f3", "f4", "f5", "f6", "f7", "f8", "f9", "f10", "f11", "f12",
+  "enter",
+  "escape",
+  "tab",
+  "backspace",
+  "delete",
+  "insert",
+  "home",
+  "end",
+  "pageup",
+  "pagedown",
+  "up",
+  "down",
+  "left",
+  "right",
+  "space",
+  "menu",
+  "printscreen",
+  "pause",
+  "capslock",
+  "f1",
+  "f2",
+  "f3",
+  "f4",
+  "f5",
+  "f6",
+  "f7",
+  "f8",
+  "f9",
+  "f10",
+  "f11",
+  "f12",
 ]);
 
 /**

@@ -17,6 +17,8 @@ import { hasWindowManager } from "./x11/windows.ts";
 export interface X11SessionOptions {
   readonly width?: number;
   readonly height?: number;
+  /** Added to the environment of the session and of its programs; nothing else of this process's is passed on. */
+  readonly env?: Record<string, string>;
 }
 
 export interface X11Session {
@@ -34,11 +36,13 @@ const stopTimeoutMs = 2_000;
 const pollMs = 10;
 
 export async function startX11Session(options: X11SessionOptions = {}): Promise<X11Session> {
-  const { width = 1280, height = 800 } = options;
+  const { width = 1280, height = 800, env: added = {} } = options;
   const dir = mkdtempSync(join(tmpdir(), "drover-x11-"));
   const started: ChildProcess[] = [];
   // Should this process end without `stop`, nothing is left running behind it (except by kill -9).
-  const killAll = () => started.forEach((child) => child.kill("SIGKILL"));
+  const killAll = () => {
+    for (const child of started) child.kill("SIGKILL");
+  };
   process.once("exit", killAll);
   const stop = async () => {
     process.off("exit", killAll);
@@ -48,9 +52,9 @@ export async function startX11Session(options: X11SessionOptions = {}): Promise<
   try {
     // A white root: an all-black picture is how a blank screen is told (see `x11/surface.ts`).
     const screen = ["-screen", "0", `${width}x${height}x24`, "-wr"];
-    const server = await start(started, "Xvfb", ["-displayfd", "3", ...screen, "-nolisten", "tcp", "-noreset"], {});
+    const server = await start(started, "Xvfb", ["-displayfd", "3", ...screen, "-nolisten", "tcp", "-noreset"], added);
     const display = `:${await displayNumber(server)}`;
-    const env = sessionEnvironment(dir, display);
+    const env = { ...added, ...sessionEnvironment(dir, display) };
     const manager = await start(started, "openbox", ["--sm-disable"], env);
     await untilManaged(display, manager);
     return { display, env, dir, stop };

@@ -14,6 +14,7 @@ import { Keyboard } from "./x11/keyboard.ts";
 import { Pointer } from "./x11/pointer.ts";
 import { launchProgram, listProcesses } from "./x11/processes.ts";
 import { keyboardReceiver } from "./x11/receivers.ts";
+import { answersPing } from "./x11/responsiveness.ts";
 import { readSurface } from "./x11/surface.ts";
 import { describe, listWindows, requireWindowManager, windowNumber } from "./x11/windows.ts";
 
@@ -95,6 +96,11 @@ class X11Desktop implements Desktop {
     this.#connection.alive();
     requireWindowManager(this.#connection);
     this.#connection.askWindowManager(windowNumber(window), "_NET_CLOSE_WINDOW", [0, sourcePager]);
+  }
+
+  async responsive(window: DesktopWindow, timeoutMs: number) {
+    this.#connection.alive();
+    return answersPing(this.#connection.name, windowNumber(window), timeoutMs);
   }
 
   async processes() {

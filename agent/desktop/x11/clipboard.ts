@@ -4,7 +4,8 @@
 // this process answers, from a pump that looks at the connection's events, until somebody else owns the selection.
 
 import { setTimeout as pause } from "node:timers/promises";
-import { type Connection, DesktopLost, type XEvent } from "./connection.ts";
+import type { Connection, XEvent } from "./connection.ts";
+import { DesktopLost } from "./server-loss.ts";
 import type { XId } from "./xlib.ts";
 
 /** One property must hold it: larger texts would need the incremental protocol, for which no workflow has a use. */
@@ -60,7 +61,7 @@ export class Clipboard {
 
   /** Takes the connection's events and answers what other programs ask. */
   pump(): void {
-    if (this.#connection.lost) return this.stop();
+    if (this.#connection.lost) this.stop();
     for (const event of this.#connection.events()) {
       const type = event.readInt32LE(0);
       if (type === selectionRequest) this.#answer(event);
@@ -139,7 +140,9 @@ export class Clipboard {
   async #collect(window: XId): Promise<Uint8Array> {
     const pieces: Uint8Array[] = [];
     for (let total = 0; total <= clipboardBytesMax; ) {
-      const changed = await this.#next((event) => event.readInt32LE(0) === propertyNotify && event.readInt32LE(56) === 0);
+      const changed = await this.#next(
+        (event) => event.readInt32LE(0) === propertyNotify && event.readInt32LE(56) === 0,
+      );
       if (!changed) throw new Error("the program that owns the clipboard stopped in the middle of its text");
       const { bytes } = this.#connection.property(window, answerProperty, true);
       if (bytes.length === 0) return Buffer.concat(pieces);

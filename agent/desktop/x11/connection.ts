@@ -4,12 +4,8 @@
 // 2. A lost server never ends the process: from then on every use of the connection throws `DesktopLost`.
 
 import koffi from "koffi";
+import { DesktopLost, watchForLoss } from "./server-loss.ts";
 import { loadXlib, type Pointer, type XId, type Xlib } from "./xlib.ts";
-
-/** The X server went away, or was never there. */
-export class DesktopLost extends Error {
-  override readonly name = "DesktopLost";
-}
 
 /** An event as Xlib wrote it: 192 bytes, read by offset. */
 export type XEvent = Buffer;
@@ -18,50 +14,26 @@ const eventBytes = 192;
 const propertyWordsMax = 1 << 18;
 const attributesBytes = 136;
 
-const open = new Map<Pointer, Connection>();
-
-/** C's addresses of our handlers; Xlib has one pair of error handlers per process, the lost display says which it is. */
-let exitHandler: Pointer | undefined;
-
-function installErrorHandlers(x: Xlib): Pointer {
-  if (exitHandler !== undefined) return exitHandler;
-  const handler = koffi.pointer(koffi.proto("int DroverXErrorHandler(void *, void *)"));
-  const exit = koffi.pointer(koffi.proto("void DroverXExitHandler(void *, void *)"));
-  x.XSetErrorHandler(koffi.register(() => 0, handler));
-  x.XSetIOErrorHandler(koffi.register((display: Pointer) => markLost(display), handler));
-  exitHandler = koffi.register((display: Pointer) => void markLost(display), exit);
-  return exitHandler;
-}
-
-function markLost(display: Pointer): number {
-  open.get(display)?.markLost();
-  return 0;
-}
-
 export class Connection {
   readonly x: Xlib;
   readonly display: Pointer;
   readonly name: string;
   readonly root: XId;
+  readonly #unwatch: () => void;
   #lost = false;
   #closed = false;
   #atoms = new Map<string, XId>();
 
   constructor(name: string) {
     this.x = loadXlib();
-    const exit = installErrorHandlers(this.x);
     const display = this.x.XOpenDisplay(name);
     if (display === null) throw new DesktopLost(`no X server answers on display "${name}"`);
     this.display = display;
     this.name = name;
-    open.set(display, this);
-    // The handler that runs last would end the process: one that returns instead leaves it to `alive` to throw.
-    this.x.XSetIOErrorExitHandler(display, exit, null);
+    this.#unwatch = watchForLoss(this.x, display, () => {
+      this.#lost = true;
+    });
     this.root = this.x.XDefaultRootWindow(display);
-  }
-
-  markLost(): void {
-    this.#lost = true;
   }
 
   get lost(): boolean {
@@ -91,7 +63,18 @@ export class Connection {
     const after: (number | null)[] = [0];
     const data: (Pointer | null)[] = [null];
     const failed = this.x.XGetWindowProperty(
-      this.display, window, this.atom(name), 0, propertyWordsMax, remove ? 1 : 0, 0, type, format, items, after, data,
+      this.display,
+      window,
+      this.atom(name),
+      0,
+      propertyWordsMax,
+      remove ? 1 : 0,
+      0,
+      type,
+      format,
+      items,
+      after,
+      data,
     );
     const at = data[0] ?? null;
     const count = Number(items[0] ?? 0);
@@ -153,13 +136,22 @@ export class Connection {
 
   /** Sends an EWMH request about a window to the window manager. */
   askWindowManager(window: XId, request: string, data: readonly number[]): void {
+    this.#send(this.root, 0x180000, window, request, data); // SubstructureRedirect | SubstructureNotify
+  }
+
+  /** Sends a message to the program that made a window. */
+  tellWindow(window: XId, message: string, data: readonly number[]): void {
+    this.#send(window, 0, window, message, data);
+  }
+
+  #send(to: XId, mask: number, about: XId, message: string, data: readonly number[]): void {
     const event = Buffer.alloc(eventBytes);
     event.writeInt32LE(33, 0); // ClientMessage
-    event.writeBigUInt64LE(BigInt(window), 32);
-    event.writeBigUInt64LE(BigInt(this.atom(request)), 40);
+    event.writeBigUInt64LE(BigInt(about), 32);
+    event.writeBigUInt64LE(BigInt(this.atom(message)), 40);
     event.writeInt32LE(32, 48);
     for (const [index, value] of data.entries()) event.writeBigInt64LE(BigInt(value), 56 + index * 8);
-    this.x.XSendEvent(this.display, this.root, 0, 0x180000, event); // SubstructureRedirect | SubstructureNotify
+    this.x.XSendEvent(this.display, to, 0, mask, event);
     this.x.XFlush(this.display);
     this.alive();
   }
@@ -169,7 +161,7 @@ export class Connection {
     this.#closed = true;
     // After a lost connection Xlib still frees its memory here, and returns.
     this.x.XCloseDisplay(this.display);
-    open.delete(this.display);
+    this.#unwatch();
   }
 }
 

@@ -48,7 +48,8 @@ function shootElsewhere(display: string): Promise<Uint8Array> {
       process.execPath,
       ["-e", program],
       { encoding: "buffer", env: { ...process.env, DISPLAY: display }, maxBuffer: pngBytesMax, timeout: shotTimeoutMs },
-      (error, stdout) => (error ? reject(new Error("the health screenshot failed", { cause: error })) : resolve(stdout)),
+      (error, stdout) =>
+        error ? reject(new Error("the health screenshot failed", { cause: error })) : resolve(stdout),
     );
   });
 }

@@ -78,8 +78,13 @@ export class Keyboard {
       }
       wanted.push(symbol);
     }
-    if (wanted.length === 0) throw new Error("the keyboard has no free keycode for a character that is not on its layout");
-    await this.#putOnSpares(layout, [...missing], spares.filter((keycode) => !inUse.has(keycode)));
+    if (wanted.length === 0)
+      throw new Error("the keyboard has no free keycode for a character that is not on its layout");
+    await this.#putOnSpares(
+      layout,
+      [...missing],
+      spares.filter((keycode) => !inUse.has(keycode)),
+    );
     return wanted.map((symbol) => keyFor(layout, symbol, "a character"));
   }
 
@@ -101,14 +106,19 @@ export class Keyboard {
 
   #strike(held: readonly number[], keycode: number, gate: InputGate): Promise<void> {
     const { x, display } = this.#connection;
-    return inject(this.#connection, gate, () => keyboardReceiver(this.#connection), () => {
-      const all = [...held, keycode];
-      // A lock that somebody left on would turn the case of what is typed; a second layout its meaning.
-      x.XkbLockModifiers(display, coreKeyboard, capsLock, 0);
-      x.XkbLockGroup(display, coreKeyboard, 0);
-      for (const keycode of all) x.XTestFakeKeyEvent(display, keycode, 1, 0);
-      for (const keycode of all.reverse()) x.XTestFakeKeyEvent(display, keycode, 0, 0);
-    });
+    return inject(
+      this.#connection,
+      gate,
+      () => keyboardReceiver(this.#connection),
+      () => {
+        const all = [...held, keycode];
+        // A lock that somebody left on would turn the case of what is typed; a second layout its meaning.
+        x.XkbLockModifiers(display, coreKeyboard, capsLock, 0);
+        x.XkbLockGroup(display, coreKeyboard, 0);
+        for (const keycode of all) x.XTestFakeKeyEvent(display, keycode, 1, 0);
+        for (const keycode of all.reverse()) x.XTestFakeKeyEvent(display, keycode, 0, 0);
+      },
+    );
   }
 }
 

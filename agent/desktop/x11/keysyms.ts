@@ -3,16 +3,44 @@
 import type { ModifierName, NamedKey } from "../key-names.ts";
 
 export const modifierKeysyms: Record<ModifierName, number> = {
-  ctrl: 0xffe3, shift: 0xffe1, alt: 0xffe9, super: 0xffeb,
+  ctrl: 0xffe3,
+  shift: 0xffe1,
+  alt: 0xffe9,
+  super: 0xffeb,
 };
 
 export const namedKeysyms: Record<NamedKey, number> = {
-  enter: 0xff0d, escape: 0xff1b, tab: 0xff09, backspace: 0xff08, delete: 0xffff, insert: 0xff63,
-  home: 0xff50, end: 0xff57, pageup: 0xff55, pagedown: 0xff56,
-  up: 0xff52, down: 0xff54, left: 0xff51, right: 0xff53,
-  space: 0x20, menu: 0xff67, printscreen: 0xff61, pause: 0xff13, capslock: 0xffe5,
-  f1: 0xffbe, f2: 0xffbf, f3: 0xffc0, f4: 0xffc1, f5: 0xffc2, f6: 0xffc3,
-  f7: 0xffc4, f8: 0xffc5, f9: 0xffc6, f10: 0xffc7, f11: 0xffc8, f12: 0xffc9,
+  enter: 0xff0d,
+  escape: 0xff1b,
+  tab: 0xff09,
+  backspace: 0xff08,
+  delete: 0xffff,
+  insert: 0xff63,
+  home: 0xff50,
+  end: 0xff57,
+  pageup: 0xff55,
+  pagedown: 0xff56,
+  up: 0xff52,
+  down: 0xff54,
+  left: 0xff51,
+  right: 0xff53,
+  space: 0x20,
+  menu: 0xff67,
+  printscreen: 0xff61,
+  pause: 0xff13,
+  capslock: 0xffe5,
+  f1: 0xffbe,
+  f2: 0xffbf,
+  f3: 0xffc0,
+  f4: 0xffc1,
+  f5: 0xffc2,
+  f6: 0xffc3,
+  f7: 0xffc4,
+  f8: 0xffc5,
+  f9: 0xffc6,
+  f10: 0xffc7,
+  f11: 0xffc8,
+  f12: 0xffc9,
 };
 
 /** Text that no key can mean, so that it is refused before the first character rather than typed wrongly. */

@@ -5,6 +5,7 @@ import { setTimeout as pause } from "node:timers/promises";
 import type { InputGate, Point, PointerButton } from "../desktop.ts";
 import type { Connection } from "./connection.ts";
 import { inject } from "./guarded-input.ts";
+import { ManagerTurn } from "./manager-turn.ts";
 import { pointerReceiver } from "./receivers.ts";
 
 const buttons: Record<PointerButton, number> = { left: 1, middle: 2, right: 3 };
@@ -16,9 +17,11 @@ const coordinateMax = 32_767;
 
 export class Pointer {
   readonly #connection: Connection;
+  readonly #managerTurn: ManagerTurn;
 
   constructor(connection: Connection) {
     this.#connection = connection;
+    this.#managerTurn = new ManagerTurn(connection);
   }
 
   move(to: Point, gate: InputGate): Promise<void> {
@@ -27,7 +30,10 @@ export class Pointer {
 
   async click(at: Point, button: PointerButton, count: number, gate: InputGate): Promise<void> {
     await this.move(at, gate);
-    for (let done = 0; done < count; done++) await this.#tap(at, buttons[button], gate);
+    for (let done = 0; done < count; done++) {
+      await this.#tap(at, buttons[button], gate);
+      await this.#managerTurn.passed();
+    }
   }
 
   async drag(from: Point, to: Point, gate: InputGate): Promise<void> {
@@ -35,6 +41,7 @@ export class Pointer {
     await this.#at(from, gate, () => this.#button(buttons.left, true));
     let released = false;
     try {
+      await this.#managerTurn.passed();
       for (let step = 1; step <= dragSteps; step++) {
         await pause(dragStepMs);
         await this.#at(between(from, to, step / dragSteps), gate, () => {});
@@ -44,6 +51,7 @@ export class Pointer {
         this.#button(buttons.left, false);
         released = true;
       });
+      await this.#managerTurn.passed();
     } finally {
       // Not input but its end: a refused drag must not leave the button down (invariant 2 of the interface).
       if (!released && !this.#connection.lost) {
@@ -59,6 +67,7 @@ export class Pointer {
     const horizontal = dx > 0 ? wheel.right : wheel.left;
     for (let notch = 0; notch < Math.abs(Math.trunc(dy)); notch++) await this.#tap(at, vertical, gate);
     for (let notch = 0; notch < Math.abs(Math.trunc(dx)); notch++) await this.#tap(at, horizontal, gate);
+    await this.#managerTurn.passed();
   }
 
   #tap(at: Point, button: number, gate: InputGate): Promise<void> {
@@ -72,10 +81,15 @@ export class Pointer {
   #at(at: Point, gate: InputGate, then: () => void): Promise<void> {
     const { x, display } = this.#connection;
     const point = wholePixel(at);
-    return inject(this.#connection, gate, () => pointerReceiver(this.#connection, point), () => {
-      x.XTestFakeMotionEvent(display, -1, point.x, point.y, 0);
-      then();
-    });
+    return inject(
+      this.#connection,
+      gate,
+      () => pointerReceiver(this.#connection, point),
+      () => {
+        x.XTestFakeMotionEvent(display, -1, point.x, point.y, 0);
+        then();
+      },
+    );
   }
 
   #button(button: number, press: boolean): void {

@@ -7,8 +7,9 @@
 
 import type { Frame, Surface } from "../desktop.ts";
 import { captureScreen } from "./capture.ts";
-import { type Connection, DesktopLost } from "./connection.ts";
+import type { Connection } from "./connection.ts";
 import { unmanagedOnTop } from "./receivers.ts";
+import { DesktopLost } from "./server-loss.ts";
 import { hasWindowManager } from "./windows.ts";
 
 const knownLockers = /xscreensaver|i3lock|light-?locker|slock|xsecurelock|gnome-screensaver|xtrlock|kscreenlocker/i;

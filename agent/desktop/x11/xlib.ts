@@ -28,41 +28,85 @@ export interface Xlib {
   XFree(memory: Pointer): number;
 
   XGetWindowProperty(
-    display: Pointer, window: XId, property: XId, offset: number, length: number, remove: number, wanted: XId,
-    type: Out<XId>, format: Out<number>, items: Out<number>, after: Out<number>, data: Out<Pointer>,
+    display: Pointer,
+    window: XId,
+    property: XId,
+    offset: number,
+    length: number,
+    remove: number,
+    wanted: XId,
+    type: Out<XId>,
+    format: Out<number>,
+    items: Out<number>,
+    after: Out<number>,
+    data: Out<Pointer>,
   ): number;
   XChangeProperty(
-    display: Pointer, window: XId, property: XId, type: XId, format: number, mode: number, data: Uint8Array,
+    display: Pointer,
+    window: XId,
+    property: XId,
+    type: XId,
+    format: number,
+    mode: number,
+    data: Uint8Array,
     elements: number,
   ): number;
   XDeleteProperty(display: Pointer, window: XId, property: XId): number;
   XTranslateCoordinates(
-    display: Pointer, from: XId, to: XId, x: number, y: number, toX: Out<number>, toY: Out<number>, child: Out<XId>,
+    display: Pointer,
+    from: XId,
+    to: XId,
+    x: number,
+    y: number,
+    toX: Out<number>,
+    toY: Out<number>,
+    child: Out<XId>,
   ): number;
   XQueryTree(
-    display: Pointer, window: XId, root: Out<XId>, parent: Out<XId>, children: Out<Pointer>, count: Out<number>,
+    display: Pointer,
+    window: XId,
+    root: Out<XId>,
+    parent: Out<XId>,
+    children: Out<Pointer>,
+    count: Out<number>,
   ): number;
   XGetWindowAttributes(display: Pointer, window: XId, attributes: Uint8Array): number;
   XGetInputFocus(display: Pointer, focus: Out<XId>, revertTo: Out<number>): number;
   XGrabKeyboard(
-    display: Pointer, window: XId, ownerEvents: number, pointerMode: number, keyboardMode: number, time: number,
+    display: Pointer,
+    window: XId,
+    ownerEvents: number,
+    pointerMode: number,
+    keyboardMode: number,
+    time: number,
   ): number;
   XUngrabKeyboard(display: Pointer, time: number): number;
 
   XCreateSimpleWindow(
-    display: Pointer, parent: XId, x: number, y: number, width: number, height: number, border: number,
-    borderColour: number, background: number,
+    display: Pointer,
+    parent: XId,
+    x: number,
+    y: number,
+    width: number,
+    height: number,
+    border: number,
+    borderColour: number,
+    background: number,
   ): XId;
   XDestroyWindow(display: Pointer, window: XId): number;
   XSelectInput(display: Pointer, window: XId, mask: number): number;
   XSetSelectionOwner(display: Pointer, selection: XId, owner: XId, time: number): number;
   XGetSelectionOwner(display: Pointer, selection: XId): XId;
-  XConvertSelection(
-    display: Pointer, selection: XId, target: XId, property: XId, requestor: XId, time: number,
-  ): number;
+  XConvertSelection(display: Pointer, selection: XId, target: XId, property: XId, requestor: XId, time: number): number;
 
   XGetImage(
-    display: Pointer, drawable: XId, x: number, y: number, width: number, height: number, planes: number,
+    display: Pointer,
+    drawable: XId,
+    x: number,
+    y: number,
+    width: number,
+    height: number,
+    planes: number,
     format: number,
   ): Pointer | null;
   XDestroyImage(image: Pointer): number;
@@ -70,7 +114,11 @@ export interface Xlib {
   XDisplayKeycodes(display: Pointer, first: Out<number>, last: Out<number>): number;
   XGetKeyboardMapping(display: Pointer, first: number, count: number, perKeycode: Out<number>): Pointer | null;
   XChangeKeyboardMapping(
-    display: Pointer, first: number, perKeycode: number, keysyms: BigUint64Array, count: number,
+    display: Pointer,
+    first: number,
+    perKeycode: number,
+    keysyms: BigUint64Array,
+    count: number,
   ): number;
   XkbLockModifiers(display: Pointer, device: number, affect: number, values: number): number;
   XkbLockGroup(display: Pointer, device: number, group: number): number;

@@ -1,0 +1,63 @@
+// A real X11 desktop for tests: its own X server and window manager, mousepad to edit and zenity to interrupt.
+
+import { spawn } from "node:child_process";
+import { once } from "node:events";
+import { text } from "node:stream/consumers";
+import { openX11Desktop } from "../../../agent/desktop/x11.ts";
+import { startX11Session, type X11Session } from "../../../agent/desktop/x11-session.ts";
+import type { DesktopUnderTest, Prompt } from "./contract.ts";
+import { gate } from "./gates.ts";
+import { until } from "./until.ts";
+
+export interface X11Rig extends DesktopUnderTest {
+  readonly session: X11Session;
+}
+
+export async function openX11Rig(): Promise<X11Rig> {
+  // So that what a test leaves running is found.
+  const run = process.env["DROVER_TEST_RUN"];
+  const session = await startX11Session(run === undefined ? {} : { env: { DROVER_TEST_RUN: run } });
+  const desktop = await openX11Desktop({ display: session.display, env: session.env });
+  let prompts = 0;
+
+  async function raisePrompt(): Promise<Prompt> {
+    const title = `prompt ${++prompts}`;
+    const args = ["--entry", `--title=${title}`, "--text=Something came up"];
+    const child = spawn("zenity", args, { env: session.env, stdio: ["ignore", "pipe", "ignore"] });
+    const answer = text(child.stdout);
+    const ended = once(child, "exit");
+    const shown = () => desktop.windows().then((all) => all.find((window) => window.title === title));
+    const window = await until("the prompt is shown", shown);
+    // The window manager may refuse the focus to a window that comes up while a person types; a click gives it.
+    await until("the prompt has the focus", () => desktop.focus(window, 100));
+    return {
+      title,
+      async entered() {
+        if (!(await desktop.focus(window, 5_000))) throw new Error("the prompt cannot be focused");
+        await desktop.press("enter", gate());
+        await ended;
+        return (await answer).replace(/\n$/, "");
+      },
+    };
+  }
+
+  return {
+    session,
+    desktop,
+    dir: session.dir,
+    editor: { process: "mousepad", command: (file) => ["mousepad", "--disable-server", file] },
+    textPoint: ({ box }) => ({ x: box.x + 90, y: box.y + Math.round(box.height / 2) }),
+    raisePrompt,
+    endProcess(pid) {
+      try {
+        process.kill(-pid, "SIGKILL");
+      } catch {
+        // it ended by itself
+      }
+    },
+    async stop() {
+      await desktop.stop();
+      await session.stop();
+    },
+  };
+}
