@@ -69,7 +69,9 @@ export function createClientOver(makeTransport: TransportMaker, options: ClientO
 
 function authorize(key: string | (() => string | Promise<string>)): Interceptor {
   return (next) => async (request) => {
-    request.header.set("authorization", `Bearer ${typeof key === "string" ? key : await key()}`);
+    // Keys are kept in files, and files end with a line break.
+    const secret = (typeof key === "string" ? key : await key()).trim();
+    request.header.set("authorization", `Bearer ${secret}`);
     return next(request);
   };
 }
