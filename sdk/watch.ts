@@ -1,13 +1,13 @@
 // The events of a run, from any number on, through whatever happens to the connection in between.
 // 1. Numbers are gapless and rise by one: an event already seen is dropped, a hole is a torn stream and is asked for again.
-// 2. The watch ends with ENDED, never because a connection ended.
+// 2. The watch ends with ENDED, or at once when ENDED was seen before; never because a connection ended.
 // 3. The silence clock runs only while the watch waits for the server, not while the reader works on an event.
 
 import { type Client, createClient } from "@connectrpc/connect";
 import { backoffMs, sleep } from "./backoff.ts";
 import { errorFrom, ServerFault, Unavailable } from "./errors.ts";
 import { eventFrom, type RunEvent } from "./events.ts";
-import { RunService } from "./gen/drover/v1/run_pb.ts";
+import { RunService, RunState } from "./gen/drover/v1/run_pb.ts";
 import { type ClientLimits, holesMax } from "./limits.ts";
 import type { Replicas } from "./replicas.ts";
 import { isRetryable } from "./retryable.ts";
@@ -58,6 +58,9 @@ export async function* watchRun(
         lastWordAt = performance.now();
         if (event.kind === "ENDED") return;
       }
+      // Closed in good order: the replica stops, or the watch began after the last event.
+      const { run } = await client.getRun({ runId }, { timeoutMs: limits.attemptMs, ...(signal && { signal }) });
+      if (run?.state === RunState.ENDED && Number(run.lastEvent) <= seen) return;
     } catch (error) {
       if (signal?.aborted) throw signal.reason;
       if (error !== silence && !isRetryable(error, signal)) throw errorFrom(error);

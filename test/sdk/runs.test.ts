@@ -125,6 +125,12 @@ test("events that the server repeats are told once", { timeout: 10_000 }, async 
   assert.deepEqual(watching.numbers, upTo(4));
 });
 
+test("a watch that begins after the last event is over at once", { timeout: 10_000 }, async () => {
+  const run = await client().start("notes.save");
+  api.end(fakeOf(run), "SUCCEEDED");
+  for await (const event of run.events({ afterEvent: 2 })) assert.fail(`event ${event.number}`);
+});
+
 test("an event that a stream left out is asked for again", { timeout: 10_000 }, async () => {
   api.state.skipOnce = 2;
   const run = await client().start("notes.save");

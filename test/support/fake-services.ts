@@ -104,6 +104,7 @@ export function fakeServices(router: ConnectRouter, state: FakeState): void {
       state.watchedAfter.push(Number(afterEvent));
       await enter(context);
       const { events } = find(runId);
+      if (Number(afterEvent) === events.length && events.at(-1)?.outcome !== 0) return;
       let sent = state.repeatEvents ? 0 : Number(afterEvent);
       while (!context.signal.aborted) {
         const event = state.silent ? undefined : events[sent];
