@@ -31,8 +31,9 @@ export function compileApplication(
     if (problems.length < limits.problemsMax) problems.push(placed(source, path, message, remedy, on));
   };
   const root = source.value;
-  const broken = brokenAt(checkShape("application", root, report));
-  if (!isObject(root)) return { ok: false, problems };
+  const brokenPaths = checkShape("application", root, report);
+  if (!isObject(root) || brokenPaths === undefined) return { ok: false, problems: inOrder(problems) };
+  const broken = brokenAt(brokenPaths);
 
   const used = { files: new Set<string>(), capabilities: new Set<string>() };
   const c: Compiling = { report, written: source.written, files, names: undefined, used };

@@ -51,6 +51,7 @@ export function expression(c: Compiling, source: string, path: Path): Template {
   const pieces = checkedPieces(c, source, path);
   if (pieces === undefined) return null;
   if (pieces.length !== 1 || expressionsOf(pieces).length !== 1) {
+    // biome-ignore lint/suspicious/noTemplateCurlyInString: it is the notation of workflows
     c.report(path, "This must be one expression.", "Write it as `${ … }`.");
     return null;
   }

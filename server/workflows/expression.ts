@@ -1,14 +1,10 @@
-// One CEL expression: parsed and checked when the workflow is put, evaluated when its step's turn comes. An error of
-// evaluation says which expression, never what it was given (G11).
+// One CEL expression: parsed and checked when the workflow is put. `evaluation.ts` evaluates it.
 
-import { isCelError, parse, plan } from "@bufbuild/cel";
-import type { Failure } from "../rules/failure.ts";
-import type { Json } from "../rules/names.ts";
-import { Kept } from "./kept.ts";
+import { parse } from "@bufbuild/cel";
 import { limits } from "./limits.ts";
-import { environment, functionNames, metered, type Work } from "./meter.ts";
+import { functionNames } from "./meter.ts";
+import { linearPattern } from "./pattern.ts";
 import { didYouMean } from "./problem.ts";
-import { toCel, toJson } from "./value.ts";
 
 export type Expr = ReturnType<typeof parse>["expr"];
 
@@ -42,7 +38,7 @@ export function checkExpression(text: string, names: Names): Wrong[] {
     return [wrong(`The expression is not CEL (character ${said}).`, "See the language at cel.dev.")];
   }
   const found: Wrong[] = [];
-  const size = check(expression, names, new Set(), { depth: 0, loops: 0 }, found);
+  const size = check(expression, names, new Set(), { depth: 0, loops: 0, patterns: { count: 0 } }, found);
   if (size > limits.expressionNodesMax) found.push(wrong("The expression is too large.", "Split it over steps."));
   return found.slice(0, 10);
 }
@@ -51,20 +47,36 @@ const tooDeep = wrong("The expression is nested too deeply.", `Use at most ${lim
 
 const typeNames = new Set(["int", "uint", "double", "bool", "string", "bytes", "list", "map", "null_type", "type"]);
 
+interface Depth {
+  readonly depth: number;
+  readonly loops: number;
+  /** Regular expressions so far, in the whole tree. */
+  readonly patterns: { count: number };
+}
+
+/** A regular expression is written out: compiling one is the dearest thing here, and a bad one is found when it is put. */
+function checkMatches([pattern, ...more]: readonly Expr[], at: Depth): Wrong[] {
+  const constant = pattern?.exprKind.case === "constExpr" ? pattern.exprKind.value.constantKind : undefined;
+  if (constant?.case !== "stringValue" || more.length > 0) {
+    return [wrong("`matches` takes one regular expression, written out.", "Write `text.matches('^[0-9]+$')`.")];
+  }
+  if (linearPattern(constant.value) === undefined) {
+    const remedy = `Use at most ${limits.patternCharsMax} characters, and no look-around or back-references.`;
+    return [wrong("This is not a regular expression that RE2 takes.", remedy)];
+  }
+  at.patterns.count += 1;
+  if (at.patterns.count <= limits.patternsPerExpressionMax) return [];
+  return [wrong(`There are more than ${limits.patternsPerExpressionMax} regular expressions.`, "Join them by `|`.")];
+}
+
 /** Checks a tree and returns its size. */
-function check(
-  expr: Expr | undefined,
-  names: Names,
-  locals: ReadonlySet<string>,
-  at: { depth: number; loops: number },
-  found: Wrong[],
-): number {
+function check(expr: Expr | undefined, names: Names, locals: ReadonlySet<string>, at: Depth, found: Wrong[]): number {
   if (expr === undefined) return 0;
   if (at.depth > limits.expressionNodesMax) {
     found.push(tooDeep);
     return 0;
   }
-  const below = { depth: at.depth + 1, loops: at.loops };
+  const below = { ...at, depth: at.depth + 1 };
   const all = (list: readonly (Expr | undefined)[]) =>
     list.reduce((sum, each) => sum + check(each, names, locals, below, found), 1);
   const path = memberPath(expr);
@@ -89,13 +101,7 @@ function check(
       if (/^[a-z]\w*$/i.test(called) && !functionNames.includes(called)) {
         found.push(wrong(`There is no function \`${called}\`.`, didYouMean(called, functionNames, "")));
       }
-      const [pattern] = args;
-      if (called === "matches" && pattern?.exprKind.case === "constExpr") {
-        const { constantKind } = pattern.exprKind.value;
-        if (constantKind.case === "stringValue" && constantKind.value.length > limits.patternCharsMax) {
-          found.push(wrong("The regular expression is too long.", `Use at most ${limits.patternCharsMax} characters.`));
-        }
-      }
+      if (called === "matches") found.push(...checkMatches(args, at));
       return all([target, ...args]);
     }
     case "listExpr":
@@ -118,7 +124,7 @@ function check(
         return 1;
       }
       const inner = new Set([...locals, loop.iterVar, loop.iterVar2, loop.accuVar]);
-      const inside = { depth: at.depth + 1, loops: at.loops + 1 };
+      const inside = { ...below, loops: at.loops + 1 };
       const body = [loop.loopCondition, loop.loopStep, loop.result];
       return all([loop.iterRange, loop.accuInit]) + body.reduce((n, e) => n + check(e, names, inner, inside, found), 0);
     }
@@ -155,84 +161,3 @@ function bracketDepth(text: string): number {
   }
   return deepest;
 }
-
-/** The variables of an evaluation, as JSON. */
-export type Variables = { readonly [name: string]: Json };
-
-export type Evaluated = { readonly ok: true; readonly value: Json } | { readonly ok: false; readonly failure: Failure };
-
-type Evaluate = ReturnType<typeof plan>;
-const planned = new Kept<Evaluate>();
-
-/** Evaluates an expression that was checked. `place` is where it is written; `left` is the step's budget. */
-export function evaluate(text: string, place: string, variables: Variables, left: Work): Evaluated {
-  const refuse = (why: string): Evaluated => ({
-    ok: false,
-    failure: { category: "EXPRESSION_ERROR", message: `The expression at ${place} ${why}.` },
-  });
-  const own: Work = { left: Math.min(limits.workPerExpressionMax, left.left) };
-  const given = own.left;
-  try {
-    const run = planned.get(text) ?? planned.put(text, plan(environment, countTurns(parse(text).expr)));
-    const bindings: Record<string, ReturnType<typeof toCel>> = Object.create(null);
-    for (const [name, value] of Object.entries(variables)) bindings[name] = toCel(value);
-    const result = metered(own, () => run(bindings));
-    if (own.left < 0) return refuse("is more work than its budget allows");
-    if (isCelError(result)) return refuse("could not be evaluated");
-    const value = toJson(result);
-    return value === undefined ? refuse("does not come to a value that JSON has") : { ok: true, value };
-  } catch {
-    return refuse("could not be evaluated");
-  } finally {
-    left.left -= given - own.left;
-  }
-}
-
-/** Puts `@turn` and `@walk` into every loop of a tree that was just parsed and belongs to nobody else. */
-function countTurns(expr: Expr): Expr {
-  rewrite(expr);
-  return expr;
-}
-
-function rewrite(expr: Expr | undefined): number {
-  if (expr === undefined) return 0;
-  const kind = expr.exprKind;
-  const sum = (list: readonly (Expr | undefined)[]) => list.reduce((total, each) => total + rewrite(each), 1);
-  switch (kind.case) {
-    case "selectExpr":
-      return sum([kind.value.operand]);
-    case "callExpr":
-      return sum([kind.value.target, ...kind.value.args]);
-    case "listExpr":
-      return sum(kind.value.elements);
-    case "structExpr":
-      return sum(
-        kind.value.entries.flatMap((e) => [e.keyKind.case === "mapKey" ? e.keyKind.value : undefined, e.value]),
-      );
-    case "comprehensionExpr": {
-      const loop = kind.value;
-      const body = sum([loop.loopCondition, loop.loopStep]);
-      const around = sum([loop.iterRange, loop.accuInit, loop.result]);
-      if (loop.loopCondition) loop.loopCondition = callOf("@turn", expr.id, [loop.loopCondition, whole(body, expr.id)]);
-      if (loop.iterRange) loop.iterRange = callOf("@walk", expr.id, [loop.iterRange]);
-      return body + around;
-    }
-    default:
-      return 1;
-  }
-}
-
-const callOf = (name: string, id: bigint, args: Expr[]): Expr => ({
-  $typeName: "cel.expr.Expr",
-  id,
-  exprKind: { case: "callExpr", value: { $typeName: "cel.expr.Expr.Call", function: name, args } },
-});
-
-const whole = (value: number, id: bigint): Expr => ({
-  $typeName: "cel.expr.Expr",
-  id,
-  exprKind: {
-    case: "constExpr",
-    value: { $typeName: "cel.expr.Constant", constantKind: { case: "int64Value", value: BigInt(value) } },
-  },
-});

@@ -7,7 +7,7 @@ import type { Failure } from "../rules/failure.ts";
 import type { NextStep } from "../rules/interpreter.ts";
 import type { Json } from "../rules/names.ts";
 import { violations } from "./contract.ts";
-import type { Variables } from "./expression.ts";
+import type { Variables } from "./evaluation.ts";
 import { fill } from "./leaf.ts";
 import { limits } from "./limits.ts";
 import type { Work } from "./meter.ts";

@@ -8,7 +8,7 @@
 import type { Failure } from "../rules/failure.ts";
 import type { Json } from "../rules/names.ts";
 import { isObject } from "./contract.ts";
-import { type Evaluated, evaluate, type Variables } from "./expression.ts";
+import { type Evaluated, evaluate, type Variables } from "./evaluation.ts";
 import { limits } from "./limits.ts";
 import type { Work } from "./meter.ts";
 import type { Template } from "./program.ts";

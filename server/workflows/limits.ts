@@ -17,7 +17,7 @@ export const limits = {
   /** Commands of one attempt (G6): at ten a second this is a quarter of an hour. */
   commandsPerAttemptMax: 10_000,
   /** Steps considered in one attempt, sent or skipped: nested loops whose every step is skipped must end too (G6). */
-  stepsConsideredMax: 20_000,
+  stepsConsideredMax: 50_000,
   /** A program that embeds what it calls, as JSON: one jsonb column. */
   programBytesMax: 4 * 1024 * 1024,
 
@@ -41,6 +41,7 @@ export const limits = {
 
   /** A regular expression's own length. */
   patternCharsMax: 256,
+  patternsPerExpressionMax: 8,
   /** Characters of the text times instructions of the pattern: linear, and about 20 ns each. */
   patternWorkMax: 2_000_000,
 

@@ -22,7 +22,7 @@ export function showPath(path: Path): string {
   let shown = "";
   for (const part of path) {
     if (typeof part === "number") shown += `[${part}]`;
-    else if (/^[\w-]+$/.test(part)) shown += shown === "" ? part : `.${part}`;
+    else if (/^[\w$-]+$/.test(part)) shown += shown === "" ? part : `.${part}`;
     else shown += `[${JSON.stringify(part)}]`;
   }
   return shown;

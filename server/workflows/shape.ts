@@ -6,6 +6,7 @@ import type { ErrorObject, ValidateFunction } from "ajv";
 import { Ajv2020 } from "ajv/dist/2020.js";
 import type { Json } from "../rules/names.ts";
 import { isObject, pointer } from "./contract.ts";
+import { limits } from "./limits.ts";
 import { didYouMean, type Path, type Report } from "./problem.ts";
 import applicationSchema from "./schema/application.schema.json" with { type: "json" };
 import workflowSchema from "./schema/workflow.schema.json" with { type: "json" };
@@ -21,18 +22,19 @@ function validator(kind: "workflow" | "application"): ValidateFunction {
   return made;
 }
 
-/** Reports what is wrong, and returns the places that are broken. */
-export function checkShape(kind: "workflow" | "application", value: Json, report: Report): Path[] {
+/** Reports what is wrong, and returns the places that are broken; undefined when there are too many to go on. */
+export function checkShape(kind: "workflow" | "application", value: Json, report: Report): Path[] | undefined {
   const validate = validator(kind);
   if (validate(value)) return [];
   const broken: Path[] = [];
-  for (const error of validate.errors ?? []) {
+  const errors = validate.errors ?? [];
+  for (const error of errors.slice(0, limits.problemsMax)) {
     const path = resolvePath(value, error.instancePath);
     const { at, message, remedy, on } = explain(error, path);
     broken.push(at);
     report(at, message, remedy, on);
   }
-  return broken;
+  return errors.length > limits.problemsMax ? undefined : broken;
 }
 
 interface Explained {
@@ -48,7 +50,7 @@ function explain(error: ErrorObject, path: Path): Explained {
   const value = (message: string, remedy: string): Explained => ({
     at: path,
     message,
-    remedy: remedy || said,
+    remedy: remedy || said || "The published JSON Schema says what may stand here.",
     on: "value",
   });
   switch (error.keyword) {

@@ -38,7 +38,8 @@ export function readSource(text: string): { source: Source | undefined; problems
       lineCounter: lines,
       prettyErrors: false,
       stringKeys: true,
-      uniqueKeys: true,
+      // Checked below: the library compares each key with each.
+      uniqueKeys: false,
       version: "1.2",
     });
   } catch {
@@ -54,6 +55,17 @@ export function readSource(text: string): { source: Source | undefined; problems
     report(line, column, error.message, remedyFor(error.code, error.message));
   }
   visit(document, {
+    Map(_key, map) {
+      const seen = new Set<string>();
+      for (const { key } of map.items) {
+        const name = isScalar(key) ? String(key.value) : "";
+        if (seen.has(name) && isScalar(key)) {
+          const { line, column } = at(key.range?.[0] ?? 0);
+          report(line, column, `The key \`${name.slice(0, 64)}\` is written twice.`, "Keep one of the two.");
+        }
+        seen.add(name);
+      }
+    },
     Node(_key, node) {
       const { line, column } = at(node.range?.[0] ?? 0);
       if (node instanceof Alias || node.anchor !== undefined) {
@@ -117,9 +129,9 @@ function tooDeep(text: string): number | undefined {
 }
 
 function remedyFor(code: string, message: string): string {
-  if (code === "DUPLICATE_KEY") return "Keep one of the two.";
   if (code === "TAB_AS_INDENT" || message.includes("tab")) return "Indent with spaces.";
   if (code === "MULTIPLE_DOCS") return "Put each workflow in a file of its own.";
+  if (message.startsWith("Flow ")) return "Close the bracket, or indent what is in it.";
   if (code === "BAD_INDENT") return "Line it up with its neighbours.";
   return "Check indentation, quotes and brackets here.";
 }

@@ -1,20 +1,20 @@
 // Lists of steps, compiled: what a step is, what it changes (G4), what guards it (G3), and what it may be combined with.
 
 import type { Effect } from "../rules/command.ts";
-import { agentFailures, controlFailures } from "../rules/failure.ts";
 import type { Json } from "../rules/names.ts";
 import { actions, type CompiledAction, type Kind, kinds } from "./actions.ts";
 import { type Compiling, expression, value } from "./compiling.ts";
 import { isObject } from "./contract.ts";
 import { durationMs } from "./duration.ts";
+import { checkEffect, defaultEffect, type Section } from "./effect.ts";
 import { limits } from "./limits.ts";
 import { didYouMean, type Path, type Report, showPath } from "./problem.ts";
-import { announcedFailures, type RetryCategory, type StepPlan, type StepRetry, type Template } from "./program.ts";
+import type { StepPlan, Template } from "./program.ts";
 import { callFields, type Declared, foundFields, knownProperties, type Scope } from "./scope.ts";
+import { stepRetry } from "./step-retry.ts";
 import { conditions, windowPattern } from "./targets.ts";
 
 type Mapping = { readonly [key: string]: Json };
-export type Section = "steps" | "verify" | "cleanup" | "application";
 
 /** What the steps of one source share. */
 export interface StepsContext {
@@ -48,6 +48,8 @@ export function compileSteps(
   if (!Array.isArray(list)) return [];
   const plans: StepPlan[] = [];
   for (const [index, step] of (list as readonly Json[]).entries()) {
+    // Too many is one problem, reported at the end; the rest would only cost time.
+    if (context.count.steps > limits.stepsMax) break;
     const plan = compileOne(context, step, [...path, index], section, scope, depth);
     if (plan !== undefined) plans.push(plan);
   }
@@ -205,29 +207,6 @@ function compileAction(c: Compiling, step: Mapping, path: Path, section: Section
   };
 }
 
-/** G4: `exec` is a commit unless marked; in `verify` it only looks. */
-const defaultEffect = (kind: Kind, section: Section): Effect =>
-  kind === "exec" && section !== "verify" ? "commit" : "none";
-
-function checkEffect(report: Report, step: Mapping, path: Path, section: Section, effect: Effect, kind: Kind): void {
-  const { guard } = step;
-  if (typeof guard === "string" && guard !== "none") {
-    report([...path, "guard"], "A guard is a condition or `none`.", "Write `guard: { window: … }` or `guard: none`.");
-  }
-  if (effect !== "commit") return;
-  const marked = step["effect"] === "commit";
-  const what = marked ? "A commit step" : `\`${kind}\` is a commit unless marked, and a commit step`;
-  if (section !== "steps") {
-    const remedy = marked
-      ? "Move it to `steps`."
-      : "Mark it: `effect: idempotent`, or `effect: none` if it only looks.";
-    report(path, `${what} cannot stand in ${section === "application" ? "an application" : `\`${section}\``}.`, remedy);
-  } else if (guard === undefined) {
-    const remedy = `Say what must be on the screen: \`guard: { text: … }\`, or \`guard: none\`${marked ? "" : "; or mark the effect"}.`;
-    report(path, `${what} needs a guard.`, remedy);
-  }
-}
-
 /** The action's own time, and what `done` adds to it: both are one deadline for the agent. */
 function timeoutOf(report: Report, step: Mapping, path: Path, made: CompiledAction): number {
   const given = typeof step["timeout"] === "string" ? durationMs(step["timeout"]) : undefined;
@@ -240,28 +219,4 @@ function timeoutOf(report: Report, step: Mapping, path: Path, made: CompiledActi
   const whole = own + more;
   if (whole < 1 || whole > limits.stepTimeoutMaxMs) report(path, "A step takes between 1ms and 1h.", "Say less.");
   return whole;
-}
-
-/** `retry: 3`, or `retry: { attempts, on, delay }`. */
-export function stepRetry(report: Report, given: Json | undefined, path: Path): StepRetry {
-  const retry: Mapping = isObject(given) ? given : {};
-  const attempts = typeof given === "number" ? given : typeof retry["attempts"] === "number" ? retry["attempts"] : 1;
-  const delay = typeof retry["delay"] === "string" ? durationMs(retry["delay"]) : limits.retryDelayMs;
-  if (delay === undefined || delay > limits.retryDelayMaxMs) {
-    report([...path, "delay"], "A delay is at most 1m.", "Write `500ms`.");
-  }
-  return { attempts, on: categories(report, retry["on"], [...path, "on"]), delayMs: delay ?? limits.retryDelayMs };
-}
-
-const knownCategories: readonly string[] = [...agentFailures, ...controlFailures, ...announcedFailures];
-
-export function categories(report: Report, given: Json | undefined, path: Path): RetryCategory[] {
-  if (!Array.isArray(given)) return [];
-  return (given as readonly Json[]).flatMap((category, index) => {
-    if (typeof category !== "string") return [];
-    if (knownCategories.includes(category)) return [category as RetryCategory];
-    const remedy = didYouMean(category, knownCategories, "");
-    report([...path, index], `There is no failure \`${category.slice(0, 64)}\`.`, remedy);
-    return [];
-  });
 }

@@ -32,7 +32,9 @@ export function toCel(json: Json): CelJson {
 
 /** The JSON of a CEL value; undefined when it has none (bytes, times, types, numbers past 2^53, NaN). */
 export function toJson(value: unknown): Json | undefined {
-  if (value === null || typeof value === "boolean" || typeof value === "string") return value;
+  if (value === null || typeof value === "boolean") return value;
+  // Half a character or a NUL can be neither stored nor sent.
+  if (typeof value === "string") return value.isWellFormed() && !value.includes("\0") ? value : undefined;
   if (typeof value === "number") return Number.isFinite(value) ? value : undefined;
   if (typeof value === "bigint") return Number.isSafeInteger(Number(value)) ? Number(value) : undefined;
   if (isCelUint(value)) return toJson((value as CelUint).value);

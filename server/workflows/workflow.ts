@@ -1,26 +1,20 @@
 // Compiles the source of a workflow, or says everything that is wrong with it. What a workflow promises is checked here,
 // when it is put, so that no run finds out (G3, G4).
 
-import { type Action, sendsInput } from "../rules/command.ts";
 import type { Json } from "../rules/names.ts";
 import { value } from "./compiling.ts";
 import { checkContract, isObject } from "./contract.ts";
 import { durationMs } from "./duration.ts";
+import { collectIds } from "./ids.ts";
 import { limits } from "./limits.ts";
 import type { Path, Problem, Report } from "./problem.ts";
-import {
-  type ApplicationProgram,
-  type Callee,
-  everyCalledStep,
-  everyStep,
-  type FileRef,
-  type Program,
-  type StepPlan,
-} from "./program.ts";
+import { type ApplicationProgram, type Callee, everyCalledStep, type FileRef, type Program } from "./program.ts";
+import { checkPromises } from "./promises.ts";
 import { Scope } from "./scope.ts";
 import { checkShape } from "./shape.ts";
 import { placed, readSource } from "./source.ts";
-import { brokenAt, categories, compileSteps, type StepsContext } from "./steps.ts";
+import { categories } from "./step-retry.ts";
+import { brokenAt, compileSteps, type StepsContext } from "./steps.ts";
 
 export interface WorkflowContext {
   readonly files: ReadonlyMap<string, FileRef>;
@@ -41,7 +35,7 @@ export function compileWorkflow(text: string, context: WorkflowContext): Compile
   };
   const root = source.value;
   const brokenPaths = checkShape("workflow", root, report);
-  if (!isObject(root)) return { ok: false, problems };
+  if (!isObject(root) || brokenPaths === undefined) return { ok: false, problems: inOrder(problems) };
   const broken = brokenAt(brokenPaths);
 
   const workflow = String(root["workflow"] ?? "");
@@ -158,47 +152,6 @@ export function compileWorkflow(text: string, context: WorkflowContext): Compile
 export const inOrder = (problems: readonly Problem[]): Problem[] =>
   [...problems].sort((a, b) => a.line - b.line || a.column - b.column);
 
-interface Promises {
-  readonly steps: readonly StepPlan[];
-  readonly calls: { readonly [name: string]: Callee };
-  readonly readonly: boolean;
-  readonly timeoutMs: number;
-  readonly verify: boolean;
-  /** False when a part was not compiled: then what is missing may be in it. */
-  readonly sound: boolean;
-}
-
-/** G4: a workflow that sends input says where it commits, or that it never does. */
-function checkPromises(of: Promises, report: Report): void {
-  const all = [...everyStep(of.steps), ...everyCalledStep(of.calls)];
-  const plans = all.flatMap(({ does, name }) => (does.is === "action" ? [{ name, ...does }] : []));
-  const commits = plans.filter(({ effect }) => effect === "commit");
-  const [first] = commits;
-  if (of.readonly && first !== undefined) {
-    report(
-      ["readonly"],
-      `A readonly workflow commits nothing, and \`${first.name}\` is a commit step.`,
-      "Drop one of the two.",
-    );
-  }
-  if (of.sound && !of.readonly && first === undefined && plans.some(({ kind }) => sendsInput({ is: kind } as Action))) {
-    const remedy = "Mark the step that saves with `effect: commit`, or say `readonly: true`.";
-    report(["steps"], "The workflow sends input and marks no commit step.", remedy);
-  }
-  if (of.sound && of.verify && first === undefined) {
-    report(["verify"], "There is nothing to verify without a commit step.", "Leave `verify` out.", "key");
-  }
-  for (const { name, timeoutMs } of plans) {
-    if (timeoutMs > of.timeoutMs) {
-      report(
-        ["timeout"],
-        `The step \`${name}\` may take longer than the whole run.`,
-        "Raise `timeout`, or lower the step's.",
-      );
-    }
-  }
-}
-
 function duration(given: Json | undefined, path: Path, otherwise: number, max: number, report: Report): number {
   if (typeof given !== "string") return otherwise;
   const ms = durationMs(given);
@@ -212,30 +165,6 @@ function labelsOf(given: Json | undefined, written: (path: Path) => string | und
   return Object.fromEntries(
     entries.map(([key, label]) => [key, written(["requires", "labels", key]) ?? String(label)]),
   );
-}
-
-/** Every id of the source; the second use of one is reported. */
-function collectIds(root: { readonly [key: string]: Json }, report: Report): Set<string> {
-  const ids = new Set<string>();
-  const walk = (list: Json | undefined, path: Path) => {
-    if (!Array.isArray(list)) return;
-    for (const [index, step] of (list as readonly Json[]).entries()) {
-      if (!isObject(step)) continue;
-      const { id } = step;
-      if (typeof id === "string") {
-        if (ids.has(id)) report([...path, index, "id"], `The id \`${id}\` is used twice.`, "Choose another.");
-        ids.add(id);
-      }
-      walk(step["steps"], [...path, index, "steps"]);
-    }
-  };
-  walk(root["steps"], ["steps"]);
-  for (const section of ["verify", "cleanup"]) {
-    const inner = root[section];
-    if (isObject(inner)) walk(inner["steps"], [section, "steps"]);
-    else walk(inner, [section]);
-  }
-  return ids;
 }
 
 const callDepth = (calls: Callee["calls"]): number =>
