@@ -2,6 +2,7 @@
 // the command has not ended, and the window that receives the call belongs to the leased application and to the
 // command's own window. It counts what it admitted, so that a result can say exactly how much input arrived.
 
+import { setImmediate as nextTurn } from "node:timers/promises";
 import { InputAmount } from "@drover/proto/gen/drover/agent/v1/channel_pb.ts";
 import type { WindowPattern } from "@drover/proto/gen/drover/agent/v1/screen_pb.ts";
 import type { DesktopWindow, InputGate } from "../desktop/desktop.ts";
@@ -19,6 +20,8 @@ export class Outdated extends Error {
   override readonly name = "Outdated";
 }
 
+const BREATHE_EVERY_MS = 5;
+
 export class CommandGate implements InputGate {
   /** Windows that may receive input, besides belonging to the application; any of them. Empty: no further rule. */
   receivers: readonly WindowPattern[] = [];
@@ -28,6 +31,7 @@ export class CommandGate implements InputGate {
   #admitted = 0;
   #injected = 0;
   #complete = false;
+  #breathedAt = performance.now();
 
   constructor(permission: InjectionPermission, processes: readonly string[], signal: AbortSignal) {
     this.#permission = permission;
@@ -42,6 +46,7 @@ export class CommandGate implements InputGate {
   }
 
   async ready(): Promise<void> {
+    await this.#breathe();
     this.#signal.throwIfAborted();
     if (this.#permission.mayInject()) return;
     await this.live();
@@ -102,6 +107,16 @@ export class CommandGate implements InputGate {
   get amount(): InputAmount {
     if (this.#admitted === 0) return InputAmount.NONE;
     return this.#complete && this.#admitted === this.#injected ? InputAmount.ALL : InputAmount.SOME;
+  }
+
+  /**
+   * Lets the event loop turn now and then. A desktop that answers at once would otherwise type a long text in one go,
+   * and beats, their acknowledgements and an order to stop would wait for its end.
+   */
+  async #breathe(): Promise<void> {
+    if (performance.now() - this.#breathedAt < BREATHE_EVERY_MS) return;
+    await nextTurn();
+    this.#breathedAt = performance.now();
   }
 
   #checkLease(): void {

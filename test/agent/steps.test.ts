@@ -152,6 +152,16 @@ test("a target that fits twice is refused, and so is one that fits nowhere", asy
   assert.equal(bench.inputs.length, 0);
 });
 
+test("an order to stop is heard in the middle of a text that the desktop takes without a pause", async () => {
+  const bench = launched();
+  const ending = bench.do(type("x".repeat(500_000)), 60_000);
+  setImmediate(() => bench.ending.abort(new StepEnded("CANCELLED", "the command was abandoned")));
+  const { failure, input } = await ending;
+  assert.equal(failure?.category, "CANCELLED");
+  assert.equal(input, InputAmount.SOME);
+  assert.ok(bench.inputs.length < 500_000);
+});
+
 test("a guard that does not hold keeps the step from sending anything", async () => {
   const bench = launched();
   const press: CommandInit = { action: { case: "press", value: { chord: "enter" } } };
