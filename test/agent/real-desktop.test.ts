@@ -79,7 +79,8 @@ test("a note is typed, saved under a guard and checked, and the proof has its fr
   const step = attempt("a1", 1n);
   await step(stream, { case: "launch", value: { command: ["mousepad", "--disable-server"] } });
   await step(stream, { case: "wait", value: { conditions: [window("*Mousepad")] } });
-  const { proof } = await step(stream, { case: "prove", value: { ready: [window("*Mousepad")] } });
+  const ready = [window("*Mousepad"), { kind: { case: "responsiveMs" as const, value: 2000 } }];
+  const { proof } = await step(stream, { case: "prove", value: { ready } });
   assert.equal(proof?.verdict, Verdict.READY, JSON.stringify(proof?.evidence));
   const chunk = await until("the proof's frame comes", () =>
     stream.all("artifactChunk").find(({ kind }) => kind === ArtifactKind.PROOF),
@@ -96,6 +97,8 @@ test("a note is typed, saved under a guard and checked, and the proof has its fr
   const done = [window("*note-4711*"), { ...window("Save As"), absent: true }];
   await step(stream, { case: "press", value: { chord: "enter" } }, { guard, done });
   assert.equal(readFileSync(path, "utf8").trimEnd(), text);
+  const seen = { kind: { case: "text" as const, value: { text: "second line", within: { title: "*note-4711*" } } } };
+  await step(stream, { case: "assert", value: { conditions: [seen] } });
   const { output } = await step(stream, { case: "read", value: { source: { case: "activeTitle", value: true } } });
   assert.match(output?.text ?? "", /note-4711/);
 });
