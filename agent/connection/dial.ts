@@ -6,6 +6,7 @@
 // 3. Two beat intervals without an acknowledgement end the dial.
 // 4. At most one artifact chunk is in the socket's queue, so that beats and results never wait behind more than that.
 
+import type { Socket } from "node:net";
 import { create, type MessageInitShape } from "@bufbuild/protobuf";
 import {
   type AttachRequest,
@@ -23,6 +24,8 @@ import type { DialEnd } from "./redial.ts";
 import { channelCredentials, channelOptions, type ServerAddress } from "./server-address.ts";
 
 const WELCOME_WITHIN_MS = 10_000;
+/** For what was written last to leave the machine. */
+const LINGER_MS = 500;
 
 export type FromServer = Exclude<AttachResponse["message"], { case: "welcome" | "goAway" | undefined }>;
 export type ToServer = NonNullable<MessageInitShape<typeof AttachRequestSchema>["message"]>;
@@ -48,6 +51,7 @@ export class Dial {
   readonly #conversation: Conversation;
   readonly #client: grpc.Client;
   readonly #call: grpc.ClientDuplexStream<AttachRequest, AttachResponse>;
+  readonly #sockets: Socket[] = [];
   #state: DialState;
   #chunkInQueue = false;
   #ackedBeats = 0;
@@ -60,7 +64,11 @@ export class Dial {
     });
     const metadata = new grpc.Metadata();
     metadata.set("authorization", `Bearer ${machineKey}`);
-    this.#client = new grpc.Client(server.target, channelCredentials(server), channelOptions(server));
+    this.#client = new grpc.Client(
+      server.target,
+      channelCredentials(server, (socket) => this.#sockets.push(socket)),
+      channelOptions(server),
+    );
     this.#call = openBidi(this.#client, ChannelService.method.attach, metadata);
     this.#call.on("data", (response: AttachResponse) => this.#received(response));
     this.#call.on("status", ({ code, details }) =>
@@ -168,6 +176,11 @@ export class Dial {
     this.#state = { is: "ended" };
     this.#call.cancel();
     this.#client.close();
+    // A frozen server never closes its end; without this, each dial to it would leave a socket behind.
+    const linger = () => {
+      for (const socket of this.#sockets) socket.destroy();
+    };
+    setTimeout(linger, LINGER_MS).unref();
     this.#resolve({ ...end, attachedMs: "since" in state ? performance.now() - state.since : 0 });
   }
 

@@ -1,6 +1,7 @@
 // The address of a control plane's agent port, and how to speak to it. The machine key and what is on the screen go
 // over this connection: without TLS it may leave this machine only when a person has said so (G11).
 
+import type { Socket } from "node:net";
 import { type ChannelCredentials, type ChannelOptions, credentials } from "@grpc/grpc-js";
 import { WrongSetting } from "../settings.ts";
 
@@ -51,8 +52,24 @@ export function namedAddress(address: string, like: ServerAddress): ServerAddres
   }
 }
 
-export const channelCredentials = ({ tls, authorities }: ServerAddress): ChannelCredentials =>
-  tls ? credentials.createSsl(authorities ?? null) : credentials.createInsecure();
+/** `opened` is given every socket, because a channel that is closed waits for the other end for ever to do the same. */
+export function channelCredentials(
+  { tls, authorities }: ServerAddress,
+  opened: (socket: Socket) => void = () => {},
+): ChannelCredentials {
+  const made = tls ? credentials.createSsl(authorities ?? null) : credentials.createInsecure();
+  const connector = made._createSecureConnector.bind(made);
+  made._createSecureConnector = (...target) => {
+    const secure = connector(...target);
+    const connect = secure.connect.bind(secure);
+    secure.connect = (socket) => {
+      opened(socket);
+      return connect(socket);
+    };
+    return secure;
+  };
+  return made;
+}
 
 /** Options of every connection. No keepalive: beats tell more, and a server may forbid pings. */
 export const channelOptions = ({ loopback }: ServerAddress): ChannelOptions => ({
