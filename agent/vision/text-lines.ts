@@ -11,11 +11,10 @@ import { type Grey, halved } from "./grey.ts";
 /** In pixels of the picture that is looked at. */
 const lineHeightMin = 5;
 const lineHeightMax = 40;
-/** On a halved picture, lower boxes were already seen on the finer one. */
-const halvedHeightMin = 17;
+/** On the halved and the quartered picture, lower boxes were already seen on the finer ones. */
+const halvedHeightMin = [lineHeightMin, 17, 12] as const;
 /** There, a letter; lower pieces are whole lines of small text that would be taken for one large line. */
 const halvedPieceHeightMin = 11;
-const levels = 3;
 
 const edgeMin = 40;
 const borderRunMin = 22;
@@ -28,11 +27,11 @@ const widthMin = 4;
 export function findTextLines(grey: Grey): Box[] {
   let lines: Box[] = [];
   let picture = grey;
-  for (let level = 0; level < levels; level++) {
+  for (const [level, heightMin] of halvedHeightMin.entries()) {
     if (level > 0) picture = halved(picture);
     const factor = 2 ** level;
     const found = linesAtScale(picture, level === 0 ? lineHeightMin : halvedPieceHeightMin).filter(
-      (box) => level === 0 || box.height >= halvedHeightMin,
+      (box) => box.height >= heightMin,
     );
     lines = addLarger(
       lines,
@@ -42,18 +41,25 @@ export function findTextLines(grey: Grey): Box[] {
   return lines.sort((a, b) => a.y - b.y || a.x - b.x);
 }
 
-/** A larger line is taken if the finer pass saw nothing, or only fragments, where it is; the fragments go. */
+/** A larger line is taken if the finer pass saw nothing, or only pieces of it, where it is; the pieces go. */
 function addLarger(lines: readonly Box[], larger: readonly Box[]): Box[] {
   const kept = [...lines];
   for (const box of larger) {
     const inside = kept.filter((line) => overlap(line, box) > area(line) / 2);
-    const covered = inside.reduce((sum, line) => sum + overlap(line, box), 0);
-    const isFragmented = inside.every((line) => line.height < box.height * 0.8) && covered < area(box) * 0.6;
-    if (!isFragmented) continue;
+    if (inside.some((line) => !isPieceOf(line, box))) continue;
     for (const line of inside) kept.splice(kept.indexOf(line), 1);
     kept.push(box);
   }
   return kept;
+}
+
+/**
+ * Low pieces of large letters are about as wide as high; a line of small text (that looks like one large letter on the
+ * coarser picture) is wider. A piece as high as the line is the line without letters whose stems passed for borders.
+ */
+function isPieceOf(line: Box, larger: Box): boolean {
+  if (line.height > larger.height * 0.8) return line.height > 30 && area(line) < area(larger) * 0.9;
+  return line.height < 8 || line.width < 3 * line.height;
 }
 
 function linesAtScale(grey: Grey, pieceHeightMin: number): Box[] {
@@ -63,7 +69,10 @@ function linesAtScale(grey: Grey, pieceHeightMin: number): Box[] {
   const boxes = connectedBoxes(edges, grey.width, grey.height).filter(
     (box) => isTextLike(box) && box.height >= pieceHeightMin,
   );
-  return mergeOnBaseLine(boxes).filter((box) => box.width > 6 && box.height > lineHeightMin);
+  const letters = boxes.filter((box) => box.height >= pieceHeightMin);
+  return mergeOnBaseLine(boxes).filter(
+    (line) => line.width > 6 && line.height > lineHeightMin && letters.some((letter) => overlap(letter, line) > 0),
+  );
 }
 
 function isTextLike({ width, height, filled }: DenseBox): boolean {

@@ -17,9 +17,9 @@ export interface Sheet {
   readonly strips: readonly Strip[];
 }
 
-/** Twice the size reads best for ordinary text; larger text is brought to the same height. */
+/** Twice the size reads best for ordinary text; larger text must be as low, or the small lines pass for its dirt. */
 const enlarge = 2;
-const ordinaryHeightMax = 40;
+const ordinaryHeightMax = 22;
 const sideMargin = 20;
 const gap = 24;
 /** The background's brightness may differ by this much (gradients). */
