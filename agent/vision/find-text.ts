@@ -1,8 +1,8 @@
 // Finding a wanted text among what was read: forgiving where OCR errs, refusing where that leaves a choice.
 
 import type { Box } from "../desktop/desktop.ts";
+import type { TextLine, TextWord } from "./line-reading.ts";
 import { union } from "./text-lines.ts";
-import type { TextLine, TextWord } from "./text-reader.ts";
 
 export interface TextMatch {
   /** As it was read. */

@@ -3,34 +3,19 @@
 
 import { createRequire } from "node:module";
 import { dirname, join } from "node:path";
-import { createWorker, OEM, type Page, PSM, type Worker } from "tesseract.js";
+import { createWorker, OEM, PSM, type Worker } from "tesseract.js";
 import type { Box, Frame } from "../desktop/desktop.ts";
 import { clip, greyOf } from "./grey.ts";
-import { encodePng } from "./png.ts";
+import { inOrder, type ReadText, readLines } from "./line-reading.ts";
 import { findTextLines } from "./text-lines.ts";
-import { makeSheet, type Sheet, type Strip } from "./text-sheet.ts";
 
-export interface TextWord {
-  readonly text: string;
-  /** On the screen. */
-  readonly box: Box;
-  /** 0 to 100. */
-  readonly confidence: number;
-}
-
-export interface TextLine extends TextWord {
-  readonly words: readonly TextWord[];
-}
-
-export interface ReadText {
-  /** All lines, one below the other. */
-  readonly text: string;
-  readonly lines: readonly TextLine[];
-}
+export type { ReadText, TextLine, TextWord } from "./line-reading.ts";
 
 export interface TextReader {
   /** What stands on the frame, or on a region of it. Reads one at a time; callers wait for each other. */
   read(frame: Frame, region?: Box): Promise<ReadText>;
+  /** Whether the worker is there. */
+  readonly running: boolean;
   /** Ends the worker. Idempotent; a later read rejects. */
   stop(): Promise<void>;
 }
@@ -43,11 +28,6 @@ export interface TextReaderOptions {
   /** The worker's program, where it is not in the package (a single executable). */
   readonly workerPath?: string;
 }
-
-/** A line this unlikely is a picture that was taken for text. Single words are never left out: a gap would lie. */
-const confidenceMin = 20;
-/** One or two letters alone are often the corner of a button: they must be surer. */
-const shortConfidenceMin = 80;
 
 export function createTextReader(options: TextReaderOptions = {}): TextReader {
   return new OnDemandReader(options);
@@ -70,6 +50,10 @@ class OnDemandReader implements TextReader {
     return reading;
   }
 
+  get running(): boolean {
+    return this.#worker !== undefined;
+  }
+
   async stop(): Promise<void> {
     this.#stopped = true;
     await this.#turn;
@@ -79,15 +63,19 @@ class OnDemandReader implements TextReader {
   async #read(frame: Frame, region: Box): Promise<ReadText> {
     if (this.#stopped) throw new Error("the text reader is stopped");
     const grey = greyOf(frame, region);
-    const sheet = makeSheet(grey, findTextLines(grey));
-    if (sheet.strips.length === 0) return { text: "", lines: [] };
+    const found = findTextLines(grey);
+    if (found.length === 0) return { text: "", lines: [] };
     clearTimeout(this.#idle);
     this.#worker ??= startWorker(this.#options);
     try {
       const worker = await this.#worker;
-      const answer = await worker.recognize(Buffer.from(encodePng(sheet.picture)), {}, { text: false, blocks: true });
-      const lines = linesOnScreen(answer.data, sheet, region);
-      return { text: lines.map((line) => line.text).join("\n"), lines };
+      const lines = [...(await readLines(worker, grey, found))];
+      // In company, a small line is now and then passed over as dirt: what gave no word is read once more by itself.
+      const passedOver = found.filter((_, index) => !lines.some((line) => line.index === index));
+      const indexes = passedOver.map((line) => found.indexOf(line));
+      const again = await readLines(worker, grey, passedOver);
+      lines.push(...again.map((line) => ({ ...line, index: indexes[line.index] ?? 0 })));
+      return inOrder(lines, region);
     } catch (error) {
       // A worker that failed is not asked again.
       await this.#endWorker();
@@ -119,45 +107,4 @@ async function startWorker(options: TextReaderOptions): Promise<Worker> {
 function packagedData(): string {
   const manifest = createRequire(import.meta.url).resolve("@tesseract.js-data/eng/package.json");
   return join(dirname(manifest), "4.0.0_best_int");
-}
-
-/** Words go back to the strip that they were read on: their own order on the sheet does not matter. */
-function linesOnScreen(page: Page, sheet: Sheet, region: Box): TextLine[] {
-  const words = (page.blocks ?? []).flatMap(({ paragraphs }) =>
-    paragraphs.flatMap(({ lines }) => lines.flatMap((line) => line.words)),
-  );
-  return sheet.strips.flatMap((strip) => {
-    const own = words
-      .filter(({ bbox }) => isOn(strip, (bbox.y0 + bbox.y1) / 2))
-      .map(({ text, confidence, bbox }) => ({ text: text.trim(), confidence, box: onScreen(strip, bbox, region) }))
-      .filter(({ text }) => text !== "")
-      .sort((a, b) => a.box.x - b.box.x);
-    if (own.length === 0 || isCorner(own)) return [];
-    const box = { ...strip.from, x: strip.from.x + region.x, y: strip.from.y + region.y };
-    const confidence = own.reduce((sum, word) => sum + word.confidence, 0) / own.length;
-    if (confidence < confidenceMin) return [];
-    return [{ text: own.map((word) => word.text).join(" "), box, confidence, words: own }];
-  });
-}
-
-function isCorner(words: readonly TextWord[]): boolean {
-  const letters = words.reduce((sum, word) => sum + word.text.length, 0);
-  return letters <= 2 && words.every((word) => word.confidence < shortConfidenceMin);
-}
-
-function isOn({ on }: Strip, y: number): boolean {
-  return y >= on.y - 8 && y < on.y + on.height + 8;
-}
-
-function onScreen(
-  { from, on, scale }: Strip,
-  box: { x0: number; y0: number; x1: number; y1: number },
-  region: Box,
-): Box {
-  return {
-    x: Math.round(region.x + from.x + (box.x0 - on.x) / scale),
-    y: Math.round(region.y + from.y + (box.y0 - on.y) / scale),
-    width: Math.max(1, Math.round((box.x1 - box.x0) / scale)),
-    height: Math.max(1, Math.round((box.y1 - box.y0) / scale)),
-  };
 }

@@ -2,8 +2,8 @@
 //
 // A character that is not on the layout is put on such a spare keycode and left there: clearing it at once would race
 // the application that is still to look the key up, and the next use finds it in place. A keycode that carries one and
-// the same character on every level is one of ours (real keys differ between levels, or leave some empty), so what a
-// killed agent left behind is found and used again.
+// the same character with and without Shift is one of ours (real keys differ, or leave Shift empty), so what a killed
+// agent left behind is found and used again.
 
 import { type Connection, readLongs } from "./connection.ts";
 
@@ -75,8 +75,11 @@ export class KeyboardLayout {
   }
 }
 
+/** The server fills up the levels of a group or two, and leaves the rest of the row empty. */
 function isBorrowed(row: readonly number[]): boolean {
   const symbol = row[0] ?? 0;
-  const character = (symbol >= 0x20 && symbol <= 0xff) || symbol >= 0x01000000;
-  return character && row.length > 2 && row.every((other) => other === symbol);
+  // Not the space: every layout has its own, on some with one and the same meaning on all levels.
+  const isCharacter = (symbol > 0x20 && symbol <= 0xff) || symbol >= 0x01000000;
+  const used = row.filter((other) => other !== 0);
+  return isCharacter && used.length >= 2 && row[1] === symbol && used.every((other) => other === symbol);
 }
