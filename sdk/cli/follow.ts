@@ -11,9 +11,17 @@ import { safeJson } from "./screen-text.ts";
 /** Shows the run's events on the stream until it has ended, then answers with its outputs or throws its ending. */
 export async function follow(desk: Desk, run: RunHandle, stream: NodeJS.WriteStream): Promise<Outputs> {
   const progress = progressOn(stream);
-  const onReconnect = () => progress.say("connection lost; trying again (the run goes on)");
+  let lost = false;
+  const onReconnect = () => {
+    // Once for an outage, however many tries it takes.
+    if (!lost) progress.say("connection lost; trying again (the run goes on)");
+    lost = true;
+  };
   try {
-    for await (const event of run.events({ signal: desk.signal, onReconnect })) progress.show(event);
+    for await (const event of run.events({ signal: desk.signal, onReconnect })) {
+      lost = false;
+      progress.show(event);
+    }
   } catch (error) {
     progress.stop();
     if (error instanceof Interrupted) throw new Interrupted(leftAlone(run.id));

@@ -30,7 +30,7 @@ export function addToken(program: Command): Command[] {
         const { token, secret } = await desk.client.createToken({ pool, uses, lifetimeMs: lifetime });
         if (desk.json) return desk.document({ token: jsonOf(EnrolmentTokenSchema, token), secret });
         desk.note(
-          `Token ${token.id} for pool ${token.pool}, ${token.usesLeft} uses, ends ${whenText(token.expiresAt)}.`,
+          `Token ${token.id} for pool ${token.pool}, uses: ${token.usesLeft}, ends ${whenText(token.expiresAt)}.`,
         );
         desk.note("Its secret, shown this once:");
         desk.out(cleaned(secret));

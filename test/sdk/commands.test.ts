@@ -229,7 +229,7 @@ test("film and screenshot save files that only their owner may read, where they 
 test("a new secret is all that stdout holds", async () => {
   const token = await drover(["token", "create", "--pool", "clinic", "--uses", "3", "--lifetime", "2h"]);
   assert.equal(token.out, "token-secret\n");
-  assert.match(token.err, /pool clinic, 3 uses/);
+  assert.match(token.err, /pool clinic, uses: 3/);
   const key = await drover(["key", "create", "--owner", "billing", "--scope", "operator"]);
   assert.equal(key.out, "key-secret\n");
   for (const args of [

@@ -148,6 +148,8 @@ test("a watch that hears nothing is begun anew", { timeout: 10_000 }, async () =
   api.state.silent = true;
   const lost: unknown[] = [];
   for await (const event of run.events({
+    // Silence that nobody notices must fail this test, not hang its file.
+    signal: AbortSignal.timeout(5_000),
     onReconnect(cause) {
       lost.push(cause);
       api.state.silent = false;
