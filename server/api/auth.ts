@@ -1,6 +1,7 @@
 // Who may call what. The gate runs when a request's headers are there and before its body is read: a caller without a key
 // cannot make the server take in 24 MiB. The interceptor ends a stream whose key has ended while it was open.
 
+import { constants } from "node:http2";
 import { type ConnectError, createContextKey, type HandlerContext, type Interceptor } from "@connectrpc/connect";
 import type { Response } from "./connections.ts";
 import { type FaultLog, refusalError, refused, wireError } from "./errors.ts";
@@ -59,7 +60,7 @@ function holdOpen(keyring: Keyring, secret: string, context: HandlerContext) {
 
 export function hangUp(response: Response | undefined) {
   if (response === undefined || response.closed) return;
-  if ("stream" in response) response.stream.close(8 /* CANCEL */);
+  if ("stream" in response) response.stream.close(constants.NGHTTP2_CANCEL);
   else response.destroy();
 }
 

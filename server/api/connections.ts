@@ -61,7 +61,12 @@ export function acceptConnections(handle: Handle, tlsFiles: TlsFiles | undefined
   });
 
   const sockets = new Set<net.Socket>();
+  const track = (socket: net.Socket) => {
+    sockets.add(socket);
+    socket.once("close", () => sockets.delete(socket));
+  };
   const accept = (socket: net.Socket) => {
+    track(socket);
     // A peer that resets its connection is no news. Without a listener it would be an uncaught exception.
     socket.on("error", () => undefined);
     sniff(socket, (server) => (server === "h2" ? h2 : h1).emit("connection", socket));
@@ -74,18 +79,19 @@ export function acceptConnections(handle: Handle, tlsFiles: TlsFiles | undefined
           accept,
         );
   // The TCP connection, whatever became of its handshake.
-  listener.on("connection", (socket: net.Socket) => {
-    sockets.add(socket);
-    socket.once("close", () => sockets.delete(socket));
-  });
+  listener.on("connection", track);
 
   return {
     listener,
     retire() {
       listener.close();
       h1.close();
-      const idle = setInterval(() => h1.closeIdleConnections(), 50);
-      listener.once("close", () => clearInterval(idle));
+      const tidy = setInterval(() => {
+        h1.closeIdleConnections();
+        // All was said, and the peer does not hang up for its part.
+        for (const socket of sockets) if (socket.writableFinished) socket.destroy();
+      }, 50);
+      listener.once("close", () => clearInterval(tidy));
       for (const session of sessions) session.close();
     },
     cutOff() {

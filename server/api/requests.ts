@@ -1,11 +1,13 @@
 // From a request as Node has it to its RPC and back. Whatever a client sends, nothing thrown here reaches Node: that would
 // end the process.
 
+import { constants, type Http2ServerRequest } from "node:http2";
 import { type ConnectRouter, createContextValues } from "@connectrpc/connect";
 import { universalRequestFromNodeRequest, universalResponseToNodeResponse } from "@connectrpc/connect-node";
 import { hangUp, responseKey } from "./auth.ts";
 import { finish, type Handle, type Request, type Response } from "./connections.ts";
 import { answerCors } from "./cors.ts";
+import { apiLimits } from "./limits.ts";
 
 type RpcHandler = ConnectRouter["handlers"][number];
 
@@ -15,6 +17,7 @@ export function createHandle(handlers: readonly RpcHandler[], origins: readonly 
     // connect-node waits for "drain" while a client does not read, and on HTTP/1.1 for ever when that client then goes
     // away: the handler would never end.
     if (!("stream" in response)) response.once("close", () => response.emit("drain"));
+    else letGoOnceAnswered(response.stream);
     try {
       if (answerCors(origins, request, response)) return;
       const handler = byPath.get(request.url?.split("?", 1)[0] ?? "");
@@ -25,6 +28,18 @@ export function createHandle(handlers: readonly RpcHandler[], origins: readonly 
       answerPlain(response, 400, "This is no request that can be understood.\n");
     }
   };
+}
+
+/**
+ * A call that is refused before its body was read leaves the rest of the body in the stream, which then stays open, and
+ * keeps its connection from closing, until the client gives up. NO_ERROR is HTTP/2's way to say "enough, I have answered".
+ */
+function letGoOnceAnswered(stream: Http2ServerRequest["stream"]) {
+  stream.once("finish", () => {
+    // Not at once: gRPC's trailers follow, and a client that is about to end its body may do so.
+    const late = setTimeout(() => stream.close(constants.NGHTTP2_NO_ERROR), apiLimits.hangUpMs).unref();
+    stream.once("close", () => clearTimeout(late));
+  });
 }
 
 function answer(handler: RpcHandler, request: Request, response: Response) {
