@@ -81,6 +81,8 @@ export const limits = {
   runTimeoutMaxMs: 24 * 60 * 60_000,
   /** How long a run may wait for a machine when nothing is said. */
   queueMs: 60 * 60_000,
+  /** Attempts of a run when its workflow does not say: one more, on another machine, while nothing is committed (G4). */
+  attempts: 2,
   queueMaxMs: 7 * 24 * 60 * 60_000,
   runAttemptsMax: 10,
   stepAttemptsMax: 10,

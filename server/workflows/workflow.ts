@@ -120,7 +120,7 @@ export function compileWorkflow(text: string, context: WorkflowContext): Compile
     queueMs: duration(root["queue"], ["queue"], limits.queueMs, limits.queueMaxMs, report),
     priority: Number(root["priority"] ?? 0),
     retry: {
-      attempts: Number((isObject(retry) ? retry["attempts"] : retry) ?? 1),
+      attempts: Number((isObject(retry) ? retry["attempts"] : retry) ?? limits.attempts),
       on: categories(report, isObject(retry) ? retry["on"] : undefined, ["retry", "on"]),
     },
     readonly,
