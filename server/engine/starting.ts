@@ -52,7 +52,7 @@ export async function startRun(
   const program = await context.interpreters.program(sql, version.id);
   const problems = checkInputs(program, request.inputs);
   if (problems.length > 0) {
-    const fields = problems.map((p) => ({ field: `inputs${p.path}`, message: p.message }));
+    const fields = problems.map((p) => ({ field: p.path === "" ? "inputs" : `inputs.${p.path.replace(/^[./]/, "")}`, message: p.message }));
     return refuse("INPUTS_INVALID", "The inputs do not fit the workflow's schema.", fields);
   }
   if ((await latestApplication(sql, tenantId, program.application)) === undefined) {

@@ -15,7 +15,8 @@
 // 4. The agent sends `Beat` every `Welcome.beat_interval_ms`; the server answers each with `BeatAck`, unless it may not
 //    (its own row in the database has lapsed), in which case it stays silent on purpose.
 // 5. The server sends `Assignment` whenever what the agent should be doing changed, and again after each `Welcome`. The
-//    agent answers each with `AssignmentAck`, at once, before doing anything.
+//    agent answers each with `AssignmentAck`, at once: after it has made void what the assignment ends, before it begins
+//    what the assignment asks for. To the server an acknowledged assignment without a lease means: nothing is injected.
 // 6. The agent sends `Result` when a command ended, and again after each `Welcome` until it has `ResultAck`.
 //
 // ## Assignment is wanted state, not an order

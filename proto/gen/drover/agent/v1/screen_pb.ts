@@ -191,7 +191,7 @@ export const ImageTargetSchema: GenMessage<ImageTarget> = /*@__PURE__*/
 export type TextTarget = Message<"drover.agent.v1.TextTarget"> & {
   /**
    * The text, compared after folding case, accents and look-alikes (I, l, 1 and |; O and 0), within an edit distance of
-   * a tenth of its length.
+   * a tenth of its length; words that contain digits must be equal after folding: a number is never nearly right.
    *
    * @generated from field: string text = 1;
    */

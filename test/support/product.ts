@@ -1,0 +1,274 @@
+// The whole product as its users run it: server processes, machines (an X session each, with an agent process under its
+// supervisor), and the SDK as a caller. Everything is a real process that a test may kill.
+
+import { type ChildProcess, spawn } from "node:child_process";
+import { once } from "node:events";
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { createServer } from "node:net";
+import { tmpdir } from "node:os";
+import { join, resolve } from "node:path";
+import { setTimeout as delay } from "node:timers/promises";
+import { startX11Session, type X11Session } from "../../agent/desktop/x11-session.ts";
+import { createClient, type DroverClient } from "../../sdk/index.ts";
+import { removeEmbeddedPostgres } from "../../server/postgres/embedded.ts";
+
+const drover = resolve(import.meta.dirname, "../../drover.ts");
+const quiet = ["--disable-warning=ExperimentalWarning"];
+
+/** Polls until `look` gives something, and gives that; throws with `what` after `timeoutMs`. */
+export async function until<T>(what: string, look: () => T | Promise<T>, timeoutMs = 30_000): Promise<NonNullable<T>> {
+  const deadline = performance.now() + timeoutMs;
+  for (;;) {
+    const seen = await look();
+    if (seen !== undefined && seen !== null && seen !== false) return seen;
+    if (performance.now() > deadline) throw new Error(`not within ${timeoutMs} ms: ${what}`);
+    await delay(20);
+  }
+}
+
+/** A port that was free a moment ago. */
+export async function freePort(): Promise<number> {
+  const server = createServer().listen(0, "127.0.0.1");
+  await once(server, "listening");
+  const { port } = server.address() as { port: number };
+  server.close();
+  await once(server, "close");
+  return port;
+}
+
+function start(args: readonly string[], env: NodeJS.ProcessEnv, onLine: (line: string) => void): ChildProcess {
+  const child = spawn(process.execPath, [...quiet, drover, ...args], { env, stdio: ["ignore", "ignore", "pipe"] });
+  let rest = "";
+  child.stderr?.setEncoding("utf8").on("data", (text: string) => {
+    const lines = (rest + text).split("\n");
+    rest = lines.pop() ?? "";
+    for (const line of lines) onLine(line);
+  });
+  return child;
+}
+
+async function ended(child: ChildProcess): Promise<void> {
+  if (child.exitCode === null && child.signalCode === null) await once(child, "exit");
+}
+
+/** `kill -9` of a process, and the wait for its end. */
+export async function killHard(child: ChildProcess): Promise<void> {
+  child.kill("SIGKILL");
+  await ended(child);
+}
+
+export class ServerProcess {
+  readonly apiPort: number;
+  readonly agentPort: number;
+  readonly dir: string;
+  readonly log: string[] = [];
+  readonly #env: NodeJS.ProcessEnv;
+  #child: ChildProcess | undefined;
+
+  constructor(dir: string, ports: { api: number; agent: number }, env: NodeJS.ProcessEnv) {
+    this.dir = dir;
+    this.apiPort = ports.api;
+    this.agentPort = ports.agent;
+    this.#env = env;
+  }
+
+  get apiUrl(): string {
+    return `http://127.0.0.1:${this.apiPort}`;
+  }
+
+  get agentUrl(): string {
+    return `http://127.0.0.1:${this.agentPort}`;
+  }
+
+  /** Starts the process and resolves when it serves. */
+  async start(): Promise<void> {
+    const ports = ["--port", `${this.apiPort}`, "--agent-port", `${this.agentPort}`];
+    const from = this.log.length;
+    const child = start(["server", "--data", this.dir, ...ports], { ...process.env, ...this.#env }, (line) =>
+      this.log.push(line),
+    );
+    this.#child = child;
+    await until(
+      "the server serves",
+      () => {
+        if (child.exitCode !== null) throw new Error(`the server ended: ${this.log.slice(from).join("\n")}`);
+        return this.log.slice(from).some((line) => line.includes('"msg":"serving"'));
+      },
+      60_000,
+    );
+  }
+
+  async kill(): Promise<void> {
+    if (this.#child !== undefined) await killHard(this.#child);
+  }
+
+  async stop(): Promise<void> {
+    this.#child?.kill("SIGTERM");
+    if (this.#child !== undefined) await ended(this.#child);
+  }
+
+  adminKey(): string {
+    return readFileSync(join(this.dir, "admin.key"), "utf8").trim();
+  }
+}
+
+export class Machine {
+  readonly name: string;
+  readonly session: X11Session;
+  readonly log: string[] = [];
+  readonly #stateDir: string;
+  readonly #agentUrl: string;
+  #supervisor: ChildProcess | undefined;
+
+  constructor(name: string, session: X11Session, stateDir: string, agentUrl: string) {
+    this.name = name;
+    this.session = session;
+    this.#stateDir = stateDir;
+    this.#agentUrl = agentUrl;
+  }
+
+  get #env(): NodeJS.ProcessEnv {
+    return { ...this.session.env, DROVER_TEST_RUN: process.env["DROVER_TEST_RUN"] };
+  }
+
+  async enrol(tokenFile: string): Promise<void> {
+    const where = ["--server", this.#agentUrl, "--state", this.#stateDir];
+    const child = start(
+      ["agent", "enrol", ...where, "--token-file", tokenFile, "--name", this.name],
+      this.#env,
+      (line) => this.log.push(line),
+    );
+    await ended(child);
+    if (child.exitCode !== 0) throw new Error(`enrolling ${this.name} failed: ${this.log.join("\n")}`);
+  }
+
+  run(applications: readonly string[]): void {
+    const offers = applications.flatMap((name) => ["--application", name]);
+    const where = ["--server", this.#agentUrl, "--state", this.#stateDir];
+    this.#supervisor = start(["agent", "run", ...where, ...offers, "--log-json"], this.#env, (line) =>
+      this.log.push(line),
+    );
+  }
+
+  /** The agent's own process, under its supervisor. */
+  agentPid(): number | undefined {
+    const pid = this.#supervisor?.pid;
+    if (pid === undefined) return undefined;
+    try {
+      const children = readFileSync(`/proc/${pid}/task/${pid}/children`, "utf8").trim().split(" ").filter(Boolean);
+      return children
+        .map(Number)
+        .find((child) => readFileSync(`/proc/${child}/cmdline`, "utf8").includes("--unsupervised"));
+    } catch {
+      return undefined;
+    }
+  }
+
+  async stop(): Promise<void> {
+    this.#supervisor?.kill("SIGTERM");
+    if (this.#supervisor !== undefined) await ended(this.#supervisor);
+    await this.session.stop();
+  }
+}
+
+export interface ProductOptions {
+  readonly machines: number;
+  readonly applications: readonly string[];
+  /** An external Postgres; without it each server directory has its own embedded one. */
+  readonly databaseUrl?: string;
+  readonly replicas?: number;
+  /** Puts something between machines and the first replica. */
+  readonly agentUrlFor?: (server: ServerProcess) => Promise<string>;
+}
+
+export class Product {
+  readonly dir = mkdtempSync(join(tmpdir(), "drover-product-"));
+  readonly servers: ServerProcess[] = [];
+  readonly machines: Machine[] = [];
+  readonly #clients: DroverClient[] = [];
+
+  get server(): ServerProcess {
+    const [server] = this.servers;
+    if (server === undefined) throw new Error("the product has no server");
+    return server;
+  }
+
+  machine(name: string): Machine {
+    const machine = this.machines.find((m) => m.name === name);
+    if (machine === undefined) throw new Error(`there is no machine ${name}`);
+    return machine;
+  }
+
+  client(server: ServerProcess | readonly ServerProcess[] = this.server): DroverClient {
+    const url = server instanceof ServerProcess ? server.apiUrl : server.map((s) => s.apiUrl);
+    const client = createClient({ url, key: this.server.adminKey() });
+    this.#clients.push(client);
+    return client;
+  }
+
+  async startServers(options: Pick<ProductOptions, "databaseUrl" | "replicas">): Promise<void> {
+    const env = options.databaseUrl === undefined ? { DATABASE_URL: undefined } : { DATABASE_URL: options.databaseUrl };
+    for (let i = 0; i < (options.replicas ?? 1); i++) {
+      const ports = { api: await freePort(), agent: await freePort() };
+      const server = new ServerProcess(join(this.dir, "data"), ports, env);
+      this.servers.push(server);
+      await server.start();
+    }
+  }
+
+  async startMachines(options: ProductOptions): Promise<void> {
+    const client = this.client();
+    const tokenFile = join(this.dir, "token");
+    writeFileSync(tokenFile, (await client.createToken({ uses: options.machines })).secret, { mode: 0o600 });
+    const agentUrl = (await options.agentUrlFor?.(this.server)) ?? this.server.agentUrl;
+    await Promise.all(
+      Array.from({ length: options.machines }, async (_, i) => {
+        const name = `vm-${i + 1}`;
+        const session = await startX11Session();
+        const machine = new Machine(name, session, join(this.dir, name), agentUrl);
+        this.machines.push(machine);
+        await machine.enrol(tokenFile);
+        machine.run(options.applications);
+      }),
+    );
+    for (const machine of this.machines) {
+      await until(`${machine.name} is idle`, async () => (await client.machine(machine.name)).status === 1, 60_000);
+    }
+  }
+
+  async put(...definitions: readonly string[]): Promise<void> {
+    const client = this.client();
+    for (const source of definitions) {
+      if (/^application:/m.test(source) && !/^workflow:/m.test(source)) await client.putApplication(source);
+      else await client.putWorkflow(source);
+    }
+  }
+
+  async stop(): Promise<void> {
+    for (const client of this.#clients) client.close();
+    await Promise.all(this.machines.map((machine) => machine.stop()));
+    for (const server of this.servers) await server.stop();
+    await removeEmbeddedPostgres(join(this.dir, "data", "postgres"));
+    rmSync(this.dir, { recursive: true, force: true, maxRetries: 5, retryDelay: 100 });
+  }
+}
+
+export async function startProduct(options: ProductOptions): Promise<Product> {
+  const product = new Product();
+  try {
+    await product.startServers(options);
+    await product.startMachines(options);
+    return product;
+  } catch (error) {
+    await product.stop();
+    throw error;
+  }
+}
+
+/** Mousepad as the system tests use it: nothing but itself. */
+export const mousepad = `
+application: mousepad
+launch: { command: [mousepad, --disable-server] }
+ready:
+  - window: { title: "*Mousepad", process: mousepad }
+`;
