@@ -37,7 +37,10 @@ export function createHandle(handlers: readonly RpcHandler[], origins: readonly 
 function letGoOnceAnswered(stream: Http2ServerRequest["stream"]) {
   stream.once("finish", () => {
     // Not at once: gRPC's trailers follow, and a client that is about to end its body may do so.
-    const late = setTimeout(() => stream.close(constants.NGHTTP2_NO_ERROR), apiLimits.hangUpMs).unref();
+    const late = setTimeout(() => {
+      stream.close(constants.NGHTTP2_NO_ERROR);
+      stream.resume();
+    }, apiLimits.hangUpMs).unref();
     stream.once("close", () => clearTimeout(late));
   });
 }

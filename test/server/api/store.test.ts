@@ -1,0 +1,267 @@
+// The whole API over the real store and engine: what is put, started and made is there when it is asked for.
+
+import assert from "node:assert/strict";
+import { randomUUID } from "node:crypto";
+import { readFileSync } from "node:fs";
+import { rm } from "node:fs/promises";
+import { type TestContext, test } from "node:test";
+import { Code, ConnectError, createClient, type Transport } from "@connectrpc/connect";
+import { createGrpcTransport } from "@connectrpc/connect-node";
+import { ApplicationService } from "../../../proto/gen/drover/v1/application_pb.ts";
+import { ArtifactKind, ArtifactService } from "../../../proto/gen/drover/v1/artifact_pb.ts";
+import { KeyService, Scope } from "../../../proto/gen/drover/v1/key_pb.ts";
+import { MachineService, MachineStatus } from "../../../proto/gen/drover/v1/machine_pb.ts";
+import { Outcome, RunEventKind, RunService, RunState } from "../../../proto/gen/drover/v1/run_pb.ts";
+import { WorkflowService } from "../../../proto/gen/drover/v1/workflow_pb.ts";
+import { BadRequestSchema, ErrorInfoSchema } from "../../../proto/gen/google/rpc/error_details_pb.ts";
+import type { AuditEntry } from "../../../server/api/audit.ts";
+import { authenticator, engineDoor } from "../../../server/api/engine-door.ts";
+import { serveApi } from "../../../server/api/server.ts";
+import { openFileBlobs } from "../../../server/blobs/files.ts";
+import { saveHealthFrame } from "../../../server/engine/artifacts.ts";
+import type { EngineContext } from "../../../server/engine/context.ts";
+import { enrol } from "../../../server/engine/enrolling.ts";
+import { createInterpreters } from "../../../server/engine/interpreters.ts";
+import { createKey, firstAdminKey } from "../../../server/engine/keys.ts";
+import { leaseClocks } from "../../../server/rules/limits.ts";
+import type { ReplicaId, TenantId } from "../../../server/rules/names.ts";
+import { migrateDatabase, openStore } from "../../../server/store/database.ts";
+import { openWakeup } from "../../../server/store/wakeup.ts";
+import { temporaryDirectory, testDatabase } from "../../support/postgres.ts";
+
+const silent = {
+  debug: () => {},
+  info: () => {},
+  warn: () => {},
+  error: (...said: unknown[]) => console.error(...said),
+};
+const example = (name: string) => readFileSync(new URL(`../../../examples/${name}.yaml`, import.meta.url), "utf8");
+
+/** As production is joined, without the engine's loops: nothing is placed. */
+async function serveReal(t: TestContext) {
+  const { url } = await testDatabase(t);
+  await migrateDatabase(url);
+  const database = openStore(url);
+  const wakeup = await openWakeup(url, silent);
+  const directory = temporaryDirectory();
+  const context: EngineContext = {
+    database,
+    wakeup,
+    blobs: openFileBlobs(directory),
+    interpreters: createInterpreters(),
+    clocks: leaseClocks,
+    replicaId: randomUUID() as ReplicaId,
+    log: silent,
+  };
+  const admin = await firstAdminKey(context);
+  assert.ok(admin);
+  const audited: AuditEntry[] = [];
+  const api = await serveApi({
+    host: "127.0.0.1",
+    port: 0,
+    door: engineDoor(context),
+    authenticate: authenticator(context),
+    audit: (entry) => void audited.push(entry),
+    wakeup,
+    log: silent,
+    isServing: () => true,
+  });
+  t.after(async () => {
+    await api.stop();
+    await wakeup.stop();
+    await database.stop();
+    await rm(directory, { recursive: true });
+  });
+  const as = (secret: string): Transport =>
+    createGrpcTransport({
+      baseUrl: api.url,
+      interceptors: [
+        (next) => (request) => {
+          request.header.set("authorization", `Bearer ${secret}`);
+          return next(request);
+        },
+      ],
+    });
+  return { context, audited, as, admin };
+}
+
+async function reasonOf(call: Promise<unknown>) {
+  const error = await call.then(() => assert.fail("it was taken"), ConnectError.from);
+  return error.findDetails(ErrorInfoSchema)[0]?.reason ?? `${Code[error.code]}: ${error.message}`;
+}
+
+test("applications and workflows are put, versioned, listed by page and refused line by line", async (t) => {
+  const { as, admin } = await serveReal(t);
+  const applications = createClient(ApplicationService, as(admin));
+  const workflows = createClient(WorkflowService, as(admin));
+  const source = example("mousepad.application");
+  assert.equal((await applications.putApplication({ source })).application?.version, 1);
+  assert.equal((await applications.putApplication({ source })).application?.version, 1);
+  assert.equal((await applications.putApplication({ source: `${source}\n# more\n` })).application?.version, 2);
+  assert.equal((await applications.getApplication({ name: "mousepad", version: 1 })).application?.source, source);
+  assert.equal((await applications.getApplication({ name: "mousepad" })).application?.version, 2);
+  assert.equal(await reasonOf(applications.getApplication({ name: "nobody" })), "APPLICATION_NOT_FOUND");
+
+  const saved = await workflows.putWorkflow({ source: example("notes.save.workflow") });
+  assert.equal(saved.workflow?.application, "mousepad");
+  assert.ok(saved.workflow?.createdAt && saved.workflow.inputsSchema?.["properties"]);
+  for (const name of ["b", "a-a", "A", "a.a", "c"]) {
+    await applications.putApplication({
+      source: source.replace("application: mousepad", `application: app${name.toLowerCase()}${name.length}`),
+    });
+  }
+  const names: string[] = [];
+  for (let pageToken = ""; ; ) {
+    const page = await applications.listApplications({ pageSize: 2, pageToken });
+    names.push(...page.applications.map(({ name }) => name));
+    pageToken = page.nextPageToken;
+    if (pageToken === "") break;
+  }
+  assert.equal(new Set(names).size, names.length);
+  assert.deepEqual(names, names.toSorted());
+  assert.equal(names.length, 6);
+  assert.equal(await reasonOf(workflows.listWorkflows({ pageToken: "nonsense" })), "PAGE_TOKEN_INVALID");
+
+  const bad = await workflows
+    .putWorkflow({ source: "workflow: x\napplication: mousepad\nsteps: [ { clik: 3 } ]\n" })
+    .then(() => assert.fail("taken"), ConnectError.from);
+  assert.equal(bad.findDetails(ErrorInfoSchema)[0]?.reason, "DEFINITION_INVALID");
+  assert.match(bad.findDetails(BadRequestSchema)[0]?.fieldViolations[0]?.description ?? "", /^line \d+/);
+});
+
+test("runs are started, found by their key, watched, cancelled and listed, and seen by their own tenant only", async (t) => {
+  const { as, admin, context, audited } = await serveReal(t);
+  const runs = createClient(RunService, as(admin));
+  const inputs = { path: "/tmp/note", text: "private" };
+  assert.equal(await reasonOf(runs.startRun({ workflow: "notes.save", inputs })), "WORKFLOW_NOT_FOUND");
+  await createClient(ApplicationService, as(admin)).putApplication({ source: example("mousepad.application") });
+  await createClient(WorkflowService, as(admin)).putWorkflow({ source: example("notes.save.workflow") });
+  assert.equal(await reasonOf(runs.startRun({ workflow: "notes.save", inputs: { path: 7 } })), "INPUTS_INVALID");
+
+  const { run, existed } = await runs.startRun({ workflow: "notes.save", inputs, idempotencyKey: "k", priority: 7 });
+  assert.deepEqual([run?.state, run?.lastEvent, run?.priority, existed], [RunState.QUEUED, 1n, 7, false]);
+  assert.equal(run?.inputs, undefined);
+  const again = await runs.startRun({ workflow: "notes.save", inputs, idempotencyKey: "k" });
+  assert.deepEqual([again.run?.id, again.existed], [run?.id, true]);
+  const reused = runs.startRun({ workflow: "notes.save", inputs: { ...inputs, text: "other" }, idempotencyKey: "k" });
+  assert.equal(await reasonOf(reused), "IDEMPOTENCY_KEY_REUSED");
+
+  const runId = run?.id ?? "";
+  const got = await runs.getRun({ runId: runId.toUpperCase() });
+  assert.deepEqual([got.run?.inputs, got.run?.attempts], [inputs, []]);
+  assert.deepEqual(
+    audited.map(({ viewed }) => viewed),
+    ["run"],
+  );
+
+  const kinds: (RunEventKind | undefined)[] = [];
+  for await (const { event } of runs.watchRun({ runId })) {
+    kinds.push(event?.kind);
+    if (event?.kind === RunEventKind.QUEUED) await runs.cancelRun({ runId });
+  }
+  assert.deepEqual(kinds, [RunEventKind.QUEUED, RunEventKind.CANCEL_REQUESTED, RunEventKind.ENDED]);
+  assert.equal((await runs.getRun({ runId })).run?.outcome, Outcome.CANCELLED);
+  assert.equal(await reasonOf(runs.cancelRun({ runId })), "RUN_ENDED");
+
+  const many = await runs.startRuns({
+    runs: [...Array.from({ length: 20 }, () => ({ workflow: "notes.save", inputs })), { workflow: "no.such" }],
+  });
+  assert.deepEqual(
+    many.results.map(({ result }) => result.case),
+    [...Array(20).fill("started"), "refusal"],
+  );
+  const listed: string[] = [];
+  for (let pageToken = ""; ; ) {
+    const page = await runs.listRuns({ workflow: "notes.save", state: RunState.QUEUED, pageSize: 7, pageToken });
+    listed.push(...page.runs.map(({ id }) => id));
+    pageToken = page.nextPageToken;
+    if (pageToken === "") break;
+  }
+  assert.equal(new Set(listed).size, 20);
+  assert.deepEqual(listed, listed.toSorted().toReversed());
+  assert.equal((await runs.listRuns({ outcome: Outcome.CANCELLED })).runs.length, 1);
+
+  const tenant = randomUUID() as TenantId;
+  await context.database.sql`insert into tenants (id, name, created_at) values (${tenant}, 'other', now())`;
+  const stranger = await createKey(context, tenant, { owner: "x", scope: "admin" });
+  const others = createClient(RunService, as(stranger.secret));
+  assert.equal(await reasonOf(others.getRun({ runId })), "RUN_NOT_FOUND");
+  assert.equal(await reasonOf(others.cancelRun({ runId })), "RUN_NOT_FOUND");
+  assert.deepEqual((await others.listRuns({})).runs, []);
+  assert.equal(
+    await reasonOf(createClient(ArtifactService, as(stranger.secret)).listArtifacts({ runId })),
+    "RUN_NOT_FOUND",
+  );
+});
+
+test("keys are made, listed, scoped, and end when they are revoked or have lived", async (t) => {
+  const { as, admin } = await serveReal(t);
+  const keys = createClient(KeyService, as(admin));
+  const { key, secret } = await keys.createKey({ owner: "ward 3", scope: Scope.CALLER });
+  assert.match(secret, /^drover_key_/);
+  const runs = createClient(RunService, as(secret));
+  await runs.listRuns({});
+  assert.equal(await reasonOf(createClient(KeyService, as(secret)).listKeys({})), "SCOPE_INSUFFICIENT");
+  const listed = (await keys.listKeys({})).keys;
+  assert.deepEqual(
+    listed.map(({ owner, revoked }) => [owner, revoked]),
+    [
+      ["ward 3", false],
+      ["first admin", false],
+    ],
+  );
+  assert.equal((await keys.revokeKey({ keyId: key?.id ?? "" })).key?.revoked, true);
+  assert.equal((await keys.revokeKey({ keyId: key?.id ?? "" })).key?.revoked, true);
+  assert.equal(await reasonOf(runs.listRuns({})), "UNAUTHENTICATED");
+  assert.equal(await reasonOf(keys.revokeKey({ keyId: randomUUID() })), "KEY_NOT_FOUND");
+
+  const brief = await keys.createKey({
+    owner: "x",
+    scope: Scope.CALLER,
+    lifetime: { seconds: 0n, nanos: 300_000_000 },
+  });
+  assert.ok(brief.key?.expiresAt);
+  const watching = createClient(RunService, as(brief.secret));
+  const deadline = Date.now() + 3_000;
+  while (
+    Date.now() < deadline &&
+    (await watching.listRuns({}).then(
+      () => true,
+      () => false,
+    ))
+  );
+  assert.equal(await reasonOf(watching.listRuns({})), "UNAUTHENTICATED");
+});
+
+test("machines enrol by token, are listed and found by name or id, and every look at a screen is audited", async (t) => {
+  const { as, admin, context, audited } = await serveReal(t);
+  const machines = createClient(MachineService, as(admin));
+  const { token, secret } = await machines.createEnrolmentToken({ uses: 2 });
+  assert.deepEqual([token?.pool, token?.usesLeft], ["default", 2]);
+  const enrolled = await enrol(context, secret, "vm-1");
+  assert.equal(enrolled.is, "enrolled");
+  await enrol(context, secret, "vm-2");
+  const page = await machines.listMachines({ status: MachineStatus.OFFLINE, pool: "default", pageSize: 1 });
+  assert.deepEqual([page.machines.map(({ name }) => name), page.nextPageToken === ""], [["vm-1"], false]);
+  const { machine } = await machines.getMachine({ machine: "vm-1" });
+  assert.equal((await machines.getMachine({ machine: machine?.id ?? "" })).machine?.name, "vm-1");
+  assert.equal(await reasonOf(machines.getMachine({ machine: "vm-9" })), "MACHINE_NOT_FOUND");
+  assert.equal(await reasonOf(machines.getScreenshot({ machine: "vm-1" })), "SCREENSHOT_NOT_FOUND");
+  assert.ok(enrolled.is === "enrolled");
+  await saveHealthFrame(context, enrolled.machineId, new Uint8Array([1, 2, 3]));
+  const shot = await machines.getScreenshot({ machine: "vm-1" });
+  assert.deepEqual([[...shot.png], shot.takenAt === undefined], [[1, 2, 3], false]);
+  assert.deepEqual(
+    audited.map(({ viewed }) => viewed),
+    ["screenshot"],
+  );
+  assert.equal((await machines.revokeMachine({ machine: "vm-1" })).machine?.revoked, true);
+  assert.equal((await machines.revokeEnrolmentToken({ tokenId: token?.id ?? "" })).token?.revoked, true);
+  assert.deepEqual(
+    (await machines.listEnrolmentTokens({})).tokens.map(({ usesLeft }) => usesLeft),
+    [0],
+  );
+  const artifacts = createClient(ArtifactService, as(admin));
+  assert.equal(await reasonOf(artifacts.getArtifact({ artifactId: randomUUID() })), "ARTIFACT_NOT_FOUND");
+  assert.equal(ArtifactKind.FRAME, 1);
+});
