@@ -88,7 +88,7 @@ async function beginAttempt(
       purpose: "attempt",
       epoch,
       attemptId,
-      deadlineAt: runDeadlineAt + limits.abandonGraceMs * 2,
+      deadlineAt: runDeadlineAt + limits.abandonGraceMs * 2 + limits.cleanupMs,
       now,
     }),
     saveStatus(tx, machine.id, { is: "busy" }, now),

@@ -3,6 +3,7 @@
 import type { AttemptPhase, Ending } from "../rules/attempt.ts";
 import type { CommandSpec } from "../rules/command.ts";
 import type { LeasePurpose } from "../rules/lease.ts";
+import { limits } from "../rules/limits.ts";
 import type { ApplicationVersionId, AttemptId, Instant, LeaseId, MachineId } from "../rules/names.ts";
 import { type LeasedWork, type Wanted, wanted } from "../rules/wanted.ts";
 import type { EngineContext } from "./context.ts";
@@ -11,6 +12,10 @@ import type { EngineContext } from "./context.ts";
 export interface Wish {
   readonly sessionId: string | null;
   readonly revoked: boolean;
+  /** The machine counts as attached; if not, it was declared silent, and whoever hears it must end. */
+  readonly attached: boolean;
+  /** Its lease waits for the agent's word that it does nothing. */
+  readonly fencing: boolean;
   readonly wanted: Wanted;
   /** Time left for the wanted command, in milliseconds. */
   readonly commandLeftMs: number;
@@ -20,6 +25,7 @@ interface WishRow {
   epoch: number;
   sessionId: string | null;
   revoked: boolean;
+  attached: boolean;
   now: Instant;
   leaseId: LeaseId | null;
   purpose: LeasePurpose;
@@ -29,25 +35,27 @@ interface WishRow {
   applicationVersionId: ApplicationVersionId;
   commandNumber: number;
   spec: CommandSpec | null;
-  savedAt: Instant;
+  commandDeadlineAt: Instant;
 }
 
 export async function readWish(context: EngineContext, id: MachineId): Promise<Wish | undefined> {
   const { sql } = context.database;
   const [row] = await sql<WishRow[]>`
-    select m.epoch, m.session_id, (m.revoked_at is not null) as revoked, clock_timestamp()::timestamptz(3) as now,
+    select m.epoch, m.session_id, (m.revoked_at is not null) as revoked,
+      (m.status in ('idle', 'busy')) as attached, clock_timestamp()::timestamptz(3) as now,
       l.id as lease_id, l.purpose, l.attempt_id, a.phase, a.ending, a.application_version_id, a.command_number,
-      c.spec, c.saved_at
+      a.command_deadline_at, c.spec
     from machines m
     left join leases l on l.machine_id = m.id and l.ended_at is null
     left join attempts a on a.id = l.attempt_id
     left join commands c on c.attempt_id = a.id and c.number = a.command_number and c.ended_at is null
     where m.id = ${id}`;
   if (row === undefined) return undefined;
-  const { sessionId, revoked } = row;
+  const { sessionId, revoked, attached } = row;
   const work = await workOf(context, row);
-  const commandLeftMs = row.spec === null ? 0 : Math.max(1, row.savedAt + row.spec.timeoutMs - row.now);
-  return { sessionId, revoked, wanted: wanted(row.epoch, work), commandLeftMs };
+  const commandLeftMs = row.spec === null ? 0 : Math.max(1, row.commandDeadlineAt - limits.resultGraceMs - row.now);
+  const fencing = work?.attemptEnded === true;
+  return { sessionId, revoked, attached, fencing, wanted: wanted(row.epoch, work), commandLeftMs };
 }
 
 async function workOf(context: EngineContext, row: WishRow): Promise<LeasedWork | undefined> {

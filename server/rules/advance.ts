@@ -71,10 +71,7 @@ export function advance(
     case "result":
       return change.onResult(happening.result);
     case "cancel-requested":
-      if (run.state.is === "cancelling") return undefined;
-      change.run = { ...run, state: { ...run.state, is: "cancelling" } };
-      change.events.push({ kind: "CANCEL_REQUESTED" });
-      return change.stop({ is: "cancelled" });
+      return change.onCancel();
     case "deadline-passed":
       return change.stop({ is: "expired" });
     case "command-overdue":
@@ -82,7 +79,7 @@ export function advance(
     case "machine-silent":
       return change.note("HOLDING");
     case "machine-back":
-      return change.note("RESUMED");
+      return change.onBack();
     case "holder-gone":
       return change.conclude(
         change.attempt.ending ?? {
@@ -154,6 +151,27 @@ class Change {
     return this.#done("keep");
   }
 
+  onCancel(): RunChange | undefined {
+    const { state } = this.run;
+    if (state.is !== "running") return undefined;
+    this.run = { ...this.run, state: { ...state, is: "cancelling" } };
+    this.events.push({ kind: "CANCEL_REQUESTED" });
+    // An attempt that ends already ends as it would have; but it is not followed by another.
+    return this.stop({ is: "cancelled" }) ?? this.#done("keep");
+  }
+
+  /** The time that the machine was away is not the command's: it has its whole time again, within the run's. */
+  onBack(): RunChange {
+    const { outstanding, ending, phase } = this.attempt;
+    if (outstanding !== undefined) {
+      const stopping = ending !== undefined && phase !== "cleaning";
+      const wholeMs = stopping ? limits.abandonGraceMs : outstanding.spec.timeoutMs + limits.resultGraceMs;
+      const deadlineAt = Math.max(outstanding.deadlineAt, this.#now + wholeMs);
+      this.attempt = { ...this.attempt, outstanding: { ...outstanding, deadlineAt } };
+    }
+    return this.note("RESUMED");
+  }
+
   /** Stops the attempt: what is outstanding is abandoned first, so that its input is known. */
   stop(ending: Ending): RunChange | undefined {
     if (this.attempt.ending !== undefined) return undefined;
@@ -165,12 +183,16 @@ class Change {
   }
 
   onOverdue(): RunChange | undefined {
-    const { outstanding, ending } = this.attempt;
+    const { outstanding, ending, phase } = this.attempt;
     if (outstanding === undefined || outstanding.deadlineAt > this.#now) return undefined;
     if (ending !== undefined) return this.conclude(ending, "fence");
+    const { step } = outstanding.spec;
+    const message = "the agent did not report in time";
+    // Before its first step an attempt can only fail by its machine: another one may be ready.
+    const steps = phase === "stepping" || phase === "waiting";
     return this.stop({
       is: "failed",
-      failure: { category: "TIMEOUT", message: "the agent did not report in time", step: outstanding.spec.step },
+      failure: steps ? { category: "TIMEOUT", message, step } : { category: "NOT_READY", message },
     });
   }
 
@@ -242,7 +264,8 @@ class Change {
   }
 
   #onStep(spec: CommandSpec, result: CommandResult): RunChange {
-    const { durationMs, failure } = result;
+    const { durationMs } = result;
+    const failure = result.failure === undefined ? undefined : { ...result.failure, step: spec.step };
     const told = { step: spec.step, durationMs, ...this.#where };
     if (failure === undefined) {
       this.events.push({ kind: "STEP_DONE", ...told });
@@ -323,6 +346,7 @@ class Change {
       const decision = decideRetry(this.run, ending.failure, label);
       const told = { ...ending.failure, retryDecision: `not tried again: ${decision.why}` };
       if (label === "UNKNOWN") this.#end("UNKNOWN", label, told);
+      else if (decision.again && this.run.state.is === "cancelling") this.#end("CANCELLED", label);
       else if (!decision.again) this.#end("FAILED", label, told);
       else this.#requeue(notReady && !decision.counts);
     } else if (label === "UNKNOWN") this.#end("UNKNOWN", label);

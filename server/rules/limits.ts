@@ -56,6 +56,8 @@ export const limits = {
   resultGraceMs: 5_000,
   /** How long an agent has to answer an abandon before the attempt is ended without its word. */
   abandonGraceMs: 5_000,
+  /** How long cleanup may go on past the run's deadline, before the machine is taken over. */
+  cleanupMs: 60_000,
   /** Runs read per route and placing pass: bounds the pass, not the queue. */
   placingHead: 32,
   /** Idle machines read per placing pass. */

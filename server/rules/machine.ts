@@ -37,6 +37,8 @@ export interface Attachment {
   readonly beating: boolean;
   /** A lease on the machine is live. */
   readonly leased: boolean;
+  /** ... and its deadline has passed: it ends at takeover, whatever its holder says (G6). */
+  readonly leaseOverdue: boolean;
 }
 
 export type Admission =
@@ -53,6 +55,7 @@ export function admit(machine: Attachment, hello: Incarnation): Admission {
   const same = known !== undefined && known.bootId === hello.bootId && known.startId === hello.startId;
   if (same) {
     if (hello.dialNumber <= known.dialNumber) return { is: "cloned" };
+    if (machine.leaseOverdue) return { is: "held" };
     return { is: "admitted", holder: machine.leased ? "back" : "none" };
   }
   // The kernel gave this incarnation the lock, so the one before it is dead, whatever its socket looks like.
