@@ -64,7 +64,7 @@ export class Session {
   #heardAt = performance.now();
   #sent = "";
   #sentAt = 0;
-  #sentEpoch = { epoch: -1, leased: false };
+  #sentWish = { epoch: -1, number: 0, fencing: false };
   #acked = true;
   #telling: Promise<void> | undefined;
   #tellAgain = false;
@@ -129,10 +129,10 @@ export class Session {
   }
 
   #onAssignmentAck(ack: AssignmentAck): void {
-    if (Number(ack.epoch) !== this.#sentEpoch.epoch) return;
+    const { epoch, number, fencing } = this.#sentWish;
+    if (Number(ack.epoch) !== epoch || ack.commandNumber !== number) return;
     this.#acked = true;
-    if (!this.#sentEpoch.leased) {
-      const { epoch } = this.#sentEpoch;
+    if (fencing) {
       this.#save(() => fenced(this.#context, this.#machine.id, this.#id, epoch));
     }
   }
@@ -190,6 +190,7 @@ export class Session {
     const wish = await readWish(this.#context, this.#machine.id);
     if (wish === undefined || wish.revoked) return this.end(status.UNAUTHENTICATED, "the machine's key was revoked");
     if (wish.sessionId !== this.#id) return this.end(status.UNAVAILABLE, "the machine is attached elsewhere");
+    if (!wish.attached) return this.end(status.UNAVAILABLE, "the machine was declared silent; attach again");
     const { wanted } = wish;
     const { lease, command } = wanted;
     const key = [wanted.epoch, lease?.attemptId ?? "", wanted.abandon, command?.number ?? 0].join(" ");
@@ -200,7 +201,7 @@ export class Session {
     );
     this.#sent = key;
     this.#sentAt = performance.now();
-    this.#sentEpoch = { epoch: wanted.epoch, leased: lease !== undefined };
+    this.#sentWish = { epoch: wanted.epoch, number: command?.number ?? 0, fencing: wish.fencing };
     this.#acked = false;
     this.#send({ case: "assignment", value: assignmentOf(wanted, wish.commandLeftMs, pictures) });
   }

@@ -2,7 +2,7 @@
 
 import type { Incarnation, Inventory } from "../rules/machine.ts";
 import { admit, takeoverAt } from "../rules/machine.ts";
-import type { Instant, MachineId, RunId } from "../rules/names.ts";
+import type { Instant, MachineId } from "../rules/names.ts";
 import { readNow, type Tx } from "../store/database.ts";
 import {
   endLease,
@@ -32,15 +32,26 @@ interface HeldMachine {
   readonly held: Awaited<ReturnType<typeof hold>>;
 }
 
-async function holdMachine(tx: Tx, id: MachineId): Promise<HeldMachine | undefined> {
-  // The lease is read before its run can be locked, and again after the machine is: if it changed, start over.
+/**
+ * Holds a machine and the run that it is leased for, and does `work` in the same transaction; undefined when there is no
+ * such machine. The lease is read before its run can be locked, and again after the machine is. If it changed, all locks
+ * are let go before the next try: to lock a run while holding a machine would be against the order.
+ */
+async function holdingMachine<T>(
+  context: EngineContext,
+  id: MachineId,
+  work: (tx: Tx, found: HeldMachine) => Promise<T>,
+): Promise<T | undefined> {
   for (;;) {
-    const first = await readLiveLease(tx, id);
-    const held = first?.runId == null ? undefined : await hold(tx, first.runId as RunId);
-    const machine = await lockMachine(tx, id);
-    if (machine === undefined) return undefined;
-    const lease = await readLiveLease(tx, id);
-    if (lease?.id === first?.id) return { machine, lease, held };
+    const done = await context.database.sql.begin(async (tx) => {
+      const first = await readLiveLease(tx, id);
+      const held = first?.runId == null ? undefined : await hold(tx, first.runId);
+      const machine = await lockMachine(tx, id);
+      if (machine === undefined) return { value: undefined };
+      const lease = await readLiveLease(tx, id);
+      return lease?.id === first?.id ? { value: await work(tx, { machine, lease, held }) } : undefined;
+    });
+    if (done !== undefined) return done.value as T | undefined;
   }
 }
 
@@ -52,10 +63,8 @@ export async function attach(
 ): Promise<Attached> {
   const sessionId = crypto.randomUUID();
   const woken: string[] = [];
-  const attached = await context.database.sql.begin(async (tx): Promise<Attached> => {
-    const found = await holdMachine(tx, id);
-    if (found === undefined || found.machine.revokedAt !== null) return { is: "revoked" };
-    const { machine, lease, held } = found;
+  const found = await holdingMachine(context, id, async (tx, { machine, lease, held }): Promise<Attached> => {
+    if (machine.revokedAt !== null) return { is: "revoked" };
     const now = await readNow(tx);
     const decision = admit(
       {
@@ -65,6 +74,7 @@ export async function attach(
             : { bootId: machine.bootId, startId: machine.startId, dialNumber: machine.dialNumber },
         beating: await isBeating(tx, machine, now),
         leased: lease !== undefined,
+        leaseOverdue: lease !== undefined && lease.deadlineAt <= now,
       },
       hello.incarnation,
     );
@@ -93,6 +103,7 @@ export async function attach(
     });
     return { is: "admitted", sessionId };
   });
+  const attached = found ?? { is: "revoked" };
   if (attached.is === "admitted") context.wakeup.publish([...woken, topics.machine(id), topics.placing]);
   return attached;
 }
@@ -113,29 +124,47 @@ export async function silent(
   sessionId: string,
   silentMs: number,
 ): Promise<void> {
-  const woken = await context.database.sql.begin(async (tx) => {
-    const found = await holdMachine(tx, id);
-    if (found === undefined) return [];
-    const { machine, held, lease } = found;
-    if (machine.sessionId !== sessionId || (machine.status !== "idle" && machine.status !== "busy")) return [];
-    const now = await readNow(tx);
-    const at = takeoverAt(now, silentMs, await readResumedAt(tx), context.clocks);
-    await saveStatus(tx, id, { is: "reattaching", takeoverAt: at }, now);
-    if (held === undefined || lease?.attemptEnded !== false) return [];
-    return (await applyHappening(context, tx, held, { is: "machine-silent" })) ?? [];
+  const woken = await holdingMachine(context, id, async (tx, found) =>
+    found.machine.sessionId === sessionId ? await declareSilent(context, tx, found, silentMs) : [],
+  );
+  context.wakeup.publish(woken ?? []);
+}
+
+async function declareSilent(
+  context: EngineContext,
+  tx: Tx,
+  { machine, lease, held }: HeldMachine,
+  silentMs: number,
+): Promise<string[]> {
+  if (machine.status !== "idle" && machine.status !== "busy") return [];
+  const now = await readNow(tx);
+  const at = takeoverAt(now, silentMs, await readResumedAt(tx), context.clocks);
+  await saveStatus(tx, machine.id, { is: "reattaching", takeoverAt: at }, now);
+  // Its session, if it has one after all, is told, and ends.
+  const woken = [topics.machine(machine.id)];
+  if (held === undefined || lease?.attemptEnded !== false) return woken;
+  return [...woken, ...((await applyHappening(context, tx, held, { is: "machine-silent" })) ?? [])];
+}
+
+/**
+ * The lease on an attached machine is past its deadline: its agent neither finished nor let go. It is heard no more, so
+ * that its own clock stops it, and its machine is taken over (G6).
+ */
+export async function cutOff(context: EngineContext, id: MachineId): Promise<void> {
+  const woken = await holdingMachine(context, id, async (tx, found) => {
+    const overdue = found.lease !== undefined && found.lease.deadlineAt <= (await readNow(tx));
+    return overdue ? await declareSilent(context, tx, found, 0) : [];
   });
-  context.wakeup.publish(woken);
+  context.wakeup.publish(woken ?? []);
 }
 
 /** A silent machine's time to come back is over: its work is handed on or ended. */
 export async function takeOver(context: EngineContext, id: MachineId): Promise<void> {
-  const woken = await context.database.sql.begin(async (tx) => {
-    const found = await holdMachine(tx, id);
-    if (found === undefined || found.machine.status !== "reattaching" || found.machine.takeoverAt === null) return [];
-    const { machine, lease, held } = found;
+  const woken = await holdingMachine(context, id, async (tx, { machine, lease, held }) => {
+    if (machine.status !== "reattaching" || machine.takeoverAt === null) return [];
     const now = await readNow(tx);
     const earliest = (await readResumedAt(tx)) + context.clocks.takeoverMs;
-    if (now < Math.max(machine.takeoverAt ?? 0, earliest)) return [];
+    if (now < Math.max(machine.takeoverAt, earliest)) return [];
     const topicsWoken =
       held === undefined || lease?.attemptEnded !== false
         ? []
@@ -144,7 +173,7 @@ export async function takeOver(context: EngineContext, id: MachineId): Promise<v
     await saveStatus(tx, id, { is: "offline" }, now);
     return [...topicsWoken, topics.machine(id)];
   });
-  context.wakeup.publish(woken);
+  context.wakeup.publish(woken ?? []);
 }
 
 /** A machine of a replica whose row has ended: it may come back until a takeover's time after that end. */

@@ -27,6 +27,7 @@ export interface LiveLease {
   readonly id: LeaseId;
   readonly purpose: LeasePurpose;
   readonly epoch: number;
+  readonly deadlineAt: Instant;
   readonly attemptId: AttemptId | null;
   readonly runId: RunId | null;
   readonly attemptEnded: boolean;
@@ -53,9 +54,12 @@ export async function readMachine(query: Query, id: MachineId): Promise<MachineR
   return row;
 }
 
-/** Lock order everywhere: runs, then machines, each by id. */
+/**
+ * Lock order everywhere: runs, then machines, each by id. `no key`, here and wherever a row is locked to be changed:
+ * rows that refer to it may be inserted meanwhile.
+ */
 export async function lockMachine(tx: Tx, id: MachineId): Promise<MachineRow | undefined> {
-  const [row] = await tx<MachineRow[]>`select ${tx(columns)} from machines where id = ${id} for update`;
+  const [row] = await tx<MachineRow[]>`select ${tx(columns)} from machines where id = ${id} for no key update`;
   return row;
 }
 
@@ -67,7 +71,7 @@ export async function machineByKey(query: Query, keyHash: Uint8Array): Promise<M
 
 export async function readLiveLease(query: Query, machineId: MachineId): Promise<LiveLease | undefined> {
   const [row] = await query<LiveLease[]>`
-    select l.id, l.purpose, l.epoch, l.attempt_id, a.run_id, (a.ended_at is not null) as attempt_ended
+    select l.id, l.purpose, l.epoch, l.deadline_at, l.attempt_id, a.run_id, (a.ended_at is not null) as attempt_ended
     from leases l left join attempts a on a.id = l.attempt_id
     where l.machine_id = ${machineId} and l.ended_at is null`;
   return row;
@@ -78,7 +82,7 @@ export async function lockIdle(tx: Tx, ids: readonly MachineId[]): Promise<Machi
   return await tx<MachineRow[]>`
     select ${tx(columns)} from machines
     where id = any(${[...ids]}::uuid[]) and status || '' = 'idle' and revoked_at is null
-    order by id for update skip locked`;
+    order by id for no key update skip locked`;
 }
 
 export async function readIdle(query: Query, poolId: PoolId, limit: number): Promise<IdleMachine[]> {

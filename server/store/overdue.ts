@@ -31,6 +31,15 @@ export async function machinesToTakeOver(query: Query, now: Instant): Promise<Ma
   return rows.map((row) => row.id);
 }
 
+/** Attached machines with a lease that has outlived its deadline. */
+export async function machinesOverdue(query: Query, now: Instant): Promise<MachineId[]> {
+  const rows = await query<{ id: MachineId }[]>`
+    select m.id from leases l join machines m on m.id = l.machine_id
+    where l.ended_at is null and l.deadline_at <= ${now}::timestamptz and m.status in ('idle', 'busy')
+    order by l.deadline_at limit ${passMax}`;
+  return rows.map((row) => row.id);
+}
+
 export interface OrphanedMachine {
   readonly id: MachineId;
   /** When the row of the replica that it was attached to ended. */

@@ -5,9 +5,12 @@ import type { MachineId, PoolId, RunId } from "../rules/names.ts";
 import type { WaitingRun } from "../rules/placement.ts";
 import type { Query, Tx } from "./database.ts";
 
-/** True when this transaction is now the one placer of the pool; another replica's is under way otherwise. */
+/**
+ * True when this transaction is now the one placer of the pool; another replica's is under way otherwise. `no key`: a run
+ * that is being started refers to the pool, and must not look like a placer, nor wait for one.
+ */
 export async function lockPool(tx: Tx, poolId: PoolId): Promise<boolean> {
-  return (await tx`select 1 from pools where id = ${poolId} for update skip locked`).length === 1;
+  return (await tx`select 1 from pools where id = ${poolId} for no key update skip locked`).length === 1;
 }
 
 /** The first `perRoute` waiting runs of each route of the pool. A route is the name of the application (for now). */

@@ -103,14 +103,14 @@ const runOf = (row: RunRow): Run => ({
 const lockedOf = (row: RunRow): LockedRun => ({ ...row, run: runOf(row) });
 
 export async function lockRun(tx: Tx, id: RunId): Promise<LockedRun | undefined> {
-  const [row] = await tx<RunRow[]>`select * from runs where id = ${id} for update`;
+  const [row] = await tx<RunRow[]>`select * from runs where id = ${id} for no key update`;
   return row === undefined ? undefined : lockedOf(row);
 }
 
 /** Locks those of the runs that are queued and nobody else has locked, in id order. */
 export async function lockQueued(tx: Tx, ids: readonly RunId[]): Promise<LockedRun[]> {
   const rows = await tx<RunRow[]>`
-    select * from runs where id = any(${[...ids]}::uuid[]) and state || '' = 'queued' order by id for update skip locked`;
+    select * from runs where id = any(${[...ids]}::uuid[]) and state || '' = 'queued' order by id for no key update skip locked`;
   return rows.map(lockedOf);
 }
 
