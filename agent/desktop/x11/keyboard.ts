@@ -8,6 +8,7 @@ import type { Connection } from "./connection.ts";
 import { inject } from "./guarded-input.ts";
 import { type Key, KeyboardLayout } from "./keyboard-layout.ts";
 import { characterKeysym, modifierKeysyms, namedKeysyms } from "./keysyms.ts";
+import { ManagerTurn } from "./manager-turn.ts";
 import { keyboardReceiver } from "./receivers.ts";
 
 /** Applications (and input methods) take this long to notice that a keycode means something new. */
@@ -20,11 +21,13 @@ const capsLock = 2;
 
 export class Keyboard {
   readonly #connection: Connection;
+  readonly #managerTurn: ManagerTurn;
   /** When a borrowed keycode was last typed. */
   readonly #typedAt = new Map<number, number>();
 
   constructor(connection: Connection) {
     this.#connection = connection;
+    this.#managerTurn = new ManagerTurn(connection);
   }
 
   async type(text: string, gate: InputGate): Promise<void> {
@@ -95,7 +98,9 @@ export class Keyboard {
     this.#connection.alive();
     for (const [index, symbol] of missing.entries()) layout.assign(taken[index] ?? 0, symbol);
     this.#connection.x.XSync(this.#connection.display, 0);
-    await pause(noticeMs);
+    // Without this wait a text of many strange characters leaves the window manager seconds behind: windows of programs
+    // started next appear late, and do not get the focus.
+    await Promise.all([pause(noticeMs), this.#managerTurn.passed()]);
   }
 
   async #settle(keycodes: readonly number[]): Promise<void> {

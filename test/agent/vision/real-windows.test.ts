@@ -40,9 +40,10 @@ async function withProgram(command: readonly string[], work: (window: () => Prom
 async function untilRead(wanted: string, region?: () => Promise<DesktopWindow>) {
   let last = "";
   return until(`"${wanted}" is read`, async () => {
-    const read = await reader.read(await rig.desktop.capture(), (await region?.())?.box);
+    const frame = await rig.desktop.capture();
+    const read = await reader.read(frame, (await region?.())?.box);
     last = read.text;
-    return findText(read.lines, wanted).best && read;
+    return findText(read.lines, wanted).best && { ...read, frame };
   }).catch((error: Error) => assert.fail(`${error.message}; last read: ${last}`));
 }
 
@@ -60,8 +61,7 @@ test("the result of a calculator is read, from its window and from the display a
 
 test("a button is found by its picture, and clicking there presses it", () =>
   withProgram(["galculator"], async (window) => {
-    const { lines } = await untilRead("sqrt", window);
-    const frame = await rig.desktop.capture();
+    const { lines, frame } = await untilRead("sqrt", window);
     for (const key of ["7", "8"]) {
       const box = findText(lines, key).best?.box;
       assert.ok(box, `the key ${key} is read`);
