@@ -3,7 +3,7 @@
 import { createHash } from "node:crypto";
 import { v7 as uuid } from "uuid";
 import type { Json, TenantId } from "../rules/names.ts";
-import { type Answer, accept, refuse } from "../rules/refusal.ts";
+import { type Answer, accept, type FieldProblem, refuse } from "../rules/refusal.ts";
 import { readNow, type Tx } from "../store/database.ts";
 import {
   type DefinitionVersion,
@@ -97,7 +97,7 @@ async function put(
     return refuse("DEFINITION_INVALID", "A file of the definition cannot be used.", unreadable);
   return await context.database.sql.begin(async (tx) => {
     const compiled = await compile(tx, files);
-    if (!compiled.ok) return refuse("DEFINITION_INVALID", "The definition has problems.", compiled.problems.map(told));
+    if (!compiled.ok) return problemsRefused(compiled.problems.map(told));
     const { name, program } = compiled;
     const digest = createHash("sha256")
       .update(JSON.stringify([definition.source, [...files].sort(([a], [b]) => (a < b ? -1 : 1)), program]))
@@ -125,6 +125,12 @@ async function put(
     await insertVersion(tx, table, row);
     return accept(row);
   });
+}
+
+function problemsRefused(problems: readonly FieldProblem[]): Answer<never> {
+  const [first] = problems;
+  const more = problems.length > 1 ? ` (and ${problems.length - 1} more)` : "";
+  return refuse("DEFINITION_INVALID", `The definition has problems: ${first?.field} ${first?.message}${more}`, problems);
 }
 
 const told = (problem: Problem) => ({
