@@ -6,7 +6,7 @@
 import { v7 as uuid } from "uuid";
 import { limits } from "../rules/limits.ts";
 import type { AttemptId, Instant, LeaseId, MachineId, PoolId, RunId } from "../rules/names.ts";
-import { place } from "../rules/placement.ts";
+import { type IdleMachine, type Placement, place, type WaitingRun } from "../rules/placement.ts";
 import { json, readNow, type Tx } from "../store/database.ts";
 import { latestApplication } from "../store/definitions.ts";
 import { appendEvents } from "../store/events.ts";
@@ -15,23 +15,60 @@ import { lockPool, poolsToPlace, queueHead } from "../store/queue.ts";
 import { type LockedRun, lockQueued, saveRun } from "../store/runs.ts";
 import { topics } from "../store/wakeup.ts";
 import type { EngineContext } from "./context.ts";
+import { errorText } from "./loop.ts";
 
-/** One pass over all pools in which something waits and something is idle. */
+type Choose = (queue: readonly WaitingRun[], fleet: readonly IdleMachine[]) => readonly Placement[];
+
+/** One pass over all pools in which something waits and something is idle. A pool that cannot be placed holds up no other. */
 export async function placeAll(context: EngineContext): Promise<void> {
   for (const poolId of await poolsToPlace(context.database.sql)) {
-    while ((await placePool(context, poolId)) > 0);
+    try {
+      while ((await placePool(context, poolId, place)) > 0);
+    } catch (error) {
+      context.log.warn("placements could not be saved together", { pool: poolId, error: errorText(error) });
+      await placeOneByOne(context, poolId).catch((again) =>
+        context.log.warn("a pool could not be placed", { pool: poolId, error: errorText(again) }),
+      );
+    }
+  }
+}
+
+/** Each placement by itself: what cannot be saved is left out for this pass, and holds up nothing else (G7). */
+async function placeOneByOne(context: EngineContext, poolId: PoolId): Promise<void> {
+  const machines = new Set<MachineId>();
+  const runs = new Map<RunId, number>();
+  let tried: Placement | undefined;
+  const chooseOne: Choose = (queue, fleet) => {
+    // One failure may be the machine's; a run that fails on two is at fault itself.
+    const likely = queue.filter((run) => (runs.get(run.id) ?? 0) < 2);
+    tried = place(
+      likely,
+      fleet.filter((machine) => !machines.has(machine.id)),
+    )[0];
+    return tried === undefined ? [] : [tried];
+  };
+  for (;;) {
+    try {
+      tried = undefined;
+      if ((await placePool(context, poolId, chooseOne)) === 0) return;
+    } catch (error) {
+      if (tried === undefined) throw error;
+      const { run, machine }: Placement = tried;
+      context.log.warn("a placement could not be saved", { run, machine, error: errorText(error) });
+      machines.add(machine);
+      runs.set(run, (runs.get(run) ?? 0) + 1);
+    }
   }
 }
 
 /** Places what fits now; returns how many. */
-async function placePool(context: EngineContext, poolId: PoolId): Promise<number> {
+async function placePool(context: EngineContext, poolId: PoolId, choose: Choose): Promise<number> {
   const woken = await context.database.sql.begin(async (tx) => {
     if (!(await lockPool(tx, poolId))) return [];
-    const [queue, fleet] = await Promise.all([
-      queueHead(tx, poolId, limits.placingHead),
-      readIdle(tx, poolId, limits.placingMachines),
-    ]);
-    const placements = place(queue, fleet);
+    const queue = await queueHead(tx, poolId, limits.placingHead);
+    if (queue.length === 0) return [];
+    const routes = [...new Set(queue.map((run) => run.application))];
+    const placements = choose(queue, await readIdle(tx, poolId, routes, limits.placingMachines));
     if (placements.length === 0) return [];
     const runs = await lockQueued(tx, placements.map((p) => p.run).sort());
     const machines = await lockIdle(tx, placements.map((p) => p.machine).sort());

@@ -43,7 +43,9 @@ export async function startRun(
   if (Buffer.byteLength(body) > limits.inputsBytesMax) {
     return refuse("INPUTS_INVALID", `The inputs are larger than ${limits.inputsBytesMax} bytes.`);
   }
-  if (/\\u0000/.test(body)) return refuse("INPUTS_INVALID", "The inputs hold the character NUL, which no field may.");
+  if (!isStorable(request.inputs)) {
+    return refuse("INPUTS_INVALID", "The inputs hold the character NUL or half a surrogate pair, which no text may.");
+  }
   const version = await workflowVersion(sql, tenantId, request.workflow, request.workflowVersion);
   if (version === undefined) {
     const which = request.workflowVersion === 0 ? "" : ` version ${request.workflowVersion}`;
@@ -52,7 +54,10 @@ export async function startRun(
   const program = await context.interpreters.program(sql, version.id);
   const problems = checkInputs(program, request.inputs);
   if (problems.length > 0) {
-    const fields = problems.map((p) => ({ field: p.path === "" ? "inputs" : `inputs.${p.path.replace(/^[./]/, "")}`, message: p.message }));
+    const fields = problems.map((p) => ({
+      field: p.path === "" ? "inputs" : `inputs.${p.path.replace(/^[./]/, "")}`,
+      message: p.message,
+    }));
     return refuse("INPUTS_INVALID", "The inputs do not fit the workflow's schema.", fields);
   }
   if ((await latestApplication(sql, tenantId, program.application)) === undefined) {
@@ -120,11 +125,18 @@ async function existing(
   return accept({ runId: row.id, existed: true });
 }
 
+/** Postgres takes neither NUL nor lone surrogates, in values or in names. */
+function isStorable(value: Json): boolean {
+  if (typeof value === "string") return value.isWellFormed() && !value.includes("\0");
+  if (typeof value !== "object" || value === null) return true;
+  if (Array.isArray(value)) return value.every(isStorable);
+  return Object.entries(value).every(([key, inner]) => isStorable(key) && isStorable(inner));
+}
+
 /** The same value for the same JSON, whatever the order of its keys. */
 function canonical(value: Json): Json {
   if (Array.isArray(value)) return value.map(canonical);
   if (typeof value !== "object" || value === null) return value;
-  return Object.entries(value)
-    .sort(([a], [b]) => (a < b ? -1 : 1))
-    .map(([key, inner]): Json => [key, canonical(inner)]);
+  const sorted = Object.entries(value).sort(([a], [b]) => (a < b ? -1 : 1));
+  return Object.fromEntries(sorted.map(([key, inner]): [string, Json] => [key, canonical(inner)]));
 }

@@ -85,10 +85,17 @@ export async function lockIdle(tx: Tx, ids: readonly MachineId[]): Promise<Machi
     order by id for no key update skip locked`;
 }
 
-export async function readIdle(query: Query, poolId: PoolId, limit: number): Promise<IdleMachine[]> {
+/** Idle machines that have one of the applications, longest idle first. */
+export async function readIdle(
+  query: Query,
+  poolId: PoolId,
+  applications: readonly string[],
+  limit: number,
+): Promise<IdleMachine[]> {
   return await query<IdleMachine[]>`
     select id, applications, status_since as idle_since from machines
     where pool_id = ${poolId} and status = 'idle' and revoked_at is null
+      and applications && ${[...applications]}::text[]
     order by status_since limit ${limit}`;
 }
 

@@ -13,7 +13,10 @@ export async function lockPool(tx: Tx, poolId: PoolId): Promise<boolean> {
   return (await tx`select 1 from pools where id = ${poolId} for no key update skip locked`).length === 1;
 }
 
-/** The first `perRoute` waiting runs of each route of the pool. A route is the name of the application (for now). */
+/**
+ * The first `perRoute` waiting runs of each route of the pool, without those that avoid every idle machine of their route:
+ * they would hold up the others. A route is the name of the application (for now).
+ */
 export async function queueHead(query: Query, poolId: PoolId, perRoute: number): Promise<WaitingRun[]> {
   // Routes by skipping from one to the next in the index, then a range of the index for each.
   return await query<{ id: RunId; application: string; priority: number; avoid: MachineId[] }[]>`
@@ -26,8 +29,12 @@ export async function queueHead(query: Query, poolId: PoolId, perRoute: number):
     )
     select head.id, head.route as application, head.priority, head.avoid
     from routes cross join lateral (
-      select id, route, priority, avoid from runs
+      select id, route, priority, avoid from runs r
       where pool_id = ${poolId} and state = 'queued' and route = routes.route
+        and (avoid = '{}' or exists (
+          select 1 from machines m
+          where m.pool_id = ${poolId} and m.status = 'idle' and m.revoked_at is null
+            and r.route = any(m.applications) and m.id <> all(r.avoid)))
       order by priority desc, id limit ${perRoute}
     ) head
     where routes.route is not null`;
