@@ -2,7 +2,6 @@
 
 import assert from "node:assert/strict";
 import { randomUUID } from "node:crypto";
-import { readFileSync } from "node:fs";
 import { rm } from "node:fs/promises";
 import { type TestContext, test } from "node:test";
 import { Code, ConnectError, createClient, type Transport } from "@connectrpc/connect";
@@ -35,7 +34,18 @@ const silent = {
   warn: () => {},
   error: (...said: unknown[]) => console.error(...said),
 };
-const example = (name: string) => readFileSync(new URL(`../../../examples/${name}.yaml`, import.meta.url), "utf8");
+
+const application = `application: mousepad
+launch: { command: [mousepad, --disable-server] }
+ready: [ { window: "*Mousepad" } ]
+`;
+
+const workflow = `workflow: notes.save
+application: mousepad
+inputs: { type: object, required: [path, text], properties: { path: { type: string }, text: { type: string } } }
+steps:
+  - { id: save, type: "\${inputs.text}", effect: commit, guard: { window: "*Mousepad" }, done: { window: "*Mousepad" } }
+`;
 
 /** As production is joined, without the engine's loops: nothing is placed. */
 async function serveReal(t: TestContext) {
@@ -94,7 +104,7 @@ test("applications and workflows are put, versioned, listed by page and refused 
   const { as, admin } = await serveReal(t);
   const applications = createClient(ApplicationService, as(admin));
   const workflows = createClient(WorkflowService, as(admin));
-  const source = example("mousepad.application");
+  const source = application;
   assert.equal((await applications.putApplication({ source })).application?.version, 1);
   assert.equal((await applications.putApplication({ source })).application?.version, 1);
   assert.equal((await applications.putApplication({ source: `${source}\n# more\n` })).application?.version, 2);
@@ -102,7 +112,7 @@ test("applications and workflows are put, versioned, listed by page and refused 
   assert.equal((await applications.getApplication({ name: "mousepad" })).application?.version, 2);
   assert.equal(await reasonOf(applications.getApplication({ name: "nobody" })), "APPLICATION_NOT_FOUND");
 
-  const saved = await workflows.putWorkflow({ source: example("notes.save.workflow") });
+  const saved = await workflows.putWorkflow({ source: workflow });
   assert.equal(saved.workflow?.application, "mousepad");
   assert.ok(saved.workflow?.createdAt && saved.workflow.inputsSchema?.["properties"]);
   for (const name of ["b", "a-a", "A", "a.a", "c"]) {
@@ -134,8 +144,8 @@ test("runs are started, found by their key, watched, cancelled and listed, and s
   const runs = createClient(RunService, as(admin));
   const inputs = { path: "/tmp/note", text: "private" };
   assert.equal(await reasonOf(runs.startRun({ workflow: "notes.save", inputs })), "WORKFLOW_NOT_FOUND");
-  await createClient(ApplicationService, as(admin)).putApplication({ source: example("mousepad.application") });
-  await createClient(WorkflowService, as(admin)).putWorkflow({ source: example("notes.save.workflow") });
+  await createClient(ApplicationService, as(admin)).putApplication({ source: application });
+  await createClient(WorkflowService, as(admin)).putWorkflow({ source: workflow });
   assert.equal(await reasonOf(runs.startRun({ workflow: "notes.save", inputs: { path: 7 } })), "INPUTS_INVALID");
 
   const { run, existed } = await runs.startRun({ workflow: "notes.save", inputs, idempotencyKey: "k", priority: 7 });

@@ -52,6 +52,8 @@ export interface Stub {
   readonly logged: string[];
   readonly runs: Map<RunId, { run: RunDetail; events: RunEvent[]; tenant: TenantId }>;
   serving: boolean;
+  /** How often events were read. */
+  reads: number;
   /** A key of this scope: its secret. */
   key(scope: Scope, tenant?: TenantId): string;
   revoke(secret: string): void;
@@ -80,7 +82,10 @@ export async function serveStub(
     readRunView: async (tenant, id) => mine(tenant, id)?.run,
     readAttempts: async () => [],
     readOutputs: async () => ({ title: "secret title" }),
-    eventsAfter: async (tenant, id, after, limit) => mine(tenant, id)?.events.slice(after, after + limit) ?? [],
+    eventsAfter: async (tenant, id, after, limit) => {
+      self.reads++;
+      return mine(tenant, id)?.events.slice(after, after + limit) ?? [];
+    },
     listRuns: async (tenant, _filter, before, limit) =>
       [...runs.values()]
         .filter((each) => each.tenant === tenant && (before === undefined || each.run.id < before))
@@ -100,6 +105,7 @@ export async function serveStub(
     logged,
     runs,
     serving: true,
+    reads: 0,
     key(scope, tenant = tenantA) {
       const secret = `drover_key_${randomBytes(32).toString("base64url")}`;
       keys.set(hashOf(secret).toString("hex"), { tenant, keyId: randomUUID() as KeyId, scope, owner: "test" });
@@ -158,6 +164,15 @@ export async function serveStub(
 }
 
 export const ended: EventBody = { kind: "ENDED", outcome: "SUCCEEDED", label: "AFTER_COMMIT" };
+
+/** Waits until a number has stayed the same for a while. */
+export async function untilSettled(what: string, read: () => number): Promise<void> {
+  let [before, since] = [-1, 0];
+  await until(what, () => {
+    if (read() !== before) [before, since] = [read(), performance.now()];
+    return before > 0 && performance.now() - since > 300;
+  });
+}
 
 /** Waits for something to become true; fails with its name. */
 export async function until(what: string, holds: () => boolean, withinMs = 5_000): Promise<void> {
