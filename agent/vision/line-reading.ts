@@ -32,8 +32,9 @@ export interface ReadLine extends TextLine {
 
 /** A line this unlikely is a picture that was taken for text. Single words are never left out: a gap would lie. */
 const confidenceMin = 20;
-/** One or two letters alone are often the corner of a button: they must be surer. */
-const shortConfidenceMin = 80;
+/** The space between two buttons, with its four corners, reads as one or two of these: they must be surer. */
+const cornerLike = /^[Iil|![\](){}fJTr/\\]{1,2}$/;
+const cornerConfidenceMin = 80;
 
 /** Of lines that give no word, or only what a picture gives, nothing comes back. */
 export async function readLines(worker: Worker, grey: Grey, lines: readonly Box[]): Promise<ReadLine[]> {
@@ -75,8 +76,8 @@ function wordsOf(page: Page) {
 }
 
 function isCorner(words: readonly TextWord[]): boolean {
-  const letters = words.reduce((sum, word) => sum + word.text.length, 0);
-  return letters <= 2 && words.every((word) => word.confidence < shortConfidenceMin);
+  const text = words.map((word) => word.text).join("");
+  return cornerLike.test(text) && words.every((word) => word.confidence < cornerConfidenceMin);
 }
 
 function isOn({ on }: Strip, y: number): boolean {

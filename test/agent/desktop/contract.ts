@@ -2,14 +2,14 @@
 // any editor that shows a text file, says the file's name in its title and saves it with ctrl+s.
 
 import assert from "node:assert/strict";
-import { createHash } from "node:crypto";
 import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { after, before, describe, test } from "node:test";
-import { type Desktop, type DesktopWindow, type Frame, UnknownKey } from "../../../agent/desktop/desktop.ts";
+import { type Desktop, type DesktopWindow, UnknownKey } from "../../../agent/desktop/desktop.ts";
 import { decodePng } from "../../../agent/vision/png.ts";
 import { gate, Refused } from "./gates.ts";
 import { until } from "./until.ts";
+import { untilStill } from "./until-still.ts";
 
 /** A window with an entry field that comes up unasked, as a message of another program would. */
 export interface Prompt {
@@ -320,32 +320,6 @@ interface Editor {
   readonly pid: number;
   readonly point: { readonly x: number; readonly y: number };
   saved(): Promise<string>;
-}
-
-/**
- * A window is listed before its program has drawn it, and scrolls after it was told to; clicks before that go nowhere,
- * or elsewhere. So: until it shows something, and the same for a while (shorter than a caret blinks).
- */
-async function untilStill(desktop: Desktop, window: DesktopWindow, stillMs = 300): Promise<void> {
-  let before = "";
-  let since = performance.now();
-  await until("the editor's picture is still", async () => {
-    const rows = windowRows(await desktop.capture(), window);
-    const now = new Set(rows).size === 1 ? "" : rows.join("");
-    if (now !== before || now === "") since = performance.now();
-    before = now;
-    return performance.now() - since >= stillMs;
-  });
-}
-
-function windowRows(frame: Frame, { box }: DesktopWindow): string[] {
-  const pixels = Buffer.from(frame.rgba.buffer, frame.rgba.byteOffset, frame.rgba.byteLength);
-  return Array.from({ length: box.height }, (_, row) => {
-    const start = ((box.y + row) * frame.width + box.x) * 4;
-    return createHash("sha1")
-      .update(pixels.subarray(start, start + box.width * 4))
-      .digest("base64");
-  });
 }
 
 async function windowTitled(desktop: Desktop, part: string): Promise<DesktopWindow | undefined> {
