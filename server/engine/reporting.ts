@@ -1,5 +1,6 @@
 // An agent's result moves its run.
 
+import { validate as isUuid } from "uuid";
 import type { CommandResult } from "../rules/advance.ts";
 import type { AttemptId, MachineId, RunId } from "../rules/names.ts";
 import { changeRun } from "./changing.ts";
@@ -15,6 +16,8 @@ export async function report(
   attemptId: AttemptId,
   result: CommandResult,
 ): Promise<void> {
+  // Acknowledged like any other that is not the machine's: it would be sent again for ever.
+  if (!isUuid(attemptId)) return;
   const [row] = await context.database.sql<{ runId: RunId }[]>`
     select run_id from attempts where id = ${attemptId} and machine_id = ${machineId}`;
   if (row !== undefined) await changeRun(context, row.runId, { is: "result", result }, attemptId);

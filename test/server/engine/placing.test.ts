@@ -4,7 +4,7 @@ import assert from "node:assert/strict";
 import { after, beforeEach, test } from "node:test";
 import { placeAll } from "../../../server/engine/placing.ts";
 import type { MachineId, RunId } from "../../../server/rules/names.ts";
-import { anotherReplica, begin, kinds, put, startRig, TestMachine, told, workflowSource } from "./rig.ts";
+import { anotherReplica, begin, clear, kinds, put, startRig, TestMachine, told, workflowSource } from "./rig.ts";
 
 const rig = await startRig();
 const { sql } = rig.database;
@@ -14,13 +14,7 @@ after(() => {
   for (const release of slow) release();
 });
 
-beforeEach(async () => {
-  await sql`update runs set state = 'ended', outcome = 'CANCELLED', ended_at = now(), deadline_at = null, attempt_id = null
-    where state <> 'ended'`;
-  await sql`update attempts set ended_at = now(), phase = 'ended' where ended_at is null`;
-  await sql`update leases set ended_at = now() where ended_at is null`;
-  await sql`update machines set status = 'offline', takeover_at = null`;
-});
+beforeEach(() => clear(rig));
 
 const leases = async () => (await sql`select id from leases where ended_at is null`).length;
 

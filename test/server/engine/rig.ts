@@ -103,6 +103,16 @@ export async function startRig(): Promise<Rig> {
   return rig;
 }
 
+/** Nothing waits, nothing runs, nothing is attached: what one test leaves is no other's. */
+export async function clear({ database: { sql } }: Rig): Promise<void> {
+  await sql`update runs set state = 'ended', outcome = 'CANCELLED', commit_label = 'BEFORE_COMMIT', ended_at = now(),
+    deadline_at = null, attempt_id = null where state <> 'ended'`;
+  await sql`update attempts set ended_at = now(), phase = 'ended' where ended_at is null`;
+  await sql`update leases set ended_at = now() where ended_at is null`;
+  await sql`update machines set status = 'offline', takeover_at = null`;
+  await sql`update service set resumed_at = clock_timestamp() - interval '1 hour'`;
+}
+
 export async function put(rig: Pick<Rig, "context" | "tenantId">, source: string): Promise<void> {
   const answer = await putWorkflow(rig.context, rig.tenantId, { source, files: {}, checkOnly: false });
   assert.ok(answer.ok, JSON.stringify(answer));
