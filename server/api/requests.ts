@@ -39,7 +39,8 @@ function letGoOnceAnswered(stream: Http2ServerRequest["stream"]) {
     // Not at once: gRPC's trailers follow, and a client that is about to end its body may do so.
     const late = setTimeout(() => {
       stream.close(constants.NGHTTP2_NO_ERROR);
-      stream.resume();
+      // Closed, it still waits for somebody to read what it holds.
+      stream.destroy();
     }, apiLimits.hangUpMs).unref();
     stream.once("close", () => clearTimeout(late));
   });
