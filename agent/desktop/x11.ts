@@ -104,7 +104,7 @@ class X11Desktop implements Desktop {
   }
 
   async processes() {
-    return listProcesses();
+    return listProcesses(this.#connection.name);
   }
 
   launch(command: readonly string[], options: { readonly cwd?: string; readonly env?: Record<string, string> }) {

@@ -366,7 +366,8 @@ class Change {
       ...run,
       attemptsUsed: uncounted ? run.attemptsUsed - 1 : run.attemptsUsed,
       notReadyCount: uncounted ? run.notReadyCount + 1 : run.notReadyCount,
-      avoid: [...new Set([...run.avoid, this.attempt.machineId])],
+      // Another machine than this one; those before it may have recovered, and a small pool must not run out.
+      avoid: [this.attempt.machineId],
       state: { is: "queued", deadlineAt: Math.min(this.#now + run.queueTimeoutMs, runEnds) },
     };
     this.events.push({ kind: "REQUEUED" });

@@ -30,6 +30,7 @@ export interface Run {
   readonly retryOn: readonly string[];
   /** Placements that ended NOT_READY and were not counted as attempts. */
   readonly notReadyCount: number;
+  /** The machine that the attempt before failed on: the next one is on another. */
   readonly avoid: readonly MachineId[];
   readonly queueTimeoutMs: number;
   readonly timeoutMs: number;

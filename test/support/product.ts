@@ -244,6 +244,20 @@ export class Product {
     }
   }
 
+  /** The run's events so far, a line each: what a failed test prints. */
+  async tell(runId: string): Promise<string> {
+    const events: string[] = [];
+    const giveUp = AbortSignal.timeout(1_000);
+    try {
+      for await (const { wire: _, at, ...event } of this.client().run(runId).events({ signal: giveUp })) {
+        events.push(`${at.toISOString()} ${JSON.stringify(event)}`);
+      }
+    } catch (error) {
+      if (!giveUp.aborted) events.push(String(error));
+    }
+    return events.join("\n");
+  }
+
   async stop(): Promise<void> {
     for (const client of this.#clients) client.close();
     await Promise.all(this.machines.map((machine) => machine.stop()));

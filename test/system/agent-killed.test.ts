@@ -12,7 +12,7 @@ const workflow = (name: string, lingerBefore: string, done: string) => `
 workflow: ${name}
 application: mousepad
 inputs: { type: object, required: [path, text], properties: { path: { type: string }, text: { type: string } } }
-timeout: 2m
+timeout: 70s
 steps:
   - focus: { title: "*Mousepad", process: mousepad }
   - { type: "\${inputs.text}", in: "*Mousepad" }
@@ -22,7 +22,7 @@ steps:
   - { press: ctrl+a, in: Save As }
   - { type: "\${inputs.path}", in: Save As }
   - wait: { window: Save As, for: 10s }
-  - { id: save, press: enter, in: Save As, effect: commit, guard: { window: Save As }, done: ${done}, timeout: 60s }
+  - { id: save, press: enter, in: Save As, effect: commit, guard: { window: Save As }, done: ${done}, timeout: 30s }
 `;
 
 let product: Product;
@@ -32,7 +32,7 @@ before(async () => {
   await product.put(
     mousepad,
     workflow("early", "4s", "{ window: Save As, absent: true }"),
-    workflow("late", "1ms", '{ window: "no such window", for: 50s }'),
+    workflow("late", "1ms", '{ window: "no such window", for: 25s }'),
   );
 });
 
@@ -72,7 +72,7 @@ test("a run whose agent is killed before the commit is done on another machine, 
     async () => (await client.machine(machine)).status === 1,
     3_000 - (performance.now() - killedAt),
   );
-  await run.result();
+  await run.result().catch(async (error) => assert.fail(`${error}\n${await product.tell(run.id)}\n${product.server.log.slice(-30).join("\n")}`));
   const { attempts } = (await client.services.runs.getRun({ runId: run.id })).run ?? assert.fail();
   assert.equal(attempts.length, 2);
   assert.equal(attempts[0]?.failure?.category, "AGENT_RESTARTED");

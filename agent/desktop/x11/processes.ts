@@ -25,17 +25,26 @@ function readProc(pid: number, file: string): string {
   }
 }
 
-/** Every process that is alive; kernel threads have no memory of their own and are left out. */
-export function listProcesses(): DesktopProcess[] {
+/**
+ * The processes of the desktop on `display`: those that are on no display or on this one. Another display of the same
+ * host is another machine. Kernel threads have no memory of their own and are left out.
+ */
+export function listProcesses(display: string): DesktopProcess[] {
   const processes: DesktopProcess[] = [];
   for (const entry of readdirSync("/proc")) {
     const pid = Number(entry);
     if (!Number.isInteger(pid)) continue;
     const residentPages = Number(readProc(pid, "statm").split(" ")[1] ?? 0);
-    if (!(residentPages > 0)) continue;
+    if (!(residentPages > 0) || isElsewhere(pid, display)) continue;
     processes.push({ pid, name: executableName(pid), memoryBytes: residentPages * pageBytes });
   }
   return processes;
+}
+
+function isElsewhere(pid: number, display: string): boolean {
+  const named = readProc(pid, "environ").match(/(?:^|\0)DISPLAY=([^\0]*)/)?.[1];
+  // `:7.0` is the first screen of `:7`.
+  return named !== undefined && named.replace(/\.\d+$/, "") !== display.replace(/\.\d+$/, "");
 }
 
 /** Starts a program in its own process group, so that the group can be ended as one. */

@@ -73,7 +73,7 @@ export const runs = pgTable(
     notReadyCount: integer().notNull().default(0),
     attemptsMax: integer().notNull(),
     retryOn: text().array().notNull(),
-    /** Machines that an attempt of it failed on. */
+    /** The machine that its attempt before failed on. */
     avoid: uuid().array().notNull().default(sql`'{}'`),
     attemptId: uuid().$type<AttemptId>(),
     attemptCount: integer().notNull().default(0),
