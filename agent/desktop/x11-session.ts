@@ -6,7 +6,7 @@
 //    the session lose their X server by that and end.
 
 import { type ChildProcess, spawn } from "node:child_process";
-import { mkdirSync, mkdtempSync, rmSync } from "node:fs";
+import { existsSync, mkdirSync, mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type { Readable } from "node:stream";
@@ -42,12 +42,13 @@ export async function startX11Session(options: X11SessionOptions = {}): Promise<
   // Should this process end without `stop`, nothing is left running behind it (except by kill -9).
   const killAll = () => {
     for (const child of started) child.kill("SIGKILL");
+    rmSync(dir, { recursive: true, force: true });
   };
   process.once("exit", killAll);
   const stop = async () => {
+    for (const child of started.toReversed()) await end(child);
     process.off("exit", killAll);
-    for (const child of started.reverse()) await end(child);
-    rmSync(dir, { recursive: true, force: true, maxRetries: 5, retryDelay: 50 });
+    await removeFolder(dir);
   };
   try {
     // A white root: an all-black picture is how a blank screen is told (see `x11/surface.ts`).
@@ -118,6 +119,14 @@ async function untilManaged(display: string, manager: ChildProcess): Promise<voi
     }
   } finally {
     connection.close();
+  }
+}
+
+/** Programs that lost their X server may still be saving their settings: until the folder stays away. */
+async function removeFolder(dir: string): Promise<void> {
+  for (const deadline = performance.now() + stopTimeoutMs; performance.now() < deadline; await pause(100)) {
+    if (!existsSync(dir)) return;
+    rmSync(dir, { recursive: true, force: true, maxRetries: 5, retryDelay: 50 });
   }
 }
 
