@@ -21,7 +21,8 @@ steps:
   - wait: { window: Save As, for: 10s }
   - { press: ctrl+a, in: Save As }
   - { type: "\${inputs.path}", in: Save As }
-  - wait: { window: Save As, for: 10s }
+  # GTK takes no Return until it has looked at the path.
+  - pause: 1s
   - { id: save, press: enter, in: Save As, effect: commit, guard: { window: Save As }, done: ${done}, timeout: 30s }
 `;
 
