@@ -10,7 +10,7 @@ import type { Problem } from "../../../server/workflows/problem.ts";
 import type { ApplicationProgram, FileRef, Program } from "../../../server/workflows/program.ts";
 
 export const files: ReadonlyMap<string, FileRef> = new Map(
-  ["seven.png", "a.png", "b.png", "c.png", "galculator-multiply.png"].map((name, index) => [
+  ["seven.png", "a.png", "b.png", "c.png", "galculator-multiply.png", "mousepad-save-enabled.png"].map((name, index) => [
     name,
     { digest: `${index}`.repeat(64), width: 20, height: 20 },
   ]),
