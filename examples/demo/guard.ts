@@ -1,0 +1,69 @@
+// The demo's guard: a process of its own that hears on its stdin what the demo begins. When the demo is gone without a
+// word (kill -9, a crash), it ends all of it and removes what it left.
+
+import { readFileSync, rmSync } from "node:fs";
+import { createInterface } from "node:readline";
+import { setTimeout as delay } from "node:timers/promises";
+import { removeEmbeddedPostgres } from "../../server/postgres/embedded.ts";
+import type { Watched } from "./guarded.ts";
+
+const endWithinMs = 10_000;
+
+const watched: Watched[] = [];
+let done = false;
+// Whatever ends the demo's terminal must not end its guard.
+for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const) process.on(signal, () => undefined);
+for await (const line of createInterface({ input: process.stdin })) {
+  const said = JSON.parse(line) as Watched | "done";
+  if (said === "done") done = true;
+  else watched.push(said);
+}
+if (!done) await clean();
+
+async function clean(): Promise<void> {
+  await endAll(watched.flatMap((each) => ("pid" in each ? [{ pid: each.pid, called: "drover.ts" }] : [])));
+  await endAll(
+    watched.flatMap((each) => {
+      const pid = "display" in each ? serverOf(each.display) : undefined;
+      return pid === undefined ? [] : [{ pid, called: "Xvfb" }];
+    }),
+  );
+  for (const each of watched) {
+    if ("dir" in each) remove(each.dir);
+    if (!("root" in each)) continue;
+    await removeEmbeddedPostgres(each.postgres).catch(() => undefined);
+    remove(each.root);
+  }
+}
+
+const remove = (dir: string) => rmSync(dir, { recursive: true, force: true, maxRetries: 5, retryDelay: 100 });
+
+/** SIGTERM to all of them, and SIGKILL to those that do not go. A number that means another process by now is left alone. */
+async function endAll(processes: readonly { pid: number; called: string }[]): Promise<void> {
+  const living = () => processes.filter(({ pid, called }) => read(`/proc/${pid}/cmdline`).includes(called));
+  for (const { pid } of living()) kill(pid, "SIGTERM");
+  for (const deadline = Date.now() + endWithinMs; living().length > 0 && Date.now() < deadline; ) await delay(50);
+  for (const { pid } of living()) kill(pid, "SIGKILL");
+}
+
+/** An X server writes its process id into the lock of its display. */
+function serverOf(display: string): number | undefined {
+  const pid = Number(read(`/tmp/.X${display.slice(1)}-lock`).trim());
+  return pid > 0 ? pid : undefined;
+}
+
+function kill(pid: number, signal: NodeJS.Signals): void {
+  try {
+    process.kill(pid, signal);
+  } catch {
+    // It ended in the meantime.
+  }
+}
+
+function read(path: string): string {
+  try {
+    return readFileSync(path, "latin1");
+  } catch {
+    return "";
+  }
+}
