@@ -38,6 +38,8 @@ export interface DesktopWindow {
   readonly box: Box;
   /** True for a window that blocks its parent until it is answered (transient for another window, and modal). */
   readonly modal: boolean;
+  /** True for a window that says of itself that it asks or tells something, and is not what its user works in. */
+  readonly dialog: boolean;
 }
 
 /** Pixels, 4 bytes each, in the order red, green, blue, (ignored); rows from the top, no padding. */

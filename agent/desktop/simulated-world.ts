@@ -9,6 +9,7 @@ export interface SimulatedWindow {
   readonly pid: number;
   readonly box: Box;
   readonly modal: boolean;
+  readonly dialog: boolean;
   title: string;
   /** What is written in it; lines are found by `simulatedSight`. */
   text: string;
@@ -111,12 +112,12 @@ export class SimulatedWorld {
   }
 
   /** Opens a window on top, active. A window of a program that nobody launched makes that program run. */
-  open(window: { title: string; process: string; pid?: number; box?: Box; modal?: boolean; text?: string }) {
+  open(window: Partial<SimulatedWindow> & { readonly title: string; readonly process: string }) {
     const pid = window.pid ?? ++this.#lastNumber;
     this.#running.set(pid, window.process);
-    const { box = { x: 100, y: 100, width: 600, height: 400 }, modal = false, text = "" } = window;
+    const { box = { x: 100, y: 100, width: 600, height: 400 }, modal = false, dialog = modal, text = "" } = window;
     const opened: SimulatedWindow = {
-      ...{ id: `${++this.#lastNumber}`, title: window.title, process: window.process, pid, box, modal, text },
+      ...{ id: `${++this.#lastNumber}`, title: window.title, process: window.process, pid, box, modal, dialog, text },
       frozen: false,
     };
     this.windows.push(opened);

@@ -152,7 +152,7 @@ class SimulatedDesktop implements Desktop {
   }
 }
 
-const shown = ({ id, title, process, pid, box, modal }: SimulatedWindow): DesktopWindow => ({
-  ...{ id, title, process, pid, box, modal },
+const shown = ({ id, title, process, pid, box, modal, dialog }: SimulatedWindow): DesktopWindow => ({
+  ...{ id, title, process, pid, box, modal, dialog },
   className: process,
 });

@@ -54,8 +54,11 @@ async function verdictOf(
   if (!holds("no modal window", { held: !own.some(({ modal }) => modal) })) return Verdict.MODAL_BLOCKING;
 
   const active = await look.active();
-  const free = !(await foreignInTheWay(look, own, active));
-  if (!holds("no foreign window in the way", { held: free })) return Verdict.MODAL_BLOCKING;
+  const inTheWay = await foreignInTheWay(look, own, active);
+  if (!holds("no foreign window in the way", { held: inTheWay.length === 0 })) {
+    // A dialog wants an answer; another program's main window was merely left in front.
+    return inTheWay.some(({ dialog, modal }) => dialog || modal) ? Verdict.MODAL_BLOCKING : Verdict.WRONG_SCREEN;
+  }
   const ownActive = active !== undefined && look.belongs(active);
   if (!holds("active window", { held: ownActive })) return Verdict.WRONG_SCREEN;
 
@@ -66,13 +69,13 @@ async function verdictOf(
   return Verdict.READY;
 }
 
-/** A window of somebody else above the application's topmost: active over it, or hiding much of it. */
+/** Windows of others above the application's topmost: active over it, or hiding much of it. */
 async function foreignInTheWay(look: Look, own: readonly DesktopWindow[], active: DesktopWindow | undefined) {
   const main = own.at(-1);
-  if (main === undefined) return false;
+  if (main === undefined) return [];
   const windows = await look.windows();
   const above = windows.slice(windows.findIndex(({ id }) => id === main.id) + 1);
-  return above.some((window) => {
+  return above.filter((window) => {
     if (look.belongs(window)) return false;
     const covered = areaOf(overlap(window.box, main.box)) / areaOf(main.box);
     return covered > (window.id === active?.id ? 0 : COVERED_SHARE);

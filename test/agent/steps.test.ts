@@ -347,9 +347,12 @@ test("each verdict of a readiness proof is found", async () => {
   const dialog = bench.world.open({ title: "Save?", process: "mousepad", modal: true });
   assert.equal((await prove(bench, ready)).verdict, Verdict.MODAL_BLOCKING);
   bench.world.remove(dialog.id);
-  const foreign = bench.world.open({ title: "Update", process: "updater" });
+  const asking = bench.world.open({ title: "Update now?", process: "updater", dialog: true });
   assert.equal((await prove(bench, ready)).verdict, Verdict.MODAL_BLOCKING);
-  bench.world.remove(foreign.id);
+  bench.world.remove(asking.id);
+  const inFront = bench.world.open({ title: "Calculator", process: "calculator" });
+  assert.equal((await prove(bench, ready)).verdict, Verdict.WRONG_SCREEN);
+  bench.world.remove(inFront.id);
   const beside = { x: 900, y: 600, width: 50, height: 50 };
   bench.world.open({ title: "Beside", process: "updater", box: beside });
   assert.equal((await prove(bench, ready)).verdict, Verdict.WRONG_SCREEN);

@@ -55,13 +55,17 @@ async function look() {
     stepped: events.some(({ kind }) => kind === "STEP_STARTED"),
     succeeded: events.some((event) => event.kind === "ENDED" && event.outcome === "SUCCEEDED"),
     category: attempt?.failure?.category,
-    proof: attempt?.proof ?? assert.fail("the attempt has no proof"),
+    proof: attempt?.proof ?? assert.fail(`no proof: ${JSON.stringify(attempt?.failure)}`),
     artifacts: await client.artifacts(run.id),
   };
 }
 
 const editor = () =>
-  until("the editor is shown", async () => (await onlooker.windows()).find(({ title }) => title.endsWith("Mousepad")));
+  until(
+    "the editor is shown",
+    async () => (await onlooker.windows()).find(({ title }) => title.endsWith("Mousepad")),
+    5_000,
+  );
 
 /** Brings something in front of the editor, and gives what takes it away. */
 type Scene = (editor: ShownWindow) => Promise<() => void | Promise<void>>;
@@ -171,7 +175,11 @@ test("an editor that is closed is APP_NOT_RUNNING, and is launched until it is R
   assert.deepEqual(seen.repairs, ["launch"]);
   assert.equal(seen.verdicts.at(-1), "READY");
   assert.ok(seen.succeeded);
-  assert.deepEqual(await onlooker.titles(), ["*Untitled 1 - Mousepad"]);
+  await until(
+    "what was typed is in the editor",
+    async () => (await editor()).title === "*Untitled 1 - Mousepad",
+    5_000,
+  );
   await onlooker.kill(await editor());
   const again = await look();
   assert.deepEqual([again.verdicts[0], again.repairs, again.succeeded], ["APP_NOT_RUNNING", ["launch"], true]);

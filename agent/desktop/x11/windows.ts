@@ -49,6 +49,7 @@ export function describe(connection: Connection, window: XId): DesktopWindow | u
     modal:
       states.includes(connection.atom("_NET_WM_STATE_MODAL")) &&
       (connection.numbers(window, "WM_TRANSIENT_FOR")[0] ?? 0) !== 0,
+    dialog: connection.numbers(window, "_NET_WM_WINDOW_TYPE").includes(connection.atom("_NET_WM_WINDOW_TYPE_DIALOG")),
   };
 }
 
