@@ -73,6 +73,8 @@ export async function serveAttach(
     const now = serving();
     if (now === undefined) return stream.end(status.UNAVAILABLE, "this replica cannot serve now; attach again");
     const { engine, pictures } = now;
+    const life = engine.replica.life();
+    if (life === undefined) return stream.end(status.UNAVAILABLE, "this replica cannot serve now; attach again");
     const machine = await authenticate(call, engine);
     if (machine === undefined)
       return stream.end(status.UNAUTHENTICATED, "the machine's key is not known or was revoked");
@@ -96,7 +98,7 @@ export async function serveAttach(
     if (attached.is !== "admitted") return refuseAttach(stream, attached.is, machine, engine);
     const { clocks, log } = engine.context;
     log.info("an agent attached", { machine: machine.name, dial: Number(hello.dialNumber) });
-    session = new Session(engine.context, engine.replica, machine, attached.sessionId, stream, pictures);
+    session = new Session(engine.context, engine.replica, life, machine, attached.sessionId, stream, pictures);
     sessions.add(session);
     stream.send(
       create(AttachResponseSchema, {

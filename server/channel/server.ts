@@ -5,10 +5,12 @@ import { EnrolmentService } from "@drover/proto/gen/drover/agent/v1/enrolment_pb
 import { serviceDefinition } from "@drover/proto/grpc.ts";
 import * as grpc from "@grpc/grpc-js";
 import type { Engine } from "../engine/engine.ts";
+import type { Loop } from "../engine/loop.ts";
 import { type AttachCall, type Serving, serveAttach } from "./attach.ts";
 import { type EnrolAnswer, type EnrolCall, serveEnrol } from "./enrol.ts";
 import { createPictureShelf } from "./pictures.ts";
 import type { Session } from "./session.ts";
+import { startStrays } from "./strays.ts";
 
 const { status } = grpc;
 
@@ -31,6 +33,7 @@ export async function listenForAgents(options: ChannelOptions): Promise<AgentLis
   let served: Serving | undefined;
   let stopping = false;
   const sessions = new Set<Session>();
+  let strays: Loop | undefined;
   const server = new grpc.Server({
     "grpc.max_receive_message_length": 1024 * 1024,
     // Only beats decide who lives; this closes sockets of peers that are long gone.
@@ -58,6 +61,7 @@ export async function listenForAgents(options: ChannelOptions): Promise<AgentLis
     port,
     serve(engine) {
       served = { engine, pictures: createPictureShelf(engine.context.database.sql) };
+      strays = startStrays(engine.context, sessions);
       engine.replica.onLapse(() => {
         for (const session of sessions) session.end(status.UNAVAILABLE, "this replica's row had lapsed; attach again");
       });
@@ -65,6 +69,7 @@ export async function listenForAgents(options: ChannelOptions): Promise<AgentLis
     stop(addresses) {
       stopping = true;
       stopped ??= (async () => {
+        await strays?.stop();
         await Promise.all([...sessions].map((s) => s.goAway("this replica stops", addresses)));
         await new Promise<void>((resolve) => {
           const force = setTimeout(() => server.forceShutdown(), 2_000);

@@ -56,8 +56,10 @@ export function fault(message: AttachRequest): string | undefined {
 export class Session {
   readonly #context: EngineContext;
   readonly #replica: Replica;
+  /** The life of the replica's row that this session began in. */
+  readonly #life: number;
   readonly #machine: MachineRow;
-  readonly #id: string;
+  readonly id: string;
   readonly #stream: AgentStream;
   readonly #pictures: PictureShelf;
   readonly #incoming: Incoming;
@@ -79,6 +81,7 @@ export class Session {
   constructor(
     context: EngineContext,
     replica: Replica,
+    life: number,
     machine: MachineRow,
     id: string,
     stream: AgentStream,
@@ -86,8 +89,9 @@ export class Session {
   ) {
     this.#context = context;
     this.#replica = replica;
+    this.#life = life;
     this.#machine = machine;
-    this.#id = id;
+    this.id = id;
     this.#stream = stream;
     this.#pictures = pictures;
     this.#incoming = new Incoming(context, machine.id, (value) => this.#send({ case: "artifactAck", value }));
@@ -111,7 +115,8 @@ export class Session {
     switch (message.case) {
       case "beat":
         this.#heardAt = performance.now();
-        if (this.#replica.isLive()) this.#send({ case: "beatAck", value: { number: message.value.number } });
+        if (this.#replica.life() === this.#life)
+          this.#send({ case: "beatAck", value: { number: message.value.number } });
         return;
       case "assignmentAck":
         return this.#onAssignmentAck(message.value);
@@ -133,7 +138,7 @@ export class Session {
     if (Number(ack.epoch) !== epoch || ack.commandNumber !== number) return;
     this.#acked = true;
     if (fencing) {
-      this.#save(() => fenced(this.#context, this.#machine.id, this.#id, epoch));
+      this.#save(() => fenced(this.#context, this.#machine.id, this.id, epoch));
     }
   }
 
@@ -189,7 +194,7 @@ export class Session {
   async #tellOnce(): Promise<void> {
     const wish = await readWish(this.#context, this.#machine.id);
     if (wish === undefined || wish.revoked) return this.end(status.UNAUTHENTICATED, "the machine's key was revoked");
-    if (wish.sessionId !== this.#id) return this.end(status.UNAVAILABLE, "the machine is attached elsewhere");
+    if (wish.sessionId !== this.id) return this.end(status.UNAVAILABLE, "the machine is attached elsewhere");
     if (!wish.attached) return this.end(status.UNAVAILABLE, "the machine was declared silent; attach again");
     const { wanted } = wish;
     const { lease, command } = wanted;
@@ -208,6 +213,10 @@ export class Session {
 
   /** A stream that is dead in either direction ends; the agent, if it lives, dials again. */
   #watch(): void {
+    const life = this.#replica.life();
+    if (life !== undefined && life !== this.#life) {
+      return this.end(status.UNAVAILABLE, "this replica's row had lapsed; attach again");
+    }
     const quietMs = performance.now() - this.#heardAt;
     const patienceMs = 2 * this.#context.clocks.beatMs;
     if (quietMs > patienceMs) return this.end(status.UNAVAILABLE, "no beat for two intervals");
@@ -240,7 +249,7 @@ export class Session {
     });
     try {
       await this.#saving;
-      await silent(this.#context, this.#machine.id, this.#id, performance.now() - this.#heardAt);
+      await silent(this.#context, this.#machine.id, this.id, performance.now() - this.#heardAt);
     } catch (error) {
       // Postgres is away: this replica's row lapses too, and its machines are found through that.
       log.warn("a silent machine could not be told of", { machine: this.#machine.name, error: errorText(error) });

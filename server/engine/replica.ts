@@ -14,6 +14,11 @@ import { errorText } from "./loop.ts";
 export interface Replica {
   /** True while beats may be acked. */
   isLive(): boolean;
+  /**
+   * Counts the row's lives; undefined while it is not live. What was attached in one life is orphaned at its end: a session
+   * acks in the life that it began in, and in no later one.
+   */
+  life(): number | undefined;
   /** Called each time the row had lapsed and is live again: what was attached meanwhile must attach anew. */
   onLapse(lapsed: () => void): void;
   stop(): Promise<void>;
@@ -27,6 +32,7 @@ export async function startReplica(
   let sentMonotonic = Number.NEGATIVE_INFINITY;
   let sentWall = Number.NEGATIVE_INFINITY;
   let lapsed: () => void = () => {};
+  let life = 1;
   let stopped = false;
   let timer: NodeJS.Timeout | undefined;
   let renewing: Promise<void> | undefined;
@@ -42,7 +48,9 @@ export async function startReplica(
     const first = sentMonotonic === Number.NEGATIVE_INFINITY;
     sentMonotonic = monotonic;
     sentWall = wall;
-    if (!wasLive && !first) {
+    // A renewal that took so long that it is over already has revived nothing.
+    if (!wasLive && !first && isLive()) {
+      life++;
       log.warn("this replica's row had lapsed; its agents attach anew");
       lapsed();
     }
@@ -61,6 +69,7 @@ export async function startReplica(
   again();
   return {
     isLive,
+    life: () => (isLive() ? life : undefined),
     onLapse(handler) {
       lapsed = handler;
     },

@@ -1,6 +1,6 @@
 // What has passed its time: read by the expiring loop, which hands each to the rules. Bounded; the loop comes back.
 
-import type { Instant, MachineId, RunId } from "../rules/names.ts";
+import type { Instant, MachineId, ReplicaId, RunId } from "../rules/names.ts";
 import type { Query } from "./database.ts";
 
 const passMax = 500;
@@ -53,4 +53,14 @@ export async function machinesOfDeadReplicas(query: Query, now: Instant): Promis
     from replicas r join machines m on m.replica_id = r.id
     where r.ends_at <= ${now}::timestamptz and m.status in ('idle', 'busy')
     limit ${passMax}`;
+}
+
+/** Machines that count as attached to a replica, with the session of each. */
+export async function machinesOfReplica(
+  query: Query,
+  id: ReplicaId,
+): Promise<{ readonly id: MachineId; readonly sessionId: string }[]> {
+  return await query<{ id: MachineId; sessionId: string }[]>`
+    select id, session_id from machines
+    where replica_id = ${id} and status in ('idle', 'busy') and session_id is not null`;
 }

@@ -231,7 +231,8 @@ export class TestMachine {
   /** As if its takeover's time had come. */
   async takeoverDue(): Promise<void> {
     await this.rig.database.sql`
-      update machines set takeover_at = clock_timestamp() - interval '1 ms' where id = ${this.id}`;
+      update machines set takeover_at = clock_timestamp() - interval '1 ms'
+      where id = ${this.id} and status = 'reattaching'`;
   }
 }
 
