@@ -29,6 +29,8 @@ const GOODBYE_WITHIN_MS = 500;
 
 export interface AgentOptions extends Offer {
   readonly server: ServerAddress;
+  /** Other replicas, dialled in turn while the one before cannot be attached to. */
+  readonly others?: readonly ServerAddress[];
   readonly stateDir: string;
   readonly desktop: Desktop;
   readonly sight: Sight;
@@ -128,14 +130,14 @@ class Agent {
   }
 
   async #dialUntilStopped(machineKey: string): Promise<void> {
-    const { server, log, redialLimits = REDIAL_LIMITS } = this.#options;
+    const { server, others = [], log, redialLimits = REDIAL_LIMITS } = this.#options;
     let elsewhere: ServerAddress[] = [];
     let failures = 0;
     while (!this.#stopping.aborted) {
       const dialNumber = ++this.#dialNumber;
       const conversation = await this.#conversation(dialNumber);
       if (this.#stopping.aborted) return;
-      const dial = new Dial(elsewhere.shift() ?? server, machineKey, conversation);
+      const dial = new Dial(elsewhere.shift() ?? inTurn(server, others, failures), machineKey, conversation);
       this.#dial = dial;
       const leave = () => void this.#leave(dial);
       this.#stopping.addEventListener("abort", leave, { once: true });
@@ -196,3 +198,6 @@ class Agent {
     };
   }
 }
+
+const inTurn = (first: ServerAddress, others: readonly ServerAddress[], failures: number): ServerAddress =>
+  others[(failures % (others.length + 1)) - 1] ?? first;

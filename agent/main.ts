@@ -28,16 +28,19 @@ async function main(args: readonly string[]): Promise<number> {
     return args[0] === undefined ? EXIT_WRONG_SETTING : 0;
   }
   const settings = readSettings(args);
-  const server = addressOf(settings);
+  const [server, ...others] = addressesOf(settings);
   if (settings.does === "enrol") return enrolMachine(settings, server);
   const { machineId } = loadIdentity(settings.stateDir);
   const log = settings.logJson ? jsonLog(machineId) : plainLog();
-  return settings.supervised ? supervise(args, log) : work(settings, server, log);
+  return settings.supervised ? supervise(args, log) : work(settings, server, others, log);
 }
 
-function addressOf({ server, insecure, authoritiesFile }: RunSettings | EnrolSettings): ServerAddress {
-  if (authoritiesFile === undefined) return serverAddress(server, { insecure });
-  return serverAddress(server, { insecure, authorities: readSetting("--ca", authoritiesFile) });
+function addressesOf(settings: RunSettings | EnrolSettings): [ServerAddress, ...ServerAddress[]] {
+  const { server, insecure, authoritiesFile } = settings;
+  const authorities = authoritiesFile === undefined ? {} : { authorities: readSetting("--ca", authoritiesFile) };
+  const [first = "", ...others] = server.split(",");
+  const addressOf = (url: string) => serverAddress(url.trim(), { insecure, ...authorities });
+  return [addressOf(first), ...others.map(addressOf)];
 }
 
 async function enrolMachine({ tokenFile, name, stateDir }: EnrolSettings, server: ServerAddress): Promise<number> {
@@ -69,11 +72,16 @@ async function supervise(args: readonly string[], log: AgentLog): Promise<number
   return supervisor.done;
 }
 
-async function work(settings: RunSettings, server: ServerAddress, log: AgentLog): Promise<number> {
+async function work(
+  settings: RunSettings,
+  server: ServerAddress,
+  others: readonly ServerAddress[],
+  log: AgentLog,
+): Promise<number> {
   const { desktop, sight } = await openDesktop(settings);
   const tell = (group: number, alive: boolean) => process.send?.({ group, alive } satisfies GroupNews);
   const groups = new ProcessGroups(tell, settings.display);
-  const agent = runAgent({ ...settings, server, desktop, sight, groups, log });
+  const agent = runAgent({ ...settings, server, others, desktop, sight, groups, log });
   const stop = () => void agent.stop();
   for (const signal of ["SIGTERM", "SIGINT", "SIGHUP"] as const) process.on(signal, stop);
   // A dead supervisor would start another agent; this one must be gone by then.

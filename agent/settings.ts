@@ -34,7 +34,7 @@ export interface EnrolSettings {
 
 export const USAGE = `usage:
   agent enrol --server URL --token-file FILE|- --name NAME --state DIR [--ca FILE] [--insecure]
-  agent run --server URL --state DIR [--display :N] [--application NAME[@VERSION]]... [--label KEY=VALUE]...
+  agent run --server URL[,URL]... --state DIR [--display :N] [--application NAME[@VERSION]]... [--label KEY=VALUE]...
             [--allow-exec NAME=/PATH/TO/PROGRAM]... [--ca FILE] [--insecure] [--simulated] [--unsupervised] [--log-json]
 `;
 

@@ -57,6 +57,19 @@ export async function killHard(child: ChildProcess): Promise<void> {
   await ended(child);
 }
 
+/** `kill -9` by id, for processes that this test run started indirectly. */
+export function killProcess(pid: number): void {
+  process.kill(pid, "SIGKILL");
+}
+
+/** The postmaster of a server's embedded database. */
+export async function postgresPid(server: ServerProcess): Promise<number> {
+  const line = server.log.findLast((entry) => /\(process \d+\)/.test(entry));
+  const pid = Number(line?.match(/\(process (\d+)\)/)?.[1]);
+  if (!(pid > 0)) throw new Error("the server's log does not name its postmaster");
+  return pid;
+}
+
 export class ServerProcess {
   readonly apiPort: number;
   readonly agentPort: number;
@@ -177,8 +190,8 @@ export interface ProductOptions {
   /** An external Postgres; without it each server directory has its own embedded one. */
   readonly databaseUrl?: string;
   readonly replicas?: number;
-  /** Puts something between machines and the first replica. */
-  readonly agentUrlFor?: (server: ServerProcess) => Promise<string>;
+  /** What the n-th machine (from 0) is told to dial; without it, the first replica. */
+  readonly agentUrlFor?: (servers: readonly ServerProcess[], machine: number) => string | Promise<string>;
 }
 
 export class Product {
@@ -220,10 +233,10 @@ export class Product {
     const client = this.client();
     const tokenFile = join(this.dir, "token");
     writeFileSync(tokenFile, (await client.createToken({ uses: options.machines })).secret, { mode: 0o600 });
-    const agentUrl = (await options.agentUrlFor?.(this.server)) ?? this.server.agentUrl;
     await Promise.all(
       Array.from({ length: options.machines }, async (_, i) => {
         const name = `vm-${i + 1}`;
+        const agentUrl = (await options.agentUrlFor?.(this.servers, i)) ?? this.server.agentUrl;
         const session = await startX11Session();
         const machine = new Machine(name, session, join(this.dir, name), agentUrl);
         this.machines.push(machine);
@@ -245,11 +258,11 @@ export class Product {
   }
 
   /** The run's events so far, a line each: what a failed test prints. */
-  async tell(runId: string): Promise<string> {
+  async tell(runId: string, server: ServerProcess = this.server): Promise<string> {
     const events: string[] = [];
     const giveUp = AbortSignal.timeout(1_000);
     try {
-      for await (const { wire: _, at, ...event } of this.client().run(runId).events({ signal: giveUp })) {
+      for await (const { wire: _, at, ...event } of this.client(server).run(runId).events({ signal: giveUp })) {
         events.push(`${at.toISOString()} ${JSON.stringify(event)}`);
       }
     } catch (error) {
@@ -278,11 +291,3 @@ export async function startProduct(options: ProductOptions): Promise<Product> {
     throw error;
   }
 }
-
-/** Mousepad as the system tests use it: nothing but itself. */
-export const mousepad = `
-application: mousepad
-launch: { command: [mousepad, --disable-server] }
-ready:
-  - window: { title: "*Mousepad", process: mousepad }
-`;

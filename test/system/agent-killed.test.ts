@@ -5,36 +5,14 @@ import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { after, before, test } from "node:test";
 import { RunUnknown } from "../../sdk/index.ts";
-import { mousepad, type Product, startProduct, until } from "../support/product.ts";
-
-/** Types, lingers before the commit, commits, lingers inside it for as long as \`done\` is not seen. */
-const workflow = (name: string, lingerBefore: string, done: string) => `
-workflow: ${name}
-application: mousepad
-inputs: { type: object, required: [path, text], properties: { path: { type: string }, text: { type: string } } }
-timeout: 70s
-steps:
-  - focus: { title: "*Mousepad", process: mousepad }
-  - { type: "\${inputs.text}", in: "*Mousepad" }
-  - { id: linger, pause: ${lingerBefore} }
-  - { press: ctrl+s, in: "*Mousepad" }
-  - wait: { window: Save As, for: 10s }
-  - { press: ctrl+a, in: Save As }
-  - { type: "\${inputs.path}", in: Save As }
-  # GTK takes no Return until it has looked at the path.
-  - pause: 1s
-  - { id: save, press: enter, in: Save As, effect: commit, guard: { window: Save As }, done: ${done}, timeout: 30s }
-`;
+import { mousepad, neverDone, noteWorkflow } from "../support/notes.ts";
+import { type Product, startProduct, until } from "../support/product.ts";
 
 let product: Product;
 
 before(async () => {
   product = await startProduct({ machines: 2, applications: ["mousepad"] });
-  await product.put(
-    mousepad,
-    workflow("early", "4s", "{ window: Save As, absent: true }"),
-    workflow("late", "1ms", '{ window: "no such window", for: 25s }'),
-  );
+  await product.put(mousepad, noteWorkflow("early", { linger: "4s" }), noteWorkflow("late", { done: neverDone }));
 });
 
 after(() => product?.stop());
@@ -73,7 +51,11 @@ test("a run whose agent is killed before the commit is done on another machine, 
     async () => (await client.machine(machine)).status === 1,
     3_000 - (performance.now() - killedAt),
   );
-  await run.result().catch(async (error) => assert.fail(`${error}\n${await product.tell(run.id)}\n${product.server.log.slice(-30).join("\n")}`));
+  await run
+    .result()
+    .catch(async (error) =>
+      assert.fail(`${error}\n${await product.tell(run.id)}\n${product.server.log.slice(-30).join("\n")}`),
+    );
   const { attempts } = (await client.services.runs.getRun({ runId: run.id })).run ?? assert.fail();
   assert.equal(attempts.length, 2);
   assert.equal(attempts[0]?.failure?.category, "AGENT_RESTARTED");
