@@ -1,0 +1,217 @@
+// One attached agent on a real socket: what it is told, what it reports, and streams that are dead in one direction.
+
+import assert from "node:assert/strict";
+import { randomUUID } from "node:crypto";
+import { test } from "node:test";
+import { ArtifactKind, FailureCategory, InputAmount, Verdict } from "@drover/proto/gen/drover/agent/v1/channel_pb.ts";
+import { status } from "@grpc/grpc-js";
+import { artifactBlob } from "../../../server/engine/artifacts.ts";
+import { cancelRun } from "../../../server/engine/cancelling.ts";
+import type { ArtifactId } from "../../../server/rules/names.ts";
+import { until } from "../../agent/desktop/until.ts";
+import type { FakeAgent } from "../../support/fake-agent.ts";
+import { begin, clear, kinds, TestMachine, told } from "../engine/rig.ts";
+import { clocks, dialler, startPort, startRigWithPort } from "./rig.ts";
+
+const { rig, port } = await startRigWithPort();
+const { sql } = rig.database;
+
+const ready = { verdict: Verdict.READY, screenWidth: 800, screenHeight: 600 };
+const result = (agent: FakeAgent, attemptId: string, number: number, more: object = {}) =>
+  agent.say({ case: "result", value: { attemptId, number, input: InputAmount.ALL, durationMs: 1, ...more } });
+
+/** A run whose proof is with the agent. */
+async function proving(agent: FakeAgent) {
+  const run = await begin(rig);
+  const { lease } = await agent.assigned(1);
+  return { run, attemptId: lease?.attemptId ?? "" };
+}
+
+test("a run goes through an agent, each command once and each result acked, and the agent is told of its end", async (t) => {
+  const { machine, dial } = await dialler(t, rig, port);
+  const agent = await dial().attach();
+  const { run, attemptId } = await proving(agent);
+  result(agent, attemptId, 1, { input: InputAmount.NONE, proof: ready });
+  for (const number of [2, 3, 4]) {
+    await agent.assigned(number);
+    result(agent, attemptId, number);
+    result(agent, attemptId, number);
+  }
+  await until("the run's end", async () => (await told(rig, run)) === "SUCCEEDED AFTER_COMMIT");
+  assert.equal((await agent.heardOf("resultAck", 7)).number, 4);
+  await until("an assignment of nothing", () => agent.all("assignment").at(-1)?.lease === undefined);
+  const sent = agent.all("assignment").flatMap((a) => a.command?.number ?? []);
+  assert.deepEqual(sent, [1, 2, 3, 4]);
+  assert.equal(await machine.status(), "idle");
+  await kinds(rig, run);
+});
+
+test("a cancelled run's agent is told to abandon, and a fenced one frees its machine by its ack", async (t) => {
+  const { machine, dial } = await dialler(t, rig, port);
+  const agent = await dial().attach();
+  const { run, attemptId } = await proving(agent);
+  await cancelRun(port.engine.context, rig.tenantId, run);
+  await until("the abandon", () => agent.all("assignment").at(-1)?.abandon);
+  // It never says how far it came.
+  await sql`update attempts set command_deadline_at = now() - interval '1 ms' where id = ${attemptId}`;
+  await until("the run's end", async () => (await told(rig, run)) === "CANCELLED BEFORE_COMMIT");
+  await until("the end of its lease", async () => (await machine.status()) === "idle");
+});
+
+test("an agent that does not acknowledge its assignment is cut, and so is one that acknowledges an older one", async (t) => {
+  const { machine, dial } = await dialler(t, rig, port);
+  const agent = await dial().attach();
+  await agent.heardOf("assignment");
+  const { attemptId } = await proving(agent);
+  agent.acks = false;
+  result(agent, attemptId, 1, { input: InputAmount.NONE, proof: ready });
+  const { epoch } = await agent.assigned(2);
+  agent.ack(epoch, 1);
+  assert.match((await agent.end()).details, /not acknowledged/);
+  await until("its silence", async () => (await machine.status()) === "reattaching");
+  await clear(rig);
+});
+
+test("an agent that stops beating is cut after two intervals; its run is handed on at takeover", async (t) => {
+  const { machine, dial } = await dialler(t, rig, port);
+  const agent = await dial().attach();
+  const { run } = await proving(agent);
+  const quietAt = performance.now();
+  agent.quiet();
+  assert.match((await agent.end()).details, /no beat/);
+  assert.equal(await machine.status(), "reattaching");
+  assert.equal(await told(rig, run), "running");
+  await until("takeover", async () => (await machine.status()) === "offline");
+  assert.ok(performance.now() - quietAt >= clocks.takeoverMs - clocks.beatMs);
+  assert.equal(await told(rig, run), "queued");
+  await clear(rig);
+});
+
+test("an agent that comes back in time is told its command again under a higher epoch", async (t) => {
+  const { machine, dial } = await dialler(t, rig, port);
+  const agent = await dial().attach();
+  const { run, attemptId } = await proving(agent);
+  const { epoch } = await agent.assigned(1);
+  agent.stop();
+  await until("its silence", async () => (await machine.status()) === "reattaching");
+  const again = await dial().attach({ dialNumber: 2n, attemptId, commandNumber: 1, epoch });
+  assert.ok((await again.assigned(1)).epoch > epoch);
+  result(again, attemptId, 1, { input: InputAmount.NONE, failure: { category: FailureCategory.PROTOCOL } });
+  await until("its end", async () => (await told(rig, run)) === "queued");
+  await clear(rig);
+});
+
+const chunk = (artifactId: string, more: object = {}) => ({
+  case: "artifactChunk" as const,
+  value: {
+    artifactId,
+    kind: ArtifactKind.FRAME,
+    commandNumber: 1,
+    contentType: "image/png",
+    totalBytes: 6,
+    offset: 0,
+    data: Buffer.from("abc"),
+    ...more,
+  },
+});
+
+test("artifacts are put together and stored; what is too large, out of order or another's is refused, and beats go on", async (t) => {
+  const { dial } = await dialler(t, rig, port);
+  const agent = await dial().attach();
+  const other = await dialler(t, rig, port);
+  const { run, attemptId } = await proving(agent);
+  const stranger = await other.dial().attach();
+  const ack = (from: FakeAgent, id: string) =>
+    until("an answer", () =>
+      from.all("artifactAck").find((a) => a.artifactId === id && (a.refused !== "" || a.receivedBytes === 6)),
+    );
+  const [good, large, disordered, longer, foreign, health] = Array.from({ length: 6 }, randomUUID) as [
+    string,
+    string,
+    string,
+    string,
+    string,
+    string,
+  ];
+  agent.say(chunk(good, { attemptId }));
+  agent.say(chunk(large, { attemptId, totalBytes: 8 * 1024 * 1024 + 1 }));
+  agent.say(chunk(disordered, { attemptId, offset: 3 }));
+  agent.say(chunk(longer, { attemptId, totalBytes: 2 }));
+  agent.say(chunk(good, { attemptId, offset: 3, data: Buffer.from("def") }));
+  agent.say(chunk(health, { kind: ArtifactKind.HEALTH, totalBytes: 6, data: Buffer.from("health") }));
+  stranger.say(chunk(foreign, { attemptId, data: Buffer.from("foreig") }));
+  assert.equal((await ack(agent, good)).refused, "");
+  assert.match((await ack(agent, large)).refused, /larger/);
+  assert.match((await ack(agent, disordered)).refused, /order/);
+  assert.match((await ack(agent, longer)).refused, /longer/);
+  assert.match((await ack(stranger, foreign)).refused, /not this machine's/);
+  await ack(agent, health);
+  assert.equal(Buffer.from(port.blobs.held.get(artifactBlob(run, good as ArtifactId)) ?? []).toString(), "abcdef");
+  assert.equal((await sql`select id from artifacts where run_id = ${run}`).length, 1);
+  const acked = agent.all("beatAck").length;
+  await agent.heardOf("beatAck", acked + 2);
+  await clear(rig);
+});
+
+test("a message over the limit ends its own stream and no other", async (t) => {
+  const [one, two] = [await dialler(t, rig, port), await dialler(t, rig, port)];
+  const [large, other] = [await one.dial().attach(), await two.dial().attach()];
+  large.say({ case: "goodbye", value: { reason: "x".repeat(2 * 1024 * 1024) } });
+  assert.equal((await large.end()).code, status.RESOURCE_EXHAUSTED);
+  const acked = other.all("beatAck").length;
+  await other.heardOf("beatAck", acked + 2);
+  await until("its silence", async () => (await one.machine.status()) !== "idle");
+});
+
+test("a message that breaks a rule ends its stream with the field's name", async (t) => {
+  const { dial } = await dialler(t, rig, port);
+  const agent = await dial().attach();
+  agent.say({ case: "beat", value: { number: 0n } });
+  const { code, details } = await agent.end();
+  assert.equal(code, status.INVALID_ARGUMENT);
+  assert.match(details, /number/);
+});
+
+test("an agent that says goodbye is let go, and its machine is offline after takeover", async (t) => {
+  const { machine, dial } = await dialler(t, rig, port);
+  const agent = await dial().attach();
+  agent.say({ case: "goodbye", value: { reason: "stops" } });
+  assert.equal((await agent.end()).code, status.OK);
+  await until("offline", async () => (await machine.status()) === "offline");
+});
+
+test("no beat is acked after the replica's row has lapsed, and its agents attach anew when it is back (G1)", async (t) => {
+  const own = await startPort(rig);
+  t.after(() => own.stop());
+  const { machine, dial } = await dialler(t, rig, own);
+  const agent = await dial().attach();
+  await agent.heardOf("beatAck");
+  // Renewals wait for this lock.
+  const lock = await sql.reserve();
+  t.after(() => lock.release());
+  await lock`select pg_advisory_lock(7243190118)`;
+  await until("the lapse", () => own.engine.replica.life() === undefined);
+  const acked = agent.all("beatAck").length;
+  await until("the end of its row", async () => {
+    const [row] =
+      await sql`select ends_at < clock_timestamp() as ended from replicas where id = ${own.engine.context.replicaId}`;
+    return row?.["ended"];
+  });
+  agent.beat();
+  const refused = dial();
+  refused.hello({ dialNumber: 2n });
+  assert.equal((await refused.end()).code, status.UNAVAILABLE);
+  assert.equal(agent.all("beatAck").length, acked);
+  await lock`select pg_advisory_unlock(7243190118)`;
+  assert.match((await agent.end()).details, /lapsed|silent/);
+  assert.equal(agent.all("beatAck").length, acked);
+  await until("service", () => own.engine.replica.isLive());
+  await dial().attach({ dialNumber: 3n });
+  assert.equal(await machine.status(), "idle");
+});
+
+test("a machine that counts as attached without a stream is found and declared silent", async () => {
+  const machine = await TestMachine.enrol(rig);
+  await machine.attach({}, port.engine.context);
+  await until("its silence", async () => (await machine.status()) === "reattaching");
+});
