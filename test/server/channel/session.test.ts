@@ -79,7 +79,7 @@ test("an agent that stops beating is cut after two intervals; its run is handed 
   const quietAt = performance.now();
   agent.quiet();
   assert.match((await agent.end()).details, /no beat/);
-  assert.equal(await machine.status(), "reattaching");
+  await until("its silence", async () => (await machine.status()) === "reattaching");
   assert.equal(await told(rig, run), "running");
   await until("takeover", async () => (await machine.status()) === "offline");
   assert.ok(performance.now() - quietAt >= clocks.takeoverMs - clocks.beatMs);
@@ -208,6 +208,29 @@ test("no beat is acked after the replica's row has lapsed, and its agents attach
   await until("service", () => own.engine.replica.isLive());
   await dial().attach({ dialNumber: 3n });
   assert.equal(await machine.status(), "idle");
+});
+
+test("an agent that is let in while its replica's row lapses is not heard in the row's next life (G1)", async (t) => {
+  const own = await startPort(rig);
+  t.after(() => own.stop());
+  const { machine, dial } = await dialler(t, rig, own);
+  const lock = await sql.reserve();
+  t.after(() => lock.release());
+  // Letting it in waits for this row, and renewals for this lock.
+  await lock`begin`;
+  await lock`select 1 from machines where id = ${machine.id} for update`;
+  const agent = dial();
+  agent.hello();
+  await until("it waits", async () => (await sql`select 1 from pg_locks where not granted`).length > 0);
+  await lock`select pg_advisory_lock(7243190118)`;
+  await until("the lapse", () => own.engine.replica.life() === undefined);
+  await lock`select pg_advisory_unlock(7243190118)`;
+  await until("the next life", () => own.engine.replica.life() === 2);
+  await lock`commit`;
+  await agent.heardOf("welcome");
+  agent.beat();
+  assert.match((await agent.end()).details, /lapsed|silent/);
+  assert.equal(agent.all("beatAck").length, 0);
 });
 
 test("a machine that counts as attached without a stream is found and declared silent", async () => {

@@ -86,10 +86,10 @@ test("runs that avoid every idle machine do not hold up those behind them (G7)",
 
 test("idle machines that lack the application do not hide the one that has it (G7)", async () => {
   const machine = await TestMachine.idle(rig);
-  await sql`insert into machines select (jsonb_populate_record(m, jsonb_build_object('id', gen_random_uuid(), 'name',
-      'filler-' || n, 'key_hash', '\\x' || lpad(to_hex(n), 8, '0'), 'applications', '["other"]'::jsonb,
-      'status_since', m.status_since - interval '1 hour'))).*
-    from machines m, generate_series(1, 300) n where m.id = ${machine.id}`;
+  await sql`insert into machines select x.* from machines m, generate_series(1, 300) n, jsonb_populate_record(m,
+      jsonb_build_object('id', gen_random_uuid(), 'name', 'filler-' || n, 'key_hash', '\\x' || lpad(to_hex(n), 8, '0'),
+        'applications', '["other"]'::jsonb, 'status_since', m.status_since - interval '1 hour')) x
+    where m.id = ${machine.id}`;
   const run = await begin(rig);
   await placeAll(rig.context);
   assert.equal(await told(rig, run), "running");
