@@ -1,15 +1,20 @@
-// Runs the tests: node test/run.ts [--long] [path ...]
+// Runs the tests: node test/run.ts [--long] [--yes] [path ...]
 //
 // Without a path, all of them. `*.long.test.ts` are left out unless --long is given or one is named by its full path.
+// System packages that are missing are installed if --yes or CI=true agrees; else it says what to run, and ends with 2.
 // It starts one Postgres for all test files and stops it at the end, and the run fails if a process that it began is
 // still there afterwards: everything a test starts inherits DROVER_TEST_RUN.
+//
+// The system tests come last and one file after the other: each has several desktops and servers of its own, and
+// deadlines that a busy processor would break.
 
 import { spawn } from "node:child_process";
 import { randomUUID } from "node:crypto";
-import { chmodSync, globSync, mkdtempSync, rmSync } from "node:fs";
+import { chmodSync, existsSync, globSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { availableParallelism, tmpdir } from "node:os";
 import { join, relative, resolve } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
+import { ensureSystemPackages } from "../deploy/system-packages.ts";
 import { removeEmbeddedPostgres, startEmbeddedPostgres } from "../server/postgres/embedded.ts";
 import { leftoverProcesses } from "./support/leftovers.ts";
 
@@ -27,10 +32,41 @@ function testFiles(args: string[]): string[] {
   });
 }
 
-function runTests(files: string[], databaseUrl: string, stopping: AbortSignal): Promise<number> {
-  const flags = ["--disable-warning=ExperimentalWarning", "--test", `--test-concurrency=${availableParallelism()}`];
+/** False when something is missing and nobody agreed to install it. Who names files is only told. */
+async function havePackages(args: string[]): Promise<boolean> {
+  const answer = await ensureSystemPackages("tests", { yes: args.includes("--yes") });
+  if (answer.state === "present" || answer.state === "installed") return true;
+  console.error(`${answer.packages.join(" ")}: ${answer.reason}`);
+  if (answer.state === "missing") for (const command of answer.commands) console.error(`  ${command}`);
+  return args.some((arg) => !arg.startsWith("--"));
+}
+
+interface Batch {
+  readonly files: string[];
+  readonly atOnce: number;
+}
+
+function batchesOf(files: string[]): Batch[] {
+  const isSystem = (file: string) => file.startsWith("test/system/");
+  const batches = [
+    { files: files.filter((file) => !isSystem(file)), atOnce: availableParallelism() },
+    { files: files.filter(isSystem), atOnce: 1 },
+  ];
+  return batches.filter((batch) => batch.files.length > 0);
+}
+
+interface Around {
+  readonly databaseUrl: string;
+  readonly durations: string;
+  readonly stopping: AbortSignal;
+}
+
+function runTests({ files, atOnce }: Batch, { databaseUrl, durations, stopping }: Around): Promise<number> {
+  const flags = ["--disable-warning=ExperimentalWarning", "--test", `--test-concurrency=${atOnce}`];
+  const shown = ["--test-reporter=spec", "--test-reporter-destination=stdout"];
+  const timed = [`--test-reporter=${join(root, "test/slowest.ts")}`, `--test-reporter-destination=${durations}`];
   return new Promise((done) => {
-    const child = spawn(process.execPath, [...flags, "--test-reporter=spec", ...files], {
+    const child = spawn(process.execPath, [...flags, ...shown, ...timed, ...files], {
       cwd: root,
       env: { ...process.env, DROVER_TEST_RUN: run, DROVER_TEST_DATABASE_URL: databaseUrl },
       stdio: "inherit",
@@ -42,6 +78,19 @@ function runTests(files: string[], databaseUrl: string, stopping: AbortSignal): 
     });
     child.once("exit", (code) => done(code ?? 1));
   });
+}
+
+const slowestShown = 5;
+
+function tellSlowest(durations: readonly string[]): void {
+  const lines = durations.filter(existsSync).flatMap((file) => readFileSync(file, "utf8").trim().split("\n"));
+  const slowest = lines.filter((line) => line !== "").sort((a, b) => Number.parseInt(b, 10) - Number.parseInt(a, 10));
+  console.log("The slowest files:");
+  for (const line of slowest.slice(0, slowestShown)) {
+    const [ms, file] = line.split(" ");
+    console.log(`  ${(Number(ms) / 1000).toFixed(1).padStart(6)} s  ${file}`);
+  }
+  console.log(`All in all ${(performance.now() / 1000).toFixed(0)} s.`);
 }
 
 /** True if everything that this run began has ended; what has not is named and killed. */
@@ -63,11 +112,13 @@ async function endedClean(stopped: boolean): Promise<boolean> {
   return stopped;
 }
 
-const files = testFiles(process.argv.slice(2));
+const args = process.argv.slice(2);
+const files = testFiles(args);
 if (files.length === 0) {
-  console.error(`No test file matches ${process.argv.slice(2).join(" ") || "test/**/*.test.ts"}.`);
+  console.error(`No test file matches ${args.join(" ") || "test/**/*.test.ts"}.`);
   process.exit(1);
 }
+if (!(await havePackages(args))) process.exit(2);
 
 // A signal ends the tests; this process then tidies up and ends by itself.
 const stopping = new AbortController();
@@ -87,8 +138,17 @@ const home = join(directory, "postgres");
 let exitCode = 1;
 try {
   const server = await startEmbeddedPostgres({ dir: home, settings });
-  if (!stopping.signal.aborted) exitCode = await runTests(files, server.url, stopping.signal);
+  exitCode = 0;
+  const durations: string[] = [];
+  for (const [index, batch] of batchesOf(files).entries()) {
+    if (stopping.signal.aborted) break;
+    const around = { databaseUrl: server.url, durations: join(directory, `${index}`), stopping: stopping.signal };
+    durations.push(around.durations);
+    exitCode = (await runTests(batch, around)) || exitCode;
+  }
+  tellSlowest(durations);
 } catch (error) {
+  exitCode = 1;
   console.error((error as Error).message);
 } finally {
   await removeEmbeddedPostgres(home);
