@@ -19,8 +19,7 @@ const typeName = (field: FieldDescriptorProto): string =>
   field.typeName !== "" ? field.typeName : (Type[field.type] ?? "").toLowerCase();
 
 function printField(field: FieldDescriptorProto, indent: string, inOneof: boolean): void {
-  const label =
-    field.label === Label.REPEATED ? "repeated " : inOneof || file.syntax === "proto3" ? "" : "optional ";
+  const label = field.label === Label.REPEATED ? "repeated " : inOneof || file.syntax === "proto3" ? "" : "optional ";
   const packed = field.options?.packed === undefined ? "" : ` [packed = ${field.options.packed}]`;
   lines.push(`${indent}${label}${typeName(field)} ${field.name} = ${field.number}${packed};`);
 }
