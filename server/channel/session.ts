@@ -64,6 +64,7 @@ export class Session {
   readonly #pictures: PictureShelf;
   readonly #incoming: Incoming;
   #heardAt = performance.now();
+  #watchedAt = performance.now();
   #sent = "";
   #sentAt = 0;
   #sentWish = { epoch: -1, number: 0, fencing: false };
@@ -217,6 +218,10 @@ export class Session {
     if (life !== undefined && life !== this.#life) {
       return this.end(status.UNAVAILABLE, "this replica's row had lapsed; attach again");
     }
+    const sinceMs = performance.now() - this.#watchedAt;
+    this.#watchedAt = performance.now();
+    // This process was away itself: what arrived meanwhile is not read yet.
+    if (sinceMs > this.#context.clocks.beatMs) return;
     const quietMs = performance.now() - this.#heardAt;
     const patienceMs = 2 * this.#context.clocks.beatMs;
     if (quietMs > patienceMs) return this.end(status.UNAVAILABLE, "no beat for two intervals");

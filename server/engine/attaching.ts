@@ -125,7 +125,7 @@ export async function silent(
   silentMs: number,
 ): Promise<void> {
   const woken = await holdingMachine(context, id, async (tx, found) =>
-    found.machine.sessionId === sessionId ? await declareSilent(context, tx, found, silentMs) : [],
+    found.machine.sessionId === sessionId ? await declareSilent(context, tx, found, await readNow(tx), silentMs) : [],
   );
   context.wakeup.publish(woken ?? []);
 }
@@ -134,10 +134,10 @@ async function declareSilent(
   context: EngineContext,
   tx: Tx,
   { machine, lease, held }: HeldMachine,
+  now: Instant,
   silentMs: number,
 ): Promise<string[]> {
   if (machine.status !== "idle" && machine.status !== "busy") return [];
-  const now = await readNow(tx);
   const at = takeoverAt(now, silentMs, await readResumedAt(tx), context.clocks);
   await saveStatus(tx, machine.id, { is: "reattaching", takeoverAt: at }, now);
   // Its session, if it has one after all, is told, and ends.
@@ -152,8 +152,9 @@ async function declareSilent(
  */
 export async function cutOff(context: EngineContext, id: MachineId): Promise<void> {
   const woken = await holdingMachine(context, id, async (tx, found) => {
-    const overdue = found.lease !== undefined && found.lease.deadlineAt <= (await readNow(tx));
-    return overdue ? await declareSilent(context, tx, found, 0) : [];
+    const now = await readNow(tx);
+    const overdue = found.lease !== undefined && found.lease.deadlineAt <= now;
+    return overdue ? await declareSilent(context, tx, found, now, 0) : [];
   });
   context.wakeup.publish(woken ?? []);
 }
@@ -178,13 +179,13 @@ export async function takeOver(context: EngineContext, id: MachineId): Promise<v
 
 /** A machine of a replica whose row has ended: it may come back until a takeover's time after that end. */
 export async function orphan(context: EngineContext, id: MachineId, replicaEndedAt: Instant): Promise<void> {
-  const machine = await context.database.sql.begin(async (tx) => {
-    const row = await lockMachine(tx, id);
+  const woken = await holdingMachine(context, id, async (tx, found) => {
     const now = await readNow(tx);
-    if (row?.replicaId == null || (await isLive(tx, row.replicaId, now))) return undefined;
-    return { sessionId: row.sessionId, silentMs: now - replicaEndedAt };
+    const { replicaId } = found.machine;
+    if (replicaId === null || (await isLive(tx, replicaId, now))) return [];
+    return await declareSilent(context, tx, found, now, now - replicaEndedAt);
   });
-  if (machine?.sessionId != null) await silent(context, id, machine.sessionId, machine.silentMs);
+  context.wakeup.publish(woken ?? []);
 }
 
 /** The agent acknowledged an assignment without a lease under this epoch: a lease that was being fenced ends. */

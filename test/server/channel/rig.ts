@@ -10,7 +10,7 @@ import { FakeAgent } from "../../support/fake-agent.ts";
 import { memoryBlobs, type Rig, silentLog, startRig, TestMachine } from "../engine/rig.ts";
 
 /** Short, and long enough for two busy cores. */
-export const clocks = { beatMs: 250, agentStopMs: 800, takeoverMs: 1_500, replicaRenewMs: 100, replicaEndMs: 1_200 };
+export const clocks = { beatMs: 400, agentStopMs: 1_200, takeoverMs: 2_000, replicaRenewMs: 150, replicaEndMs: 1_800 };
 
 export interface Port {
   readonly engine: Engine;

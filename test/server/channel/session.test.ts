@@ -225,7 +225,7 @@ test("an agent that is let in while its replica's row lapses is not heard in the
   await lock`select pg_advisory_lock(7243190118)`;
   await until("the lapse", () => own.engine.replica.life() === undefined);
   await lock`select pg_advisory_unlock(7243190118)`;
-  await until("the next life", () => own.engine.replica.life() === 2);
+  await until("the next life", () => (own.engine.replica.life() ?? 0) > 1);
   await lock`commit`;
   await agent.heardOf("welcome");
   agent.beat();

@@ -9,10 +9,11 @@ import type { ReplicaId } from "../../../server/rules/names.ts";
 import { readNow } from "../../../server/store/database.ts";
 import { isLive, readResumedAt, renewReplica } from "../../../server/store/replicas.ts";
 import { until } from "../../agent/desktop/until.ts";
-import { clocks, silentLog, startRig } from "./rig.ts";
+import { clocks as short, silentLog, startRig } from "./rig.ts";
 
 const rig = await startRig();
 const { sql } = rig.database;
+const clocks = { ...short, replicaEndMs: 1_000 };
 
 const start = async (t: TestContext, query = sql): Promise<{ replica: Replica; id: ReplicaId }> => {
   const id = uuid() as ReplicaId;
@@ -58,8 +59,8 @@ test("while renewals do not return, the replica stops acking before its row ends
   assert.equal(lapses, 0);
   block = undefined;
   free.resolve();
-  await until("another life", () => replica.life() === 2);
-  assert.equal(lapses, 1);
+  await until("another life", () => (replica.life() ?? 0) > 1);
+  assert.ok(lapses > 0);
 });
 
 test("the service counts as resumed when a row begins while none was live, and not otherwise", async () => {
