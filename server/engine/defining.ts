@@ -130,7 +130,11 @@ async function put(
 function problemsRefused(problems: readonly FieldProblem[]): Answer<never> {
   const [first] = problems;
   const more = problems.length > 1 ? ` (and ${problems.length - 1} more)` : "";
-  return refuse("DEFINITION_INVALID", `The definition has problems: ${first?.field} ${first?.message}${more}`, problems);
+  return refuse(
+    "DEFINITION_INVALID",
+    `The definition has problems: ${first?.field} ${first?.message}${more}`,
+    problems,
+  );
 }
 
 const told = (problem: Problem) => ({

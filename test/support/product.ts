@@ -155,8 +155,9 @@ export class Machine {
     if (child.exitCode !== 0) throw new Error(`enrolling ${this.name} failed: ${this.log.join("\n")}`);
   }
 
-  run(applications: readonly string[]): void {
-    const offers = applications.flatMap((name) => ["--application", name]);
+  run(applications: readonly string[], allowExec: Readonly<Record<string, string>> = {}): void {
+    const allowed = Object.entries(allowExec).flatMap(([name, path]) => ["--allow-exec", `${name}=${path}`]);
+    const offers = [...applications.flatMap((name) => ["--application", name]), ...allowed];
     const where = ["--server", this.#agentUrl, "--state", this.#stateDir];
     this.#supervisor = start(["agent", "run", ...where, ...offers, "--log-json"], this.#env, (line) =>
       this.log.push(line),
@@ -187,6 +188,8 @@ export class Machine {
 export interface ProductOptions {
   readonly machines: number;
   readonly applications: readonly string[];
+  /** What `exec` may start on the machines: name to path. */
+  readonly allowExec?: Readonly<Record<string, string>>;
   /** An external Postgres; without it each server directory has its own embedded one. */
   readonly databaseUrl?: string;
   readonly replicas?: number;
@@ -241,7 +244,7 @@ export class Product {
         const machine = new Machine(name, session, join(this.dir, name), agentUrl);
         this.machines.push(machine);
         await machine.enrol(tokenFile);
-        machine.run(options.applications);
+        machine.run(options.applications, options.allowExec);
       }),
     );
     for (const machine of this.machines) {

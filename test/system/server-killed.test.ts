@@ -32,8 +32,10 @@ function watch(run: RunHandle, step: string) {
       events.push(event);
       if (event.kind === "STEP_STARTED" && event.step === step) reached.resolve();
     }
+    reached.reject(new Error(`the run ended before ${step}: ${JSON.stringify(events.at(-1)?.kind)}`));
   })();
   over.catch(reached.reject);
+  reached.promise.catch(() => {});
   return { events, reached: reached.promise, over };
 }
 
