@@ -48,7 +48,14 @@ export class Onlooker {
   }
 
   async windows(): Promise<ShownWindow[]> {
-    const lines = (await this.ask("wmctrl", "-lp")).split("\n").filter(Boolean);
+    // A window that goes away while it is asked about ends wmctrl; it is asked again.
+    const ask = () =>
+      this.ask("wmctrl", "-lp").then(
+        (list) => ({ list }),
+        () => undefined,
+      );
+    const { list } = await until("wmctrl lists the windows", ask, 5_000);
+    const lines = list.split("\n").filter(Boolean);
     return lines.map((line) => {
       const [, id = "", pid = "", title = ""] = /^(\S+) +\S+ +(\S+) +\S+ (.*)$/.exec(line) ?? [];
       return { id, pid: Number(pid), title };

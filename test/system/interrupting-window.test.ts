@@ -102,9 +102,8 @@ async function terminal(title: string): Promise<Intruder> {
 
 /** The first moment that the window exists it is raised, as a program that takes the focus does. */
 async function shown(pid: number | undefined): Promise<ShownWindow> {
-  const window = await until("the intruder is shown", async () =>
-    (await onlooker.windows()).find((each) => each.pid === pid),
-  );
+  const find = async () => (await onlooker.windows()).find((each) => each.pid === pid);
+  const window = await until("the intruder is shown, and nobody has answered it", find, 10_000);
   await onlooker.ask("wmctrl", "-ia", window.id);
   return window;
 }
