@@ -29,13 +29,13 @@ export function scan(source: string): Scanned {
     return text;
   }
 
-  function quoted(quote: string, from: number): void {
+  function quoted(quote: string, from: number, before = code.trimEnd().slice(-80)): void {
     let end = from;
     while (end < source.length && source[end] !== quote) {
       if (quote === "`" && source.startsWith("${", end)) break;
       end += source[end] === "\\" ? 2 : 1;
     }
-    strings.push({ text: source.slice(from, end), before: code.trimEnd().slice(-80) });
+    strings.push({ text: source.slice(from, end), before });
     const opensExpression = quote === "`" && source.startsWith("${", end);
     if (opensExpression) templates.push(depth);
     code += blank(take(Math.min(source.length, end + (opensExpression ? 2 : 1))));
@@ -52,7 +52,7 @@ export function scan(source: string): Scanned {
     } else if (character === '"' || character === "'" || character === "`") quoted(character, at + 1);
     else if (character === "}" && templates.at(-1) === depth) {
       templates.pop();
-      quoted("`", at + 1);
+      quoted("`", at + 1, "");
     } else if (character === "/" && beforeRegex.test(code.trimEnd())) {
       const literal = /^\/(?:\\.|\[(?:\\.|[^\]\\\n])*\]|[^/\\[\n])+\/[a-z]*/.exec(source.slice(at))?.[0] ?? "/";
       code += blank(take(at + literal.length));
