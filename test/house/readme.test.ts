@@ -3,6 +3,10 @@
 import assert from "node:assert/strict";
 import { posix } from "node:path";
 import { test } from "node:test";
+import { Command } from "commander";
+import { USAGE } from "../../agent/settings.ts";
+import { addClientCommands } from "../../sdk/cli/client-commands.ts";
+import { addServerCommand } from "../../server/command.ts";
 import workflowSchema from "../../server/workflows/schema/workflow.schema.json" with { type: "json" };
 import { bufCurl, curlJson } from "../server/api/programs.ts";
 import { ended, serveStub } from "../server/api/stub.ts";
@@ -98,6 +102,33 @@ test("docs/workflows.md has a row for every key of a workflow, of a step and for
   assert.deepEqual(rows("A workflow").sort(), Object.keys(workflowSchema.properties).sort());
 });
 
+test("every drover command that is written has the options that are written", () => {
+  const lines = pages.flatMap((page) =>
+    [...read(page).matchAll(/^(?:\w+=\S+ )?drover (.*(?:\\\n.*)*)$/gm)].map(([, line = ""]) =>
+      line.replaceAll("\\\n", " "),
+    ),
+  );
+  const wanted = new Map<string, Set<string>>();
+  for (const line of lines) {
+    const command = /^(?:agent|(?:token|key) \w+|\w+)/.exec(line)?.[0] ?? "";
+    const options = line.match(/(?<= )--[a-z-]+/g) ?? [];
+    wanted.set(command, new Set([...(wanted.get(command) ?? []), ...options]));
+  }
+  assert.ok(wanted.size > 6);
+  const program = new Command("drover");
+  addServerCommand(program);
+  addClientCommands(program);
+  const help = (path: string[], at: Command = program): string => {
+    const [name, ...rest] = path;
+    if (name === undefined) return at.helpInformation();
+    return help(rest, at.commands.find((each) => each.name() === name) ?? assert.fail(`there is no drover ${name}`));
+  };
+  for (const [command, options] of wanted) {
+    const text = command === "agent" ? USAGE : help(command.split(" "));
+    for (const option of options) assert.ok(text.includes(option), `drover ${command} ${option}`);
+  }
+});
+
 /** The words of a shell line: quotes as in the README, and `$NAME` from `values`. */
 function words(line: string, values: Readonly<Record<string, string>>): string[] {
   const filled = (text: string) => text.replaceAll(/\$(\w+)/g, (_, name: string) => values[name] ?? assert.fail(name));
@@ -113,9 +144,9 @@ function words(line: string, values: Readonly<Record<string, string>>): string[]
 
 test("the calls with grpcurl and curl are answered by a server", async (t) => {
   const { api, key, addRun, append } = await serveStub(t);
-  const run = addRun();
-  append(run, ended);
-  const values = { KEY: key("caller"), RUN: run };
+  const id = addRun();
+  append(id, ended);
+  const values = { KEY: key("caller"), RUN: id };
   const lines = readme.split("\n");
   const grpcurls = lines.filter((line) => line.startsWith("grpcurl ")).map((line) => words(line, values));
   assert.ok(grpcurls.length > 3);
