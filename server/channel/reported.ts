@@ -7,9 +7,9 @@ import {
   type Result,
   Verdict as VerdictProto,
 } from "@drover/proto/gen/drover/agent/v1/channel_pb.ts";
-import type { CommandResult } from "../rules/advance.ts";
 import type { CommandOutput, InputAmount } from "../rules/command.ts";
 import { agentFailures, type FailureCategory } from "../rules/failure.ts";
+import type { CommandResult } from "../rules/happening.ts";
 import type { Incarnation, Inventory } from "../rules/machine.ts";
 import { type ReadinessProof, verdicts } from "../rules/verdict.ts";
 

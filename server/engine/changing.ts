@@ -1,6 +1,7 @@
 // The one door: lock the run, let the rules decide, save everything in one transaction, wake who waits.
 
-import { advance, type RunChange, type RunHappening } from "../rules/advance.ts";
+import { advance } from "../rules/advance.ts";
+import type { RunChange, RunHappening } from "../rules/happening.ts";
 import type { AttemptId, Instant, RunId } from "../rules/names.ts";
 import { endCommand } from "../store/commands.ts";
 import { readNow, type Tx } from "../store/database.ts";

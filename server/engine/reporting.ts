@@ -1,7 +1,7 @@
 // An agent's result moves its run.
 
 import { validate as isUuid } from "uuid";
-import type { CommandResult } from "../rules/advance.ts";
+import type { CommandResult } from "../rules/happening.ts";
 import type { AttemptId, MachineId, RunId } from "../rules/names.ts";
 import { changeRun } from "./changing.ts";
 import type { EngineContext } from "./context.ts";

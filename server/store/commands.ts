@@ -1,6 +1,6 @@
 // Commands: saved before they are sent, ended by their result.
 
-import type { CommandResult } from "../rules/advance.ts";
+import type { CommandResult } from "../rules/happening.ts";
 import type { AttemptId, Instant } from "../rules/names.ts";
 import { json, type Tx } from "./database.ts";
 

@@ -13,7 +13,7 @@ import { createInterpreters } from "../../../server/engine/interpreters.ts";
 import { report } from "../../../server/engine/reporting.ts";
 import { type StartRequest, startRun } from "../../../server/engine/starting.ts";
 import { readWish } from "../../../server/engine/wanting.ts";
-import type { CommandResult } from "../../../server/rules/advance.ts";
+import type { CommandResult } from "../../../server/rules/happening.ts";
 import type { LeaseClocks } from "../../../server/rules/limits.ts";
 import type { Incarnation, Inventory } from "../../../server/rules/machine.ts";
 import type { AttemptId, MachineId, ReplicaId, RunId, TenantId } from "../../../server/rules/names.ts";

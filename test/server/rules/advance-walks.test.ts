@@ -3,10 +3,11 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import fc from "fast-check";
-import { advance, type RunHappening } from "../../../server/rules/advance.ts";
+import { advance } from "../../../server/rules/advance.ts";
 import type { Attempt } from "../../../server/rules/attempt.ts";
 import type { CommandSpec, InputAmount } from "../../../server/rules/command.ts";
 import type { CommitLabel } from "../../../server/rules/commit.ts";
+import type { RunHappening } from "../../../server/rules/happening.ts";
 import { limits } from "../../../server/rules/limits.ts";
 import type { AttemptId, MachineId } from "../../../server/rules/names.ts";
 import type { Run } from "../../../server/rules/run.ts";

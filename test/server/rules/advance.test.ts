@@ -2,8 +2,9 @@
 
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
-import { advance, type RunHappening } from "../../../server/rules/advance.ts";
+import { advance } from "../../../server/rules/advance.ts";
 import { type Attempt, type AttemptPhase, attemptPhases, type Ending } from "../../../server/rules/attempt.ts";
+import type { RunHappening } from "../../../server/rules/happening.ts";
 import { limits } from "../../../server/rules/limits.ts";
 import type { Run } from "../../../server/rules/run.ts";
 import { attemptOf, command, type FakeWorkflow, live, now, result, runOf } from "./fakes.ts";

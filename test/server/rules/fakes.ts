@@ -1,8 +1,8 @@
 // A run, an attempt and an interpreter that a test spells out: what the rules need, without a workflow.
 
-import type { CommandResult, LiveAttempt } from "../../../server/rules/advance.ts";
 import type { Attempt } from "../../../server/rules/attempt.ts";
 import type { CommandSpec, Effect } from "../../../server/rules/command.ts";
+import type { CommandResult, LiveAttempt } from "../../../server/rules/happening.ts";
 import type { Interpreter } from "../../../server/rules/interpreter.ts";
 import type { AttemptId, Json, MachineId, RunId } from "../../../server/rules/names.ts";
 import type { Run, RunState } from "../../../server/rules/run.ts";

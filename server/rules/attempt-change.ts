@@ -1,0 +1,242 @@
+// One change of a running run and its attempt: readiness, steps, stopping, cleanup, the end. `advance.ts` is its door, and
+// holds the invariants that it keeps.
+
+import type { Attempt, Ending } from "./attempt.ts";
+import type { CommandSpec } from "./command.ts";
+import { foldCommit } from "./commit.ts";
+import type { EventBody } from "./event.ts";
+import type { CommandResult, LiveAttempt, RunChange } from "./happening.ts";
+import type { Interpreter } from "./interpreter.ts";
+import type { LeaseFate } from "./lease.ts";
+import { limits } from "./limits.ts";
+import type { Instant } from "./names.ts";
+import type { Run } from "./run.ts";
+import { decideRun } from "./run-ending.ts";
+
+/** One change under way: the run and attempt as they become, and what is told of it. */
+export class AttemptChange {
+  run: Run;
+  attempt: Attempt;
+  readonly events: EventBody[] = [];
+  readonly #now: Instant;
+  readonly #interpreter: Interpreter;
+  readonly #where: { readonly attempt: number; readonly machine: string };
+
+  constructor(run: Run, live: LiveAttempt, now: Instant) {
+    this.run = run;
+    this.attempt = live.attempt;
+    this.#now = now;
+    this.#interpreter = live.interpreter;
+    this.#where = { attempt: live.attempt.number, machine: live.machine };
+  }
+
+  #done(lease: LeaseFate): RunChange {
+    return { run: this.run, attempt: this.attempt, events: this.events, lease };
+  }
+
+  note(kind: "HOLDING" | "RESUMED"): RunChange {
+    this.events.push({ kind, ...this.#where });
+    return this.#done("keep");
+  }
+
+  onCancel(): RunChange | undefined {
+    const { state } = this.run;
+    if (state.is !== "running") return undefined;
+    this.run = { ...this.run, state: { ...state, is: "cancelling" } };
+    this.events.push({ kind: "CANCEL_REQUESTED" });
+    // An attempt that ends already ends as it would have; but it is not followed by another.
+    return this.stop({ is: "cancelled" }) ?? this.#done("keep");
+  }
+
+  /** The time that the machine was away is not the command's: it has its whole time again, within the run's. */
+  onBack(): RunChange {
+    const { outstanding, ending, phase } = this.attempt;
+    if (outstanding !== undefined) {
+      const stopping = ending !== undefined && phase !== "cleaning";
+      const wholeMs = stopping ? limits.abandonGraceMs : outstanding.spec.timeoutMs + limits.resultGraceMs;
+      const deadlineAt = Math.max(outstanding.deadlineAt, this.#now + wholeMs);
+      this.attempt = { ...this.attempt, outstanding: { ...outstanding, deadlineAt } };
+    }
+    return this.note("RESUMED");
+  }
+
+  /** Stops the attempt: what is outstanding is abandoned first, so that its input is known. */
+  stop(ending: Ending): RunChange | undefined {
+    if (this.attempt.ending !== undefined) return undefined;
+    this.attempt = { ...this.attempt, ending };
+    if (this.attempt.outstanding === undefined) return this.#finish(ending);
+    const deadlineAt = this.#now + limits.abandonGraceMs;
+    this.attempt = { ...this.attempt, outstanding: { ...this.attempt.outstanding, deadlineAt } };
+    return this.#done("keep");
+  }
+
+  onOverdue(): RunChange | undefined {
+    const { outstanding, ending, phase } = this.attempt;
+    if (outstanding === undefined || outstanding.deadlineAt > this.#now) return undefined;
+    if (ending !== undefined) return this.conclude(ending, "fence");
+    const { step } = outstanding.spec;
+    const message = "the agent did not report in time";
+    // Before its first step an attempt can only fail by its machine: another one may be ready.
+    const steps = phase === "stepping" || phase === "waiting";
+    return this.stop({
+      is: "failed",
+      failure: steps ? { category: "TIMEOUT", message, step } : { category: "NOT_READY", message },
+    });
+  }
+
+  onResult(result: CommandResult): RunChange | undefined {
+    const { outstanding, phase } = this.attempt;
+    if (outstanding === undefined || result.number !== this.attempt.commandNumber) return undefined;
+    const { spec } = outstanding;
+    const { outstanding: _, ...settled } = this.attempt;
+    this.attempt = {
+      ...settled,
+      commitLabel: foldCommit(settled.commitLabel, spec.effect, {
+        is: "ended",
+        succeeded: result.failure === undefined,
+        input: result.input,
+        checked: spec.done.length > 0,
+      }),
+    };
+    switch (phase) {
+      case "proving":
+        return this.#onProof(result);
+      case "repairing":
+        if (this.attempt.ending !== undefined) return this.#finish(this.attempt.ending);
+        if (result.failure !== undefined) return this.#notReady("it could not be started");
+        return this.#command(this.#interpreter.prove, "proving");
+      case "settling":
+        if (this.attempt.ending !== undefined) return this.#finish(this.attempt.ending);
+        return this.#command(this.#interpreter.prove, "proving");
+      case "waiting":
+        if (this.attempt.ending !== undefined) return this.#finish(this.attempt.ending);
+        return this.#nextStep();
+      case "stepping":
+        return this.#onStep(spec, result);
+      case "cleaning":
+        return this.#onCleanup(result);
+      case "ended":
+        return undefined;
+    }
+  }
+
+  #onProof(result: CommandResult): RunChange {
+    const { proof } = result;
+    if (proof !== undefined) {
+      this.attempt = { ...this.attempt, proof };
+      this.events.push({ kind: "PROVED", verdict: proof.verdict, ...this.#where });
+    }
+    if (this.attempt.ending !== undefined) return this.#finish(this.attempt.ending);
+    if (proof === undefined) return this.#notReady("no proof could be taken");
+    if (proof.verdict === "READY") {
+      this.attempt = { ...this.attempt, progress: this.#interpreter.begin("steps") };
+      return this.#nextStep();
+    }
+    const comingUp = this.attempt.readyBy !== undefined && this.#now < this.attempt.readyBy;
+    if (comingUp) return this.#command(pause("prove", limits.proveAgainMs), "settling");
+    const { launch } = this.#interpreter;
+    if (proof.verdict === "APP_NOT_RUNNING" && launch !== undefined && this.attempt.repairs < limits.repairsMax) {
+      this.events.push({ kind: "REPAIRING", step: launch.step, ...this.#where });
+      const readyBy = this.#now + limits.launchReadyMs;
+      this.attempt = { ...this.attempt, repairs: this.attempt.repairs + 1, readyBy };
+      return this.#command(launch, "repairing");
+    }
+    return this.#notReady(`its verdict was ${proof.verdict}`);
+  }
+
+  #notReady(why: string): RunChange {
+    return this.#finish({
+      is: "failed",
+      failure: { category: "NOT_READY", message: `the machine was not ready for the application: ${why}` },
+    });
+  }
+
+  #onStep(spec: CommandSpec, result: CommandResult): RunChange {
+    const { durationMs } = result;
+    const failure = result.failure === undefined ? undefined : { ...result.failure, step: spec.step };
+    const told = { step: spec.step, durationMs, ...this.#where };
+    if (failure === undefined) {
+      this.events.push({ kind: "STEP_DONE", ...told });
+      const progress = this.#interpreter.record(this.attempt.progress, result.output);
+      this.attempt = { ...this.attempt, progress, stepsDone: this.attempt.stepsDone + 1 };
+      return this.attempt.ending === undefined ? this.#nextStep() : this.#finish(this.attempt.ending);
+    }
+    this.events.push({ kind: "STEP_FAILED", failure, ...told });
+    if (this.attempt.ending !== undefined) return this.#finish(this.attempt.ending);
+    const retry = this.#interpreter.retryStep(this.attempt.progress, {
+      category: failure.category,
+      input: result.input,
+    });
+    if (!retry.again || this.attempt.commitLabel === "UNKNOWN") return this.#finish({ is: "failed", failure });
+    this.attempt = { ...this.attempt, progress: retry.progress };
+    return retry.delayMs > 0 ? this.#command(pause(spec.step, retry.delayMs), "waiting") : this.#nextStep();
+  }
+
+  #nextStep(): RunChange {
+    const next = this.#interpreter.next(this.attempt.progress);
+    if (next.is === "failed") return this.#finish({ is: "failed", failure: next.failure });
+    this.attempt = { ...this.attempt, progress: next.progress };
+    if (next.is === "finished") return this.#finish({ is: "succeeded", outputs: next.outputs });
+    this.events.push({ kind: "STEP_STARTED", step: next.command.step, ...this.#where });
+    return this.#command(next.command, "stepping");
+  }
+
+  #command(spec: CommandSpec, phase: Attempt["phase"]): RunChange {
+    const deadlineAt = this.#now + spec.timeoutMs + limits.resultGraceMs;
+    const commandNumber = this.attempt.commandNumber + 1;
+    this.attempt = { ...this.attempt, phase, commandNumber, outstanding: { spec, deadlineAt } };
+    return this.#done("keep");
+  }
+
+  /** The steps are over, one way or another: cleanup while the lease holds, then the end. */
+  #finish(ending: Ending): RunChange {
+    if (!this.#interpreter.hasCleanup || this.attempt.proof?.verdict !== "READY") return this.conclude(ending, "end");
+    this.attempt = { ...this.attempt, ending, progress: this.#interpreter.begin("cleanup") };
+    return this.#nextCleanup(ending);
+  }
+
+  #nextCleanup(ending: Ending): RunChange {
+    const next = this.#interpreter.next(this.attempt.progress);
+    if (next.is !== "command") return this.conclude(ending, "end");
+    this.attempt = { ...this.attempt, progress: next.progress };
+    return this.#command(next.command, "cleaning");
+  }
+
+  #onCleanup(result: CommandResult): RunChange {
+    const ending = this.attempt.ending;
+    if (ending === undefined) throw new Error(`attempt ${this.attempt.id} cleans up without an ending`);
+    if (result.failure !== undefined) return this.conclude(ending, "end");
+    this.attempt = { ...this.attempt, progress: this.#interpreter.record(this.attempt.progress, result.output) };
+    return this.#nextCleanup(ending);
+  }
+
+  conclude(ending: Ending, lease: LeaseFate): RunChange {
+    const { outstanding, ending: _, ...rest } = this.attempt;
+    const folded =
+      outstanding === undefined
+        ? rest.commitLabel
+        : foldCommit(rest.commitLabel, outstanding.spec.effect, { is: "pending" });
+    // All steps done is all commits done, whether or not each had a check of its own.
+    const label = ending.is === "succeeded" && folded === "UNKNOWN" ? "AFTER_COMMIT" : folded;
+    const failure = ending.is === "failed" ? ending.failure : undefined;
+    const why = failure === undefined ? {} : { failure };
+    this.attempt = { ...rest, phase: "ended", commitLabel: label, ...why };
+    this.events.push({ kind: "ATTEMPT_ENDED", label, ...why, ...this.#where });
+    const used = { ...this.run, attemptsUsed: this.run.attemptsUsed + 1 };
+    const decided = decideRun(used, { ending, label, machineId: this.attempt.machineId }, this.#now);
+    this.run = decided.run;
+    this.events.push(decided.event);
+    return this.#done(lease);
+  }
+}
+
+function pause(step: string, durationMs: number): CommandSpec {
+  return {
+    step,
+    effect: "none",
+    timeoutMs: durationMs + 1_000,
+    guard: [],
+    done: [],
+    action: { is: "pause", durationMs },
+  };
+}

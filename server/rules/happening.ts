@@ -1,0 +1,47 @@
+// What can happen to a run, and what a happening makes of it.
+
+import type { Attempt } from "./attempt.ts";
+import type { CommandOutput, InputAmount } from "./command.ts";
+import type { EventBody } from "./event.ts";
+import type { Failure } from "./failure.ts";
+import type { Interpreter } from "./interpreter.ts";
+import type { LeaseFate } from "./lease.ts";
+import type { Run } from "./run.ts";
+import type { ReadinessProof } from "./verdict.ts";
+
+/** How a command ended, as the agent says. */
+export interface CommandResult {
+  readonly number: number;
+  readonly input: InputAmount;
+  readonly durationMs: number;
+  readonly failure?: Failure;
+  readonly output: CommandOutput;
+  readonly proof?: ReadinessProof;
+}
+
+export type RunHappening =
+  | { readonly is: "result"; readonly result: CommandResult }
+  | { readonly is: "cancel-requested" }
+  /** The run's deadline passed: the queue's while it waits, its own while it runs. */
+  | { readonly is: "deadline-passed" }
+  /** The outstanding command's deadline passed while its machine is attached. */
+  | { readonly is: "command-overdue" }
+  /** The machine is silent, and may yet come back. */
+  | { readonly is: "machine-silent" }
+  | { readonly is: "machine-back" }
+  /** Takeover, or proof that the attempt's incarnation is dead: it injects no more. */
+  | { readonly is: "holder-gone"; readonly why: "MACHINE_LOST" | "AGENT_RESTARTED" };
+
+export interface RunChange {
+  readonly run: Run;
+  readonly attempt?: Attempt;
+  readonly events: readonly EventBody[];
+  readonly lease: LeaseFate;
+}
+
+/** The live attempt with the name of its machine, for events. */
+export interface LiveAttempt {
+  readonly attempt: Attempt;
+  readonly machine: string;
+  readonly interpreter: Interpreter;
+}
