@@ -5,7 +5,7 @@ import { once } from "node:events";
 import { createWriteStream } from "node:fs";
 import { resolve } from "node:path";
 import { createInterface } from "node:readline";
-import type { Guard } from "./guarded.ts";
+import { droverProgram, type Guard } from "./guarded.ts";
 
 export interface Child {
   readonly process: ChildProcess;
@@ -25,7 +25,7 @@ export interface ChildOptions {
   onLine?(line: string): void;
 }
 
-const drover = resolve(import.meta.dirname, "../../drover.ts");
+const drover = resolve(import.meta.dirname, `../../${droverProgram}`);
 const stopWithinMs = 15_000;
 const lastLines = 5;
 
@@ -37,7 +37,7 @@ export function startChild({ args, env, cwd, logFile, guard, onLine }: ChildOpti
     detached: true,
     stdio: ["ignore", "ignore", "pipe"],
   });
-  if (child.pid !== undefined) guard.watch({ pid: child.pid });
+  if (child.pid !== undefined) guard.watch({ pid: child.pid, called: droverProgram });
   const log = createWriteStream(logFile, { flags: "a", mode: 0o600 });
   const last: string[] = [];
   createInterface({ input: child.stderr }).on("line", (line) => {

@@ -1,11 +1,12 @@
 // The demo's guard: a process of its own that hears on its stdin what the demo begins. When the demo is gone without a
-// word (kill -9, a crash), it ends all of it and removes what it left.
+// word (kill -9, a crash), it ends all of it and removes what it left. It must live until then whatever comes: below it
+// hears first, so functions are declarations and not constants.
 
 import { readFileSync, rmSync } from "node:fs";
 import { createInterface } from "node:readline";
 import { setTimeout as delay } from "node:timers/promises";
 import { removeEmbeddedPostgres } from "../../server/postgres/embedded.ts";
-import type { Watched } from "./guarded.ts";
+import { droverProgram, type Watched } from "./guarded.ts";
 
 const endWithinMs = 10_000;
 
@@ -21,13 +22,10 @@ for await (const line of createInterface({ input: process.stdin })) {
 if (!done) await clean();
 
 async function clean(): Promise<void> {
-  await endAll(watched.flatMap((each) => ("pid" in each ? [{ pid: each.pid, called: "drover.ts" }] : [])));
-  await endAll(
-    watched.flatMap((each) => {
-      const pid = "display" in each ? serverOf(each.display) : undefined;
-      return pid === undefined ? [] : [{ pid, called: "Xvfb" }];
-    }),
-  );
+  const processes = watched.flatMap((each) => ("pid" in each ? [each] : []));
+  // Agents and server first: they are to find their desktops and their database while they end.
+  await endAll(processes.filter(({ called }) => called === droverProgram));
+  await endAll(processes);
   for (const each of watched) {
     if ("dir" in each) remove(each.dir);
     if (!("root" in each)) continue;
@@ -36,7 +34,9 @@ async function clean(): Promise<void> {
   }
 }
 
-const remove = (dir: string) => rmSync(dir, { recursive: true, force: true, maxRetries: 5, retryDelay: 100 });
+function remove(dir: string): void {
+  rmSync(dir, { recursive: true, force: true, maxRetries: 5, retryDelay: 100 });
+}
 
 /** SIGTERM to all of them, and SIGKILL to those that do not go. A number that means another process by now is left alone. */
 async function endAll(processes: readonly { pid: number; called: string }[]): Promise<void> {
@@ -44,12 +44,6 @@ async function endAll(processes: readonly { pid: number; called: string }[]): Pr
   for (const { pid } of living()) kill(pid, "SIGTERM");
   for (const deadline = Date.now() + endWithinMs; living().length > 0 && Date.now() < deadline; ) await delay(50);
   for (const { pid } of living()) kill(pid, "SIGKILL");
-}
-
-/** An X server writes its process id into the lock of its display. */
-function serverOf(display: string): number | undefined {
-  const pid = Number(read(`/tmp/.X${display.slice(1)}-lock`).trim());
-  return pid > 0 ? pid : undefined;
 }
 
 function kill(pid: number, signal: NodeJS.Signals): void {

@@ -2,16 +2,20 @@
 
 import { spawn } from "node:child_process";
 import { once } from "node:events";
+import { readdirSync, readFileSync } from "node:fs";
 import { resolve } from "node:path";
 
 /** One thing that must not outlive the demo. */
 export type Watched =
-  /** A process of Drover's. */
-  | { readonly pid: number }
-  /** A desktop session: its display, such as `:3`, and its folder. */
-  | { readonly display: string; readonly dir: string }
+  /** A process, and a word of its command line: by then the number may mean another process. */
+  | { readonly pid: number; readonly called: string }
+  /** The folder of a desktop session. */
+  | { readonly dir: string }
   /** The demo's folder, and the directory of its embedded Postgres. */
   | { readonly root: string; readonly postgres: string };
+
+/** What Drover's own processes are called. */
+export const droverProgram = "drover.ts";
 
 export interface Guard {
   watch(what: Watched): void;
@@ -37,4 +41,24 @@ export function startGuard(): Guard {
       await gone;
     },
   };
+}
+
+const sessionPrograms = ["Xvfb", "openbox"];
+
+/** The programs of all desktop sessions that this process has started. */
+export function sessionProcesses(): Watched[] {
+  return readdirSync("/proc").flatMap((entry) => {
+    const pid = Number(entry);
+    if (!(pid > 0)) return [];
+    const [, called = "", parent] = /^\d+ \((.*)\) \S+ (\d+)/s.exec(statOf(pid)) ?? [];
+    return Number(parent) === process.pid && sessionPrograms.includes(called) ? [{ pid, called }] : [];
+  });
+}
+
+function statOf(pid: number): string {
+  try {
+    return readFileSync(`/proc/${pid}/stat`, "latin1");
+  } catch {
+    return "";
+  }
 }

@@ -4,7 +4,7 @@ import { mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { startX11Session } from "../../agent/desktop/x11-session.ts";
 import { startChild } from "./child.ts";
-import type { Guard } from "./guarded.ts";
+import { type Guard, sessionProcesses } from "./guarded.ts";
 
 export interface MachinePlan {
   readonly name: string;
@@ -30,7 +30,8 @@ export async function startMachine(plan: MachinePlan): Promise<void> {
   const testRun = process.env["DROVER_TEST_RUN"];
   const session = await startX11Session(testRun === undefined ? {} : { env: { DROVER_TEST_RUN: testRun } });
   onStop(() => session.stop());
-  guard.watch({ display: session.display, dir: session.dir });
+  guard.watch({ dir: session.dir });
+  for (const program of sessionProcesses()) guard.watch(program);
   const { HOME: home = session.dir } = session.env;
   mkdirSync(join(home, ".config", "gtk-3.0"), { recursive: true });
   writeFileSync(join(home, ".config", "gtk-3.0", "settings.ini"), gtkSettings);
