@@ -44,6 +44,7 @@ export function createClientOver(makeTransport: TransportMaker, options: ClientO
       return { url: address, transport: makeTransport(address, interceptors, closed.signal) };
     }),
     limits,
+    closed.signal,
   );
   const { transport } = replicas;
   return {

@@ -23,10 +23,16 @@ export interface Replicas {
   current(): Replica;
   /** Leaves this replica for the next one, unless somebody already has. */
   leave(replica: Replica): void;
+  /** Aborted when the client is closed: nothing is tried again after that. */
+  closed: AbortSignal;
 }
 
+/** A caller's signal and the client's end, as one of its own: listeners of many calls do not add up on one signal. */
+export const either = (signal: AbortSignal | undefined, closed: AbortSignal): AbortSignal =>
+  AbortSignal.any(signal === undefined ? [closed] : [signal, closed]);
+
 /** Joins replicas into one transport. */
-export function joinReplicas(replicas: readonly Replica[], limits: ClientLimits): Replicas {
+export function joinReplicas(replicas: readonly Replica[], limits: ClientLimits, closed: AbortSignal): Replicas {
   let inUse = 0;
   const current = (): Replica => {
     const replica = replicas[inUse];
@@ -40,10 +46,11 @@ export function joinReplicas(replicas: readonly Replica[], limits: ClientLimits)
 
   async function unary<I extends DescMessage, O extends DescMessage>(
     method: DescMethodUnary<I, O>,
-    signal: AbortSignal | undefined,
+    given: AbortSignal | undefined,
     timeoutMs: number | undefined,
     ...rest: [Parameters<Transport["unary"]>[3], MessageInitShape<I>, Parameters<Transport["unary"]>[5]?]
   ): Promise<UnaryResponse<I, O>> {
+    const signal = either(given, closed);
     const giveUpAt = performance.now() + (timeoutMs ?? limits.callPatienceMs);
     for (let failures = 0; ; failures++) {
       const replica = current();
@@ -67,6 +74,7 @@ export function joinReplicas(replicas: readonly Replica[], limits: ClientLimits)
     transport: { unary, stream: (...args) => current().transport.stream(...args) },
     current,
     leave,
+    closed,
   };
 }
 

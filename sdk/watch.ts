@@ -9,7 +9,7 @@ import { errorFrom, ServerFault, Unavailable } from "./errors.ts";
 import { eventFrom, type RunEvent } from "./events.ts";
 import { RunService, RunState } from "./gen/drover/v1/run_pb.ts";
 import { type ClientLimits, holesMax } from "./limits.ts";
-import type { Replicas } from "./replicas.ts";
+import { either, type Replicas } from "./replicas.ts";
 import { isRetryable } from "./retryable.ts";
 
 export interface WatchOptions {
@@ -29,13 +29,14 @@ export async function* watchRun(
   runId: string,
   options: WatchOptions = {},
 ): AsyncGenerator<RunEvent, void, undefined> {
-  const { signal, onReconnect } = options;
+  const { onReconnect } = options;
+  const signal = either(options.signal, replicas.closed);
   let seen = options.afterEvent ?? 0;
   let failures = 0;
   let holes = 0;
   let lastWordAt = performance.now();
   for (;;) {
-    signal?.throwIfAborted();
+    signal.throwIfAborted();
     const replica = replicas.current();
     let why: unknown;
     try {
@@ -59,10 +60,10 @@ export async function* watchRun(
         if (event.kind === "ENDED") return;
       }
       // Closed in good order: the replica stops, or the watch began after the last event.
-      const { run } = await client.getRun({ runId }, { timeoutMs: limits.attemptMs, ...(signal && { signal }) });
+      const { run } = await client.getRun({ runId }, { timeoutMs: limits.attemptMs, signal });
       if (run?.state === RunState.ENDED && Number(run.lastEvent) <= seen) return;
     } catch (error) {
-      if (signal?.aborted) throw signal.reason;
+      if (signal.aborted) throw signal.reason;
       if (error !== silence && !isRetryable(error, signal)) throw errorFrom(error);
       why = error;
     }
@@ -83,11 +84,11 @@ async function* openWatch(
   runId: string,
   afterEvent: number,
   idleMs: number,
-  signal: AbortSignal | undefined,
+  signal: AbortSignal,
 ) {
   const cut = new AbortController();
-  const onAbort = () => cut.abort(signal?.reason);
-  signal?.addEventListener("abort", onAbort, { once: true });
+  const onAbort = () => cut.abort(signal.reason);
+  signal.addEventListener("abort", onAbort, { once: true });
   const stream = client.watchRun({ runId, afterEvent: BigInt(afterEvent) }, { signal: cut.signal });
   const messages = stream[Symbol.asyncIterator]();
   try {
@@ -97,7 +98,7 @@ async function* openWatch(
       yield next.value;
     }
   } finally {
-    signal?.removeEventListener("abort", onAbort);
+    signal.removeEventListener("abort", onAbort);
     cut.abort();
   }
 }

@@ -246,6 +246,21 @@ test("waiting ends with its time limit or its signal, and says so", { timeout: 1
   await assert.rejects(run.refresh({ signal: stop.signal }), (error) => error === reason);
 });
 
+test("closing the client ends its watches and calls, also while no replica can be reached", {
+  timeout: 10_000,
+}, async () => {
+  const made = client();
+  const run = await made.start("notes.save");
+  await api.kill();
+  const watching = (async () => {
+    for await (const _ of run);
+  })();
+  const calling = made.run(run.id).refresh();
+  made.close();
+  await assert.rejects(watching, { name: "AbortError" });
+  await assert.rejects(calling);
+});
+
 test("a watch gives up when no replica says a word for as long as its patience", { timeout: 10_000 }, async () => {
   const run = await client({ limits: { ...limits, watchPatienceMs: 200 } }).start("notes.save");
   await api.kill();
