@@ -108,7 +108,9 @@ async function follow(
 
 /** Saves the pictures as files, in the order of the run; returns how many frames of the film strip there are. */
 async function saveFilm(client: DroverClient, runId: string, folder: string): Promise<number> {
-  const artifacts = await settledArtifacts(client, runId);
+  const artifacts = (await settledArtifacts(client, runId)).sort(
+    (a, b) => a.attempt - b.attempt || a.commandNumber - b.commandNumber,
+  );
   mkdirSync(folder, { recursive: true, mode: 0o700 });
   for (const [index, { id, step, kind }] of artifacts.entries()) {
     const name = [
