@@ -137,17 +137,18 @@ function helloIn(request: AttachRequest | undefined, stream: AgentStream): Hello
     stream.end(status.DEADLINE_EXCEEDED, `no Hello within ${limits.helloMs} ms`);
     return undefined;
   }
-  const wrong = request.message.case === "hello" ? fault(request) : "message: the first message must be a Hello";
-  if (wrong !== undefined) {
-    stream.end(status.INVALID_ARGUMENT, wrong);
-    return undefined;
-  }
-  const hello = request.message.value as Hello;
-  if (hello.protocolVersion !== protocolVersion) {
+  const hello = request.message.case === "hello" ? request.message.value : undefined;
+  // Before the rules of a Hello, which are those of this version.
+  if (hello !== undefined && hello.protocolVersion !== protocolVersion) {
     stream.end(
       status.FAILED_PRECONDITION,
       `protocol version ${hello.protocolVersion} is not served here; version ${protocolVersion} is. Install an agent that speaks it.`,
     );
+    return undefined;
+  }
+  const wrong = hello === undefined ? "message: the first message must be a Hello" : fault(request);
+  if (wrong !== undefined) {
+    stream.end(status.INVALID_ARGUMENT, wrong);
     return undefined;
   }
   return hello;

@@ -51,11 +51,13 @@ test("a first message that is no Hello, a Hello without its fields, and a second
 
 test("another protocol version is FAILED_PRECONDITION, and told which one is served", async (t) => {
   const { dial } = await dialler(t, rig, port);
-  const agent = dial();
-  agent.hello({ protocolVersion: 2 });
-  const { code, details } = await agent.end();
-  assert.equal(code, status.FAILED_PRECONDITION);
-  assert.match(details, /version 2 is not served here; version 1 is/);
+  for (const protocolVersion of [0, 2]) {
+    const agent = dial();
+    agent.hello({ protocolVersion });
+    const { code, details } = await agent.end();
+    assert.equal(code, status.FAILED_PRECONDITION);
+    assert.match(details, new RegExp(`version ${protocolVersion} is not served here; version 1 is`));
+  }
 });
 
 test("garbage on the port and silence on a connection disturb nobody", async (t) => {
