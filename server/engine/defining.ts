@@ -139,5 +139,5 @@ function problemsRefused(problems: readonly FieldProblem[]): Answer<never> {
 
 const told = (problem: Problem) => ({
   field: problem.path === "" ? "source" : problem.path,
-  message: `line ${problem.line}, column ${problem.column}: ${problem.message}; ${problem.remedy}`,
+  message: `line ${problem.line}, column ${problem.column}: ${problem.message.replace(/[^.?!]$/, "$&.")} ${problem.remedy}`,
 });

@@ -76,9 +76,16 @@ export class ServerProcess {
   readonly dir: string;
   readonly log: string[] = [];
   readonly #env: NodeJS.ProcessEnv;
+  readonly #more: readonly string[];
   #child: ChildProcess | undefined;
 
-  constructor(dir: string, ports: { api: number; agent: number }, env: NodeJS.ProcessEnv) {
+  constructor(
+    dir: string,
+    ports: { api: number; agent: number },
+    env: NodeJS.ProcessEnv,
+    more: readonly string[] = [],
+  ) {
+    this.#more = more;
     this.dir = dir;
     this.apiPort = ports.api;
     this.agentPort = ports.agent;
@@ -97,8 +104,10 @@ export class ServerProcess {
   async start(): Promise<void> {
     const ports = ["--port", `${this.apiPort}`, "--agent-port", `${this.agentPort}`];
     const from = this.log.length;
-    const child = start(["server", "--data", this.dir, ...ports], { ...process.env, ...this.#env }, (line) =>
-      this.log.push(line),
+    const child = start(
+      ["server", "--data", this.dir, ...ports, ...this.#more],
+      { ...process.env, ...this.#env },
+      (line) => this.log.push(line),
     );
     this.#child = child;
     await until(
@@ -193,6 +202,8 @@ export interface ProductOptions {
   /** An external Postgres; without it each server directory has its own embedded one. */
   readonly databaseUrl?: string;
   readonly replicas?: number;
+  /** More of the command line of `drover server`. */
+  readonly serverOptions?: readonly string[];
   /** What the n-th machine (from 0) is told to dial; without it, the first replica. */
   readonly agentUrlFor?: (servers: readonly ServerProcess[], machine: number) => string | Promise<string>;
 }
@@ -222,11 +233,11 @@ export class Product {
     return client;
   }
 
-  async startServers(options: Pick<ProductOptions, "databaseUrl" | "replicas">): Promise<void> {
+  async startServers(options: Pick<ProductOptions, "databaseUrl" | "replicas" | "serverOptions">): Promise<void> {
     const env = options.databaseUrl === undefined ? { DATABASE_URL: undefined } : { DATABASE_URL: options.databaseUrl };
     for (let i = 0; i < (options.replicas ?? 1); i++) {
       const ports = { api: await freePort(), agent: await freePort() };
-      const server = new ServerProcess(join(this.dir, "data"), ports, env);
+      const server = new ServerProcess(join(this.dir, "data"), ports, env, options.serverOptions);
       this.servers.push(server);
       await server.start();
     }
