@@ -13,7 +13,8 @@ export class Followed {
   readonly #closed: Promise<unknown>;
 
   constructor(program: string, args: readonly string[], input: string | Uint8Array = "") {
-    const child = spawn(program, args, { stdio: "pipe" });
+    // A group of its own: what `buf` starts would outlive it, and hold the pipes.
+    const child = spawn(program, args, { stdio: "pipe", detached: true });
     child.stdout.setEncoding("latin1").on("data", (text: string) => {
       this.out += text;
     });
@@ -22,7 +23,9 @@ export class Followed {
     });
     child.stdin.on("error", () => undefined);
     child.stdin.end(input);
-    this.#kill = () => child.kill("SIGKILL");
+    this.#kill = () => {
+      if (child.pid !== undefined) process.kill(-child.pid, "SIGKILL");
+    };
     this.#closed = once(child, "close").then(([code]) => {
       this.code = code ?? -1;
     });

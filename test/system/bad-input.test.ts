@@ -193,7 +193,8 @@ test("garbage on both ports is hung up on, and both go on serving", (t) =>
         const socket = connect(port, "127.0.0.1");
         t.after(() => socket.destroy());
         socket.on("error", () => undefined).resume();
-        socket.end(bytes);
+        // Not ended from here: it is the server that hangs up.
+        socket.write(bytes);
         await until("the garbage is hung up on", () => socket.closed || socket.readableEnded, 15_000);
       }),
     );

@@ -301,9 +301,13 @@ test("a key that is revoked ends its open streams at once: gRPC, gRPC-web and JS
   const began = performance.now();
   await client.revokeKey(key.id);
   let web: Watched | undefined;
-  void watching.then((watched) => {
-    web = watched;
-  });
+  watching.then(
+    (watched) => {
+      web = watched;
+    },
+    // The page was closed, because this test has failed.
+    () => undefined,
+  );
   await Promise.all([
     until("the page's stream has ended", () => web, revokedWithinMs),
     ...Object.values(streams).map((stream) => stream.end(revokedWithinMs)),
