@@ -16,7 +16,7 @@ import { FileDescriptorProtoSchema } from "@bufbuild/protobuf/wkt";
 import { build } from "esbuild";
 import { type Browser, chromium } from "playwright-core";
 import type { DroverClient } from "../../sdk/index.ts";
-import { bufCurl, curlJson } from "../server/api/programs.ts";
+import { bufCurl, curlJson, run } from "../server/api/programs.ts";
 import { Followed } from "../support/follow.ts";
 import { createDatabase, type TestDatabase } from "../support/postgres.ts";
 import { Product, until } from "../support/product.ts";
@@ -53,7 +53,7 @@ before(async () => {
   await product.put(simulatedMousepad, simulatedNote("note"), simulatedNote("held.note", { held: true }));
   [machine, caller] = await Promise.all([attachSimulated(product, "vm-1"), newKey("CALLER")]);
   browser = await chromium.launch({
-    executablePath: "/usr/bin/chromium",
+    executablePath: await chromiumPath(),
     args: ["--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run"].concat([
       "--disable-background-networking",
       "--disable-component-update",
@@ -70,6 +70,15 @@ after(async () => {
   await product.stop();
   await database?.drop();
 });
+
+/** Debian's, or whatever of its kind there is. */
+async function chromiumPath(): Promise<string> {
+  const { out } = await run("sh", [
+    "-c",
+    "command -v chromium || command -v chromium-browser || command -v google-chrome",
+  ]);
+  return out.trim() || assert.fail("there is no Chromium");
+}
 
 /** Another origin than the API's, with a page that has the SDK's web entry. */
 async function servePage(): Promise<Server> {
@@ -150,9 +159,9 @@ test("a gRPC client lists the services and describes a method by reflection alon
 test("a gRPC client starts a run and is told every event to the last, with the outputs", async () => {
   const inputs = { path: "/notes/grpc", text: "by gRPC" };
   const started = await callGrpc(caller.secret, "RunService/StartRun", { workflow: "note", inputs });
-  const { run } = JSON.parse(started.out || started.err) as { run: { id: string; state: string } };
-  assert.equal(run.state, "RUN_STATE_QUEUED");
-  const watched = await callGrpc(caller.secret, "RunService/WatchRun", { runId: run.id });
+  const { id, state } = (JSON.parse(started.out || started.err) as { run: { id: string; state: string } }).run;
+  assert.equal(state, "RUN_STATE_QUEUED");
+  const watched = await callGrpc(caller.secret, "RunService/WatchRun", { runId: id });
   assert.equal(watched.code, 0, watched.err);
   const events = documents(watched.out).flatMap(({ event }) => (event === undefined ? [] : [event as WireEvent]));
   assert.deepEqual(
