@@ -70,7 +70,7 @@ export function machinesOver(transport: Transport) {
     async revokeToken(tokenId: string): Promise<EnrolmentToken> {
       return present((await answer(service.revokeEnrolmentToken({ tokenId }))).token, "token");
     },
-    /** What a run left, oldest first. */
+    /** What a run left, in the order of its attempts and commands. */
     async artifacts(runId: string): Promise<Artifact[]> {
       return (await answer(artifactService.listArtifacts({ runId }))).artifacts;
     },

@@ -6,7 +6,7 @@ import type { EngineContext } from "../engine/context.ts";
 import { putApplication, putWorkflow } from "../engine/defining.ts";
 import { createEnrolmentToken, revokeEnrolmentToken, revokeMachine } from "../engine/enrolling.ts";
 import { createKey, revokeKey } from "../engine/keys.ts";
-import { startRun } from "../engine/starting.ts";
+import { newRunId, startRun } from "../engine/starting.ts";
 import type { RunId, TenantId } from "../rules/names.ts";
 import { type Answer, accept } from "../rules/refusal.ts";
 import { listArtifacts, readArtifact } from "../store/artifact-reads.ts";
@@ -62,14 +62,19 @@ export const authenticator =
 
 function runDoor(context: EngineContext): RunDoor {
   const { sql } = context.database;
-  async function start(tenant: TenantId, wanted: RunWanted): Promise<Answer<RunStarted>> {
+  async function start(tenant: TenantId, wanted: RunWanted, id = newRunId()): Promise<Answer<RunStarted>> {
     const { priority, idempotencyKey = "", ...request } = wanted;
     // Zero is the workflow's own.
-    const answer = await startRun(context, tenant, {
-      ...request,
-      idempotencyKey,
-      ...(priority === 0 ? {} : { priority }),
-    });
+    const answer = await startRun(
+      context,
+      tenant,
+      {
+        ...request,
+        idempotencyKey,
+        ...(priority === 0 ? {} : { priority }),
+      },
+      id,
+    );
     if (!answer.ok) return answer;
     const run = there(await readRunView(sql, tenant, answer.value.runId), "run");
     return run.ok ? accept({ run: run.value, existed: answer.value.existed }) : run;
@@ -78,9 +83,10 @@ function runDoor(context: EngineContext): RunDoor {
     startRun: start,
     async startRuns(tenant, wanted) {
       const answers: Answer<RunStarted>[] = [];
+      const ids = wanted.map(() => newRunId());
       for (let next = 0; next < wanted.length; next += startsAtOnce) {
         const some = wanted.slice(next, next + startsAtOnce);
-        answers.push(...(await Promise.all(some.map((each) => start(tenant, each)))));
+        answers.push(...(await Promise.all(some.map((each, i) => start(tenant, each, ids[next + i])))));
       }
       return answers;
     },

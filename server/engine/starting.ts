@@ -33,10 +33,14 @@ export interface Started {
   readonly existed: boolean;
 }
 
+/** Ids are time-ordered, and so is a queue's first come, first served: many runs of one call take theirs in its order. */
+export const newRunId = (): RunId => uuid() as RunId;
+
 export async function startRun(
   context: EngineContext,
   tenantId: TenantId,
   request: StartRequest,
+  id: RunId = newRunId(),
 ): Promise<Answer<Started>> {
   const { sql } = context.database;
   const body = JSON.stringify(request.inputs);
@@ -67,7 +71,6 @@ export async function startRun(
     .update(JSON.stringify([request.workflow, request.workflowVersion, canonical(request.inputs)]))
     .digest("hex");
   const poolId = await poolNamed(sql, tenantId, program.requires.pool ?? "default");
-  const id = uuid() as RunId;
   const saved = await save(context, { id, tenantId, poolId, version, program, request, body, digest });
   if (!saved) return await existing(context, tenantId, request.idempotencyKey, digest);
   context.wakeup.publish([topics.placing, topics.run(id)]);

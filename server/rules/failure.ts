@@ -27,8 +27,6 @@ export const controlFailures = [
   "AGENT_RESTARTED",
   /** The machine did not become ready within the repairs allowed. The proof says why. */
   "NOT_READY",
-  /** The run's deadline passed. */
-  "RUN_TIMEOUT",
   /** An expression could not be evaluated, or was over its budget. */
   "EXPRESSION_ERROR",
   /** The result does not fit the workflow's own output schema. */

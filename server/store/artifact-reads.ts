@@ -23,10 +23,10 @@ const view = (query: Query) => query`
   join attempts a on a.id = x.attempt_id
   left join commands c on c.attempt_id = x.attempt_id and c.number = x.command_number`;
 
-/** Oldest first. */
+/** In the order of attempts and commands; those of one command as they came. */
 export async function listArtifacts(query: Query, tenantId: TenantId, runId: RunId): Promise<ArtifactView[]> {
   return await query<ArtifactView[]>`
-    ${view(query)} where x.tenant_id = ${tenantId} and x.run_id = ${runId} order by x.id`;
+    ${view(query)} where x.tenant_id = ${tenantId} and x.run_id = ${runId} order by a.number, x.command_number, x.created_at, x.id`;
 }
 
 export async function readArtifact(

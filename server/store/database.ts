@@ -1,12 +1,11 @@
-// The connection to Postgres: ordinary queries through drizzle, hot ones through postgres.js's tagged templates (which
-// are prepared on the server and pipelined), all of them in one pool.
+// The connection to Postgres: queries are postgres.js's tagged templates, prepared on the server and pipelined. drizzle
+// holds the schema and carries out the migrations.
 
-import { drizzle, type PostgresJsDatabase } from "drizzle-orm/postgres-js";
+import { drizzle } from "drizzle-orm/postgres-js";
 import { migrate } from "drizzle-orm/postgres-js/migrator";
 import postgres from "postgres";
 import { openDatabase } from "../postgres/connect.ts";
 import type { Instant } from "../rules/names.ts";
-import * as schema from "./schema/index.ts";
 
 export type Sql = postgres.Sql;
 /** Inside a transaction. */
@@ -16,7 +15,6 @@ export type Query = postgres.ISql;
 
 export interface Database {
   readonly sql: Sql;
-  readonly drizzle: PostgresJsDatabase<typeof schema>;
   stop(): Promise<void>;
 }
 
@@ -26,26 +24,41 @@ const migrationLock = 7_243_190_117;
 /** Type ids of pg_type. */
 const timestamptz = 1184;
 const bigint = 20;
+const jsonb = 3802;
 
-/** Connects. `connectionsMax` bounds the pool. */
+/** Connects. `connectionsMax` bounds the connections of statements and those of transactions, each by itself. */
 export function openStore(databaseUrl: string, options: { readonly connectionsMax?: number } = {}): Database {
-  const sql = openDatabase(databaseUrl, {
-    max: options.connectionsMax ?? 16,
-    connect_timeout: 5,
-    // A server that is coming back is dialled again soon.
-    backoff: (attempt: number) => Math.min(0.1 * 2 ** attempt, 1),
-    onnotice: () => {},
-    transform: { column: { from: postgres.toCamel } },
-  });
-  const database = drizzle(sql, { schema, casing: "snake_case" });
-  // After drizzle, which sets its own: an instant is a number everywhere in the program (rules/names.ts), and so are
-  // 64-bit integers, none of which can pass 2^53 here.
-  sql.options.parsers[timestamptz] = (text: string): Instant =>
-    Date.parse(text.replace(" ", "T").replace(/([+-]\d\d)$/, "$1:00"));
-  sql.options.serializers[timestamptz] = (value: unknown) =>
-    typeof value === "number" ? new Date(value).toISOString() : value;
-  sql.options.parsers[bigint] = Number;
-  return { sql, drizzle: database, stop: () => sql.end({ timeout: 5 }) };
+  const open = () =>
+    openDatabase(databaseUrl, {
+      max: options.connectionsMax ?? 12,
+      connect_timeout: 5,
+      // A server that is coming back is dialled again soon.
+      backoff: (attempt: number) => Math.min(0.1 * 2 ** attempt, 1),
+      onnotice: () => {},
+      transform: { column: { from: postgres.toCamel } },
+    });
+  const statements = open();
+  // Transactions have connections of their own, on which nothing is ever pipelined before a BEGIN. Where statements are,
+  // postgres.js forgets to reserve the connection when BEGIN is the last that its pipeline or its socket takes, and
+  // strangers' statements then run inside that transaction (its issues 823 and 1189; test/server/store/pressure.test.ts).
+  const transactions = open();
+  statements.begin = transactions.begin;
+  for (const { options: shared } of [statements, transactions]) {
+    // An instant is a number everywhere in the program (rules/names.ts), and so are 64-bit integers, none of which can
+    // pass 2^53 here.
+    shared.parsers[timestamptz] = (text: string): Instant =>
+      Date.parse(text.replace(" ", "T").replace(/([+-]\d\d)$/, "$1:00"));
+    shared.serializers[timestamptz] = (value: unknown) =>
+      typeof value === "number" ? new Date(value).toISOString() : value;
+    shared.parsers[bigint] = Number;
+    shared.serializers[jsonb] = (value: unknown) => value;
+  }
+  return {
+    sql: statements,
+    async stop() {
+      await Promise.all([statements.end({ timeout: 5 }), transactions.end({ timeout: 5 })]);
+    },
+  };
 }
 
 /** Brings the schema up to date. Any number of processes may call it at once: one migrates, the others wait. */
@@ -66,5 +79,5 @@ export async function readNow(query: Query): Promise<Instant> {
   return row.now;
 }
 
-/** A value for a jsonb column: drizzle took over postgres.js's own serialisation of JSON, so it is passed as text. */
+/** A value for a jsonb column, as the text that the column is given. */
 export const json = (value: unknown): string | null => (value === undefined ? null : JSON.stringify(value));

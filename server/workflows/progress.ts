@@ -141,7 +141,6 @@ const hopeless: readonly string[] = [
   "LEASE_LOST",
   "MACHINE_LOST",
   "AGENT_RESTARTED",
-  "RUN_TIMEOUT",
   "NOT_READY",
   "PROTOCOL",
   "UNSUPPORTED",

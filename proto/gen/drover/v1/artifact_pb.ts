@@ -120,7 +120,7 @@ export const ListArtifactsRequestSchema: GenMessage<ListArtifactsRequest> = /*@_
  */
 export type ListArtifactsResponse = Message<"drover.v1.ListArtifactsResponse"> & {
   /**
-   * Oldest first.
+   * In the order of attempts and commands.
    *
    * @generated from field: repeated drover.v1.Artifact artifacts = 1;
    */
@@ -238,7 +238,7 @@ export const ArtifactKindSchema: GenEnum<ArtifactKind> = /*@__PURE__*/
  */
 export const ArtifactService: GenService<{
   /**
-   * The artifacts of a run, oldest first. Scope: caller. Refuses with RUN_NOT_FOUND.
+   * The artifacts of a run, in the order of its attempts and commands. Scope: caller. Refuses with RUN_NOT_FOUND.
    *
    * @generated from rpc drover.v1.ArtifactService.ListArtifacts
    */
