@@ -2,6 +2,7 @@
 
 import assert from "node:assert/strict";
 import { test } from "node:test";
+import { putWorkflow } from "../../../server/engine/defining.ts";
 import { startRun } from "../../../server/engine/starting.ts";
 import type { Json } from "../../../server/rules/names.ts";
 import { begin, kinds, startRig, told } from "./rig.ts";
@@ -66,4 +67,12 @@ test("inputs that do not fit, too large ones and unknown workflows are refused",
   assert.equal(reason(await start({ text: 1 })), "INPUTS_INVALID");
   assert.equal(reason(await start({ text: "x".repeat(1024 * 1024) })), "INPUTS_INVALID");
   assert.equal(reason(await start({ text: "a" }, "", "no.such")), "WORKFLOW_NOT_FOUND");
+});
+
+test("a workflow that asks for labels is refused, not placed without them", async () => {
+  const source =
+    "workflow: labelled\napplication: notes\nreadonly: true\nrequires: { labels: { site: lima } }\nsteps: [ { screenshot: true } ]\n";
+  const put = await putWorkflow(rig.context, rig.tenantId, { source, files: {}, checkOnly: false });
+  assert.equal(put.ok, false);
+  assert.deepEqual(put.ok ? [] : put.refusal.problems?.map((problem) => problem.field), ["requires.labels"]);
 });
