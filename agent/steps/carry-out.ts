@@ -27,6 +27,8 @@ const FILM_INTERVAL_MS = 2000;
 /** Actions that send nothing and so need no permission: an agent that holds may still look. */
 const LOOKING = new Set(["prove", "wait", "read", "assert", "screenshot", "pause"]);
 
+const notDone = "the step's own check did not hold in time";
+
 export async function carryOut(command: Command, scope: Scope): Promise<CarriedOut> {
   const gate = new CommandGate(scope.permission, scope.processNames, scope.signal);
   const progress = { checking: false };
@@ -50,8 +52,21 @@ async function perform(command: Command, gate: CommandGate, scope: Scope, progre
   const finding = await looked(command, gate, scope);
   gate.complete();
   progress.checking = true;
-  if (command.done.length > 0 && finding.failure === undefined) await untilHold(command.done, scope);
+  if (command.done.length > 0 && finding.failure === undefined) await untilDone(command, scope);
   return finding;
+}
+
+/** The step's own check: within its own time if it has one, and the command's in any case. */
+async function untilDone({ done, doneTimeoutMs }: Command, scope: Scope): Promise<void> {
+  if (doneTimeoutMs === 0) return untilHold(done, scope);
+  const late = AbortSignal.timeout(doneTimeoutMs);
+  const signal = AbortSignal.any([scope.signal, late]);
+  try {
+    await unlessEnded(signal, untilHold(done, { ...scope, signal }));
+  } catch (error) {
+    if (late.aborted && !scope.signal.aborted) throw new StepEnded("NOT_DONE", notDone);
+    throw error;
+  }
 }
 
 async function looked(command: Command, gate: CommandGate, scope: Scope): Promise<Finding> {
@@ -75,7 +90,7 @@ async function asStepEnded(error: unknown, scope: Scope, checking: boolean): Pro
   const ended = scope.signal.aborted ? scope.signal.reason : error;
   if (ended instanceof StepEnded) {
     const late = checking && ended.category === "TIMEOUT";
-    return late ? new StepEnded("NOT_DONE", "the step's own check did not hold in time") : ended;
+    return late ? new StepEnded("NOT_DONE", notDone) : ended;
   }
   if (ended instanceof UnknownKey) return new StepEnded("UNSUPPORTED", "the chord has a key that is not known");
   const surface = await Promise.race([scope.desktop.surface().catch(() => undefined), sleep(1000)]);

@@ -94,6 +94,7 @@ function commandOf(number: number, spec: CommandSpec, timeoutMs: number, picture
     ...(spec.focus === undefined ? {} : { focus: windowOf(spec.focus) }),
     guard: spec.guard.map((c) => conditionOf(c, pictures)),
     done: spec.done.map((c) => conditionOf(c, pictures)),
+    doneTimeoutMs: spec.doneTimeoutMs ?? 0,
     action: actionOf(spec.action, pictures),
   });
 }

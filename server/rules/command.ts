@@ -89,6 +89,8 @@ export interface CommandSpec {
   readonly focus?: WindowPattern;
   readonly guard: readonly Condition[];
   readonly done: readonly Condition[];
+  /** How long after the action they may take to hold; absent: as long as the timeout leaves. */
+  readonly doneTimeoutMs?: number;
   readonly action: Action;
 }
 

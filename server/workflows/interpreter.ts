@@ -200,6 +200,7 @@ function commandOf(
     ...(focus === undefined ? {} : { focus }),
     guard: made.guard,
     done: made.done,
+    ...(does.doneTimeoutMs === undefined ? {} : { doneTimeoutMs: does.doneTimeoutMs }),
     action: made.action,
   };
   if (progress.outstanding !== undefined) return { is: "command", command, progress };

@@ -36,6 +36,8 @@ export interface ActionPlan {
   /** Filled, lists of `Condition`. */
   readonly guard: readonly Template[];
   readonly done: readonly Template[];
+  /** How long after the action `done` may take to hold, when it says `for`. */
+  readonly doneTimeoutMs?: number;
   readonly retry: StepRetry;
 }
 

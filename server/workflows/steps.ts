@@ -198,6 +198,7 @@ function compileAction(c: Compiling, step: Mapping, path: Path, section: Section
     kind,
     effect,
     timeoutMs: timeoutOf(c.report, step, path, made),
+    ...doneTimeout(step),
     action: made.action,
     ...(step["in"] === undefined ? {} : { focus: windowPattern(c, step["in"], [...path, "in"]) }),
     ...(made.names === undefined ? {} : { names: made.names }),
@@ -207,6 +208,12 @@ function compileAction(c: Compiling, step: Mapping, path: Path, section: Section
   };
 }
 
+/** The time that `done` has after the action, when it says one. */
+function doneTimeout({ done }: Mapping): { doneTimeoutMs?: number } {
+  const ms = isObject(done) && typeof done["for"] === "string" ? durationMs(done["for"]) : undefined;
+  return ms === undefined ? {} : { doneTimeoutMs: ms };
+}
+
 /** The action's own time, and what `done` adds to it: both are one deadline for the agent. */
 function timeoutOf(report: Report, step: Mapping, path: Path, made: CompiledAction): number {
   const given = typeof step["timeout"] === "string" ? durationMs(step["timeout"]) : undefined;
@@ -214,9 +221,7 @@ function timeoutOf(report: Report, step: Mapping, path: Path, made: CompiledActi
     report([...path, "timeout"], "The step's time is said twice.", "Keep `for` alone.", "key");
   }
   const own = made.timeoutMs ?? given ?? limits.stepTimeoutMs;
-  const { done } = step;
-  const more = isObject(done) && typeof done["for"] === "string" ? (durationMs(done["for"]) ?? 0) : 0;
-  const whole = own + more;
+  const whole = own + (doneTimeout(step).doneTimeoutMs ?? 0);
   if (whole < 1 || whole > limits.stepTimeoutMaxMs) report(path, "A step takes between 1ms and 1h.", "Say less.");
   return whole;
 }

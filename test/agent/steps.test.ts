@@ -194,6 +194,16 @@ test("a step whose own check does not hold in time says NOT_DONE and ALL", async
   assert.equal(input, InputAmount.ALL);
 });
 
+test("a step's own check has its own time, however long the command has", async () => {
+  const bench = launched();
+  const began = performance.now();
+  const late = { ...type("x"), done: [window("Saved*")], doneTimeoutMs: 100 };
+  const { failure, input } = await bench.do(late, 30_000);
+  assert.equal(failure?.category, "NOT_DONE");
+  assert.equal(input, InputAmount.ALL);
+  assert.ok(performance.now() - began < 5_000);
+});
+
 test("a step that holds until its time is over says TIMEOUT and how much had arrived", async () => {
   const bench = launched();
   bench.world.inputLatencyMs = 5;
