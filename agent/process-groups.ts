@@ -1,8 +1,10 @@
-// Programs that `exec` started: each in a process group of its own, ended with the command or the lease, and known to
-// the supervisor, so that they do not outlive an agent that was killed.
+// Programs that `exec` started: each in a process group of its own, ended with the command or the lease. They are known to
+// the supervisor, so that they do not outlive an agent that was killed: by what the agent told of them, and, since an agent
+// can be killed before it tells, by a mark in their environment, which what they start inherits.
 
 import { type ChildProcessByStdio, spawn } from "node:child_process";
 import { once } from "node:events";
+import { readdirSync, readFileSync } from "node:fs";
 import type { Readable } from "node:stream";
 
 export interface StartedProgram {
@@ -14,6 +16,10 @@ export interface StartedProgram {
 
 /** What programs see of the agent's environment: enough to find their display and their language, no more. */
 const ENVIRONMENT = ["PATH", "HOME", "USER", "LOGNAME", "LANG", "LC_ALL", "TZ", "DISPLAY", "XAUTHORITY", "TMPDIR"];
+
+/** In the agent's environment: which supervised life this is. In that of `exec`'s programs: whose they are. */
+export const LIFE_VARIABLE = "DROVER_LIFE";
+const MARK_VARIABLE = "DROVER_EXEC_OF";
 
 export class ProcessGroups {
   readonly #living = new Set<number>();
@@ -60,7 +66,12 @@ export class ProcessGroups {
       const value = process.env[name];
       return value === undefined ? [] : [[name, value] as const];
     });
-    return { ...Object.fromEntries(shown), ...(this.#display !== undefined && { DISPLAY: this.#display }) };
+    const life = process.env[LIFE_VARIABLE];
+    return {
+      ...Object.fromEntries(shown),
+      ...(this.#display !== undefined && { DISPLAY: this.#display }),
+      ...(life !== undefined && { [MARK_VARIABLE]: life }),
+    };
   }
 }
 
@@ -70,5 +81,27 @@ export function endGroup(pid: number): void {
     process.kill(-pid, "SIGKILL");
   } catch {
     // No such group any more.
+  }
+}
+
+/** SIGKILL to every process that carries the mark of this life. Nothing where there is no /proc. */
+export function endMarked(life: string): void {
+  const mark = `${MARK_VARIABLE}=${life}`;
+  for (const pid of processIds()) {
+    try {
+      if (readFileSync(`/proc/${pid}/environ`, "latin1").split("\0").includes(mark)) process.kill(pid, "SIGKILL");
+    } catch {
+      // Ended meanwhile, or somebody else's.
+    }
+  }
+}
+
+function processIds(): number[] {
+  try {
+    return readdirSync("/proc")
+      .map(Number)
+      .filter((pid) => pid > 0);
+  } catch {
+    return [];
   }
 }

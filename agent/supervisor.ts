@@ -6,9 +6,10 @@
 // 3. An agent whose supervisor dies stops by itself (its IPC channel closes): there are never two.
 
 import { type ChildProcess, spawn } from "node:child_process";
+import { randomUUID } from "node:crypto";
 import { setTimeout as sleep } from "node:timers/promises";
 import type { AgentLog } from "./log.ts";
-import { endGroup } from "./process-groups.ts";
+import { endGroup, endMarked, LIFE_VARIABLE } from "./process-groups.ts";
 
 /** What the agent process tells its supervisor. */
 export interface GroupNews {
@@ -37,6 +38,7 @@ export interface Supervisor {
 
 const EXIT_WRONG_SETTING = 2;
 const STOP_WITHIN_MS = 2000;
+const LATE_STARTS_MS = [50, 500];
 
 /** How long to wait before the next start, given how many short lives came before. Pure. */
 export function restartDelayMs(shortLives: number, firstMs: number, longestMs: number): number {
@@ -82,7 +84,9 @@ export function superviseAgent(options: SuperviseOptions): Supervisor {
 
 /** One life of the agent: its process, and its exit status once its groups are ended too. */
 function start([executable, ...programArguments]: SuperviseOptions["command"]) {
-  const child = spawn(executable, programArguments, { stdio: ["inherit", "inherit", "inherit", "ipc"] });
+  const life = randomUUID();
+  const env = { ...process.env, [LIFE_VARIABLE]: life };
+  const child = spawn(executable, programArguments, { env, stdio: ["inherit", "inherit", "inherit", "ipc"] });
   const groups = new Set<number>();
   child.on("message", (news: GroupNews) => {
     if (typeof news?.group !== "number") return;
@@ -94,6 +98,9 @@ function start([executable, ...programArguments]: SuperviseOptions["command"]) {
     // `close` and not `exit`: what the agent told last is read before.
     child.once("close", (code) => {
       for (const group of groups) endGroup(group);
+      endMarked(life);
+      // A program that was being started in the agent's last moment gets its environment a moment later.
+      for (const laterMs of LATE_STARTS_MS) setTimeout(endMarked, laterMs, life);
       resolve(code ?? undefined);
     });
   });

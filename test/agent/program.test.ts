@@ -74,21 +74,34 @@ test("an agent that is killed is attached again as a new incarnation within 3 s"
   assert.equal(hello.dialNumber, 1n);
 });
 
-test("what exec started does not outlive a killed agent", async () => {
-  enrolled();
-  const pidFile = join(scratch, "lingering");
-  const lingering = join(scratch, "linger");
-  writeFileSync(lingering, `#!/bin/sh\necho $$ > ${pidFile}\nexec sleep 60\n`, { mode: 0o755 });
-  const supervisor = agent("--allow-exec", `linger=${lingering}`);
-  const stream = await server.welcome(1, { beatIntervalMs: 500, stopAfterMs: 5000 });
-  stream.say(assign(1, { case: "exec", value: { name: "linger" } }, { timeoutMs: 60_000 }));
-  const pid = await until("it runs", () => (existsSync(pidFile) ? Number(readFileSync(pidFile, "utf8")) : undefined));
-  process.kill(await workerOf(supervisor), "SIGKILL");
-  await until(
-    "it is gone",
-    () => !existsSync(`/proc/${pid}`) || /\) Z /.test(readFileSync(`/proc/${pid}/stat`, "utf8")),
-  );
-});
+for (const [what, command] of [
+  ["what exec started", (pidFile: string) => `echo $$ > ${pidFile}; exec sleep 60`],
+  // As a daemon does: it is in no group that the agent knows.
+  [
+    "what exec started and has left its process group",
+    (pidFile: string) => `exec setsid --wait sh -c 'echo $$ > ${pidFile}; exec sleep 60'`,
+  ],
+] as const) {
+  test(`${what} does not outlive a killed agent`, async () => {
+    enrolled();
+    const pidFile = join(scratch, "lingering");
+    rmSync(pidFile, { force: true });
+    const lingering = join(scratch, "linger");
+    writeFileSync(lingering, `#!/bin/sh\n${command(pidFile)}\n`, { mode: 0o755 });
+    const supervisor = agent("--allow-exec", `linger=${lingering}`);
+    const stream = await server.welcome(1, { beatIntervalMs: 500, stopAfterMs: 5000 });
+    stream.say(assign(1, { case: "exec", value: { name: "linger" } }, { timeoutMs: 60_000 }));
+    const pid = await until("it sleeps", () => {
+      const started = existsSync(pidFile) ? Number(readFileSync(pidFile, "utf8")) : 0;
+      return started > 0 && readFileSync(`/proc/${started}/cmdline`, "utf8").includes("sleep\0") ? started : undefined;
+    });
+    process.kill(await workerOf(supervisor), "SIGKILL");
+    await until(
+      "it is gone",
+      () => !existsSync(`/proc/${pid}`) || /\) Z /.test(readFileSync(`/proc/${pid}/stat`, "utf8")),
+    );
+  });
+}
 
 test("SIGTERM says goodbye and ends both processes with 0 within 2 s", async () => {
   enrolled();
