@@ -114,7 +114,7 @@ class Agent {
     try {
       const identity = this.#options.identity ?? loadIdentity(stateDir);
       mkdirSync(stateDir, { recursive: true, mode: 0o700 });
-      const held = await takeLock(lock, stateDir, LOCK_WAIT_MS, this.#stopping);
+      const held = await takeLock(lock, { stateDir, machineId: identity.machineId }, LOCK_WAIT_MS, this.#stopping);
       if (held === undefined) return { why: this.#stopping.aborted ? "STOPPED" : "LOCKED" };
       try {
         await this.#dialUntilStopped(identity.machineKey);

@@ -89,7 +89,9 @@ async function work(
   const end = await agent.done;
   await Promise.race([Promise.all([desktop.stop(), sight.stop()]), sleep(STOP_WITHIN_MS)]);
   if (end.why === "STOPPED") return 0;
-  throw new WrongSetting(`another agent runs with ${settings.stateDir}`);
+  throw new WrongSetting(
+    `another agent of this machine is running; stop it first (state directory: ${settings.stateDir})`,
+  );
 }
 
 async function openDesktop({ simulated, display }: RunSettings): Promise<{ desktop: Desktop; sight: Sight }> {

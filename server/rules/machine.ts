@@ -58,9 +58,10 @@ export function admit(machine: Attachment, hello: Incarnation): Admission {
     if (machine.leaseOverdue) return { is: "held" };
     return { is: "admitted", holder: machine.leased ? "back" : "none" };
   }
-  // The kernel gave this incarnation the lock, so the one before it is dead, whatever its socket looks like.
+  // Who beats is alive, whatever the newcomer says. (A killed agent's socket closes with it: it beats no more.)
+  if (machine.beating) return { is: "cloned" };
+  // The kernel gave this incarnation the machine's lock, so the one before it is dead.
   const provenDead = known !== undefined && known.bootId === hello.bootId && hello.holdsLock;
-  if (machine.beating && !provenDead) return { is: "cloned" };
   if (!machine.leased) return { is: "admitted", holder: "none" };
   return provenDead ? { is: "admitted", holder: "gone" } : { is: "held" };
 }

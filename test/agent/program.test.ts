@@ -2,7 +2,7 @@
 
 import assert from "node:assert/strict";
 import { type ChildProcess, spawn, spawnSync } from "node:child_process";
-import { existsSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
+import { cpSync, existsSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, afterEach, beforeEach, test } from "node:test";
@@ -133,6 +133,19 @@ test("a second agent on the same state directory says so and exits with 2", asyn
   agent();
   await (await server.welcome()).heardOf("beat");
   assert.equal(await ended(agent()), 2);
+  assert.equal(server.streams.length, 1);
+});
+
+test("a copy of the state directory runs no second agent of the machine", async () => {
+  enrolled();
+  agent();
+  await (await server.welcome()).heardOf("beat");
+  const copy = join(scratch, "copy");
+  cpSync(stateDir, copy, { recursive: true });
+  const where = ["run", "--server", server.url, "--state", copy, "--simulated"];
+  const { status, stderr } = spawnSync(process.execPath, [program, ...where], { encoding: "utf8" });
+  assert.equal(status, 2);
+  assert.match(stderr, /another agent of this machine/);
   assert.equal(server.streams.length, 1);
 });
 

@@ -79,6 +79,9 @@ test("a cloned machine is ALREADY_EXISTS while the first one beats, and let in w
   const clone = dial();
   clone.hello({ incarnation });
   assert.equal((await clone.end()).code, status.ALREADY_EXISTS);
+  const neighbour = dial();
+  neighbour.hello({ incarnation: { bootId: "boot-1", startId: "start-0003", holdsLock: true } });
+  assert.equal((await neighbour.end()).code, status.ALREADY_EXISTS);
   const copy = dial();
   copy.hello();
   assert.equal((await copy.end()).code, status.ALREADY_EXISTS);

@@ -194,6 +194,7 @@ test("a restarted agent that holds the machine's lock ends the older attempt at 
   const { machine, run } = await at("write");
   assert.equal((await machine.restart({ holdsLock: false })).is, "cloned");
   assert.equal((await machine.restart({ bootId: "boot-2" })).is, "cloned");
+  assert.equal((await machine.restart()).is, "cloned", "a copy on the same boot, with a lock of its own");
   await silent(context, machine.id, machine.sessionId, 0);
   assert.equal((await machine.restart({ holdsLock: false })).is, "held");
   assert.equal((await machine.restart({ bootId: "boot-2" })).is, "held");
@@ -222,6 +223,7 @@ test("a fenced machine that comes back is still fenced; restarted with its lock 
   assert.equal(await machine.status(), "busy");
   const { wanted, fencing } = await machine.wish();
   assert.deepEqual([wanted.lease, fencing], [undefined, true]);
+  await silent(context, machine.id, machine.sessionId, 0);
   await machine.restart();
   assert.equal(await machine.status(), "idle");
   assert.equal((await machine.row())["leaseId"], null);

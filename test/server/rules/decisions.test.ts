@@ -60,8 +60,10 @@ test("an agent is let in by what is known of the one before it (G1)", () => {
     ["the same start, dialling again", { ...machine, leased: false }, hello, "admitted none"],
     ["the same start with a dial number seen before", machine, { ...hello, dialNumber: 3 }, "cloned"],
     ["the same start with an older dial number", { ...machine, beating: false }, { ...hello, dialNumber: 2 }, "cloned"],
-    ["a restart with the lock, while the older beats", machine, restarted, "admitted gone"],
-    ["a restart with the lock, without a lease", { ...machine, leased: false }, restarted, "admitted none"],
+    ["a restart or a copy with the lock, while the older beats", machine, restarted, "cloned"],
+    ["a restart or a copy, while the older beats without a lease", { ...machine, leased: false }, restarted, "cloned"],
+    ["a restart with the lock, leased", { ...machine, beating: false }, restarted, "admitted gone"],
+    ["a restart with the lock", { ...machine, beating: false, leased: false }, restarted, "admitted none"],
     ["a restart without the lock, while the older beats", machine, unlocked, "cloned"],
     ["a restart without the lock, leased", { ...machine, beating: false }, unlocked, "held"],
     ["a restart without the lock", { ...machine, beating: false, leased: false }, unlocked, "admitted none"],
@@ -69,7 +71,12 @@ test("an agent is let in by what is known of the one before it (G1)", () => {
     ["another boot with the lock, leased", { ...machine, beating: false }, rebooted, "held"],
     ["another boot", { ...machine, beating: false, leased: false }, rebooted, "admitted none"],
     ["the same start under a lease past its end", { ...machine, leaseOverdue: true }, hello, "held"],
-    ["a restart with the lock under such a lease", { ...machine, leaseOverdue: true }, restarted, "admitted gone"],
+    [
+      "a restart with the lock under such a lease",
+      { ...machine, beating: false, leaseOverdue: true },
+      restarted,
+      "admitted gone",
+    ],
   ];
   for (const [title, attachment, incarnation, expected] of rows) {
     const found = admit(attachment, incarnation);
