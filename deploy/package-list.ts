@@ -34,6 +34,7 @@ const testsBesideDemo: SystemPackage[] = [
     programs: ["xdotool"],
     why: "a second, independent way to look at windows and to act as a person",
   },
+  { package: "wmctrl", programs: ["wmctrl"], why: "raises windows as a person's desktop would, for tests of interruptions" },
   { package: "x11-utils", programs: ["xprop"], why: "xprop and xev, which tell what really reached a window" },
   { package: "xterm", programs: ["xterm"], why: "a window that shows exactly which keys arrived" },
   // On Ubuntu 24.04 Chromium is a snap and not a package: install it, or Chrome, by hand.
@@ -48,6 +49,7 @@ const testsBesideDemo: SystemPackage[] = [
     programs: ["pg_ctlcluster", "pg_ctl"],
     why: "an external server of the oldest supported kind",
   },
+  { package: "openssl", programs: ["openssl"], why: "makes the certificates of the tests of TLS" },
   { package: "curl", programs: ["curl"], why: "calls the API as any other program would" },
   { package: "procps", programs: ["ps"], why: "ps, to look for processes that were left behind" },
   { package: "iproute2", programs: ["tc"], why: "tc and ip, to break and slow the network" },

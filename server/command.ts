@@ -52,8 +52,10 @@ async function serve(flags: ServerFlags): Promise<void> {
     await server.stop();
     process.exit(0);
   } catch (error) {
-    if (!(error instanceof SettingError || error instanceof ListenError)) throw error;
-    process.stderr.write(`drover server: ${error.message}\n`);
-    process.exit(2);
+    const wrongSetting = error instanceof SettingError || error instanceof ListenError;
+    // Errors of our own rooms are sentences; anything else tells its kind, code and place.
+    const told = wrongSetting || (error instanceof Error && !("code" in error)) ? error.message : errorText(error);
+    process.stderr.write(`drover server: ${told}\n`);
+    process.exit(wrongSetting ? 2 : 1);
   }
 }

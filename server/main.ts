@@ -1,6 +1,7 @@
 // The composition root of a replica: the only file that knows every room. Starts in order, stops in reverse.
 
-import { chmod, mkdir, writeFile } from "node:fs/promises";
+import { constants } from "node:fs";
+import { access, mkdir, open, readFile, rename } from "node:fs/promises";
 import { join } from "node:path";
 import { v7 as uuid } from "uuid";
 import { authenticator, engineDoor } from "./api/engine-door.ts";
@@ -13,7 +14,7 @@ import { firstAdminKey } from "./engine/keys.ts";
 import { startEmbeddedPostgres } from "./postgres/embedded.ts";
 import { type LeaseClocks, leaseClocks } from "./rules/limits.ts";
 import type { ReplicaId } from "./rules/names.ts";
-import type { ServerSettings } from "./settings.ts";
+import { type ServerSettings, SettingError } from "./settings.ts";
 import { migrateDatabase, openStore } from "./store/database.ts";
 import { otherAddresses } from "./store/replicas.ts";
 import { openWakeup } from "./store/wakeup.ts";
@@ -43,7 +44,7 @@ export async function startServer(
     return stopped;
   };
   try {
-    await mkdir(settings.dataDirectory, { recursive: true, mode: 0o700 });
+    await makeDataDirectory(settings.dataDirectory);
     let { databaseUrl } = settings;
     if (databaseUrl === undefined) {
       const embedded = await startEmbeddedPostgres({
@@ -54,7 +55,7 @@ export async function startServer(
       stops.push(() => embedded.stop({ server: "unused" }));
       databaseUrl = embedded.url;
     }
-    await migrateDatabase(databaseUrl);
+    await migrateDatabase(databaseUrl).catch(refuseDatabase);
     const database = openStore(databaseUrl);
     stops.push(() => database.stop());
     const adminKeyFile = await writeFirstKey(database, settings.dataDirectory);
@@ -108,15 +109,53 @@ export async function startServer(
   }
 }
 
-/** The first key goes to a file that only its owner reads; the log names the file, never the key. */
+async function makeDataDirectory(directory: string): Promise<void> {
+  try {
+    await mkdir(directory, { recursive: true, mode: 0o700 });
+    await access(directory, constants.W_OK | constants.X_OK);
+  } catch (error) {
+    const { code } = error as NodeJS.ErrnoException;
+    throw new SettingError(
+      `--data ${directory} cannot be used as a directory (${code}): name one that this account may write`,
+    );
+  }
+}
+
+/** A database that cannot be used is a setting to mend; anything else is a fault of the migration. Names no URL: it may hold a password. */
+function refuseDatabase(error: unknown): never {
+  const code = error instanceof Error && "code" in error && typeof error.code === "string" ? error.code : "";
+  if (/^E[A-Z]+$|^CONNECT_TIMEOUT$/.test(code)) {
+    throw new SettingError(`the database cannot be reached (${code}): check DATABASE_URL and that the server runs`);
+  }
+  if (/^28|^3D000$|^42501$/.test(code)) {
+    throw new SettingError(
+      `the database refuses this account (${code}): check user, password and name in DATABASE_URL`,
+    );
+  }
+  throw error;
+}
+
+/**
+ * The first key goes to a file that only its owner reads, before it is a key; the log names the file, never the key. A file
+ * that is there already (a start that was cut off, or another database) keeps its secret, which then opens this one too.
+ */
 async function writeFirstKey(
   database: Parameters<typeof firstAdminKey>[0]["database"],
   dataDirectory: string,
 ): Promise<string | undefined> {
-  const secret = await firstAdminKey({ database });
-  if (secret === undefined) return undefined;
   const file = join(dataDirectory, "admin.key");
-  await writeFile(file, `${secret}\n`, { mode: 0o600 });
-  await chmod(file, 0o600);
-  return file;
+  const made = await firstAdminKey({ database }, async (drawn) => {
+    const before = await readFile(file, "utf8").catch((error: NodeJS.ErrnoException) => {
+      if (error.code === "ENOENT") return "";
+      throw new SettingError(`the first admin key cannot be kept in ${file} (${error.code}): move what is there away`);
+    });
+    if (/^drover_key_[\w-]{43}$/.test(before.trim())) return before.trim();
+    const temporary = await open(`${file}.new`, "w", 0o600);
+    await temporary.writeFile(`${drawn}\n`);
+    await temporary.sync();
+    await temporary.close();
+    await rename(`${file}.new`, file);
+    return drawn;
+  });
+  return made ? file : undefined;
 }

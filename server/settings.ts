@@ -3,6 +3,7 @@
 import { accessSync, constants, readFileSync } from "node:fs";
 import { homedir } from "node:os";
 import { join, resolve } from "node:path";
+import { createSecureContext } from "node:tls";
 import { isLoopback } from "./api/server.ts";
 import { type LogLevel, logLevels } from "./log.ts";
 
@@ -63,6 +64,10 @@ export function readServerSettings(flags: ServerFlags, env: NodeJS.ProcessEnv): 
       );
     }
   }
+  const { agentAddress } = flags;
+  if (agentAddress !== undefined && !/^https?:\/\/[^/]+\/?$/.test(agentAddress)) {
+    throw new SettingError(`--agent-address must be a URL such as https://drover.example:7401, not ${agentAddress}`);
+  }
   return {
     ...(databaseUrl === undefined ? {} : { databaseUrl }),
     dataDirectory: resolve(flags.data ?? join(homedir(), ".drover")),
@@ -90,7 +95,13 @@ function readTls({ tlsCert, tlsKey }: ServerFlags): { cert: Buffer; key: Buffer 
   if (tlsCert === undefined || tlsKey === undefined) {
     throw new SettingError("--tls-cert and --tls-key go together: give both, or neither");
   }
-  return { cert: readPem("--tls-cert", tlsCert), key: readPem("--tls-key", tlsKey) };
+  const pair = { cert: readPem("--tls-cert", tlsCert), key: readPem("--tls-key", tlsKey) };
+  try {
+    createSecureContext(pair);
+  } catch {
+    throw new SettingError("--tls-cert and --tls-key are not a PEM certificate and the key that belongs to it");
+  }
+  return pair;
 }
 
 function readPem(option: string, path: string): Buffer {

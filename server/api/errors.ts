@@ -30,6 +30,7 @@ export const codes: Readonly<Record<Reason, Code>> = {
   EVENT_NOT_FOUND: Code.OutOfRange,
   IDEMPOTENCY_KEY_REUSED: Code.AlreadyExists,
   RUN_ENDED: Code.FailedPrecondition,
+  LAST_ADMIN_KEY: Code.FailedPrecondition,
   UNAUTHENTICATED: Code.Unauthenticated,
   SCOPE_INSUFFICIENT: Code.PermissionDenied,
   STORE_UNAVAILABLE: Code.Unavailable,

@@ -19,6 +19,7 @@ export const reasons = [
   "SCREENSHOT_NOT_FOUND",
   "EVENT_NOT_FOUND",
   "STORE_UNAVAILABLE",
+  "LAST_ADMIN_KEY",
 ] as const;
 
 export type Reason = (typeof reasons)[number];

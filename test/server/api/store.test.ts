@@ -63,8 +63,8 @@ async function serveReal(t: TestContext) {
     replicaId: randomUUID() as ReplicaId,
     log: silent,
   };
-  const admin = await firstAdminKey(context);
-  assert.ok(admin);
+  let admin = "";
+  assert.ok(await firstAdminKey(context, async (drawn) => (admin = drawn)));
   const audited: AuditEntry[] = [];
   const api = await serveApi({
     host: "127.0.0.1",

@@ -307,7 +307,8 @@ export const KeyService: GenService<{
     output: typeof ListKeysResponseSchema;
   },
   /**
-   * Ends a key at once, its open streams included. May be repeated. Scope: admin. Refuses with KEY_NOT_FOUND.
+   * Ends a key at once, its open streams included. May be repeated. Scope: admin.
+   * Refuses with KEY_NOT_FOUND, LAST_ADMIN_KEY.
    *
    * @generated from rpc drover.v1.KeyService.RevokeKey
    */
