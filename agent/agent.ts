@@ -106,7 +106,10 @@ class Agent {
       send: (message) => this.#dial?.send(message),
       keep: (...picture) => this.#pictures.keep(...picture),
     });
-    this.#permission.onHold(() => log.warn("the lease clock ran out; holding"));
+    this.#permission.onHold((cause) => {
+      // The end of an attempt takes permission away as well, and is no news.
+      if (cause === "LEASE_CLOCK") log.warn("the lease clock ran out; holding");
+    });
   }
 
   async run(): Promise<AgentEnd> {

@@ -4,7 +4,7 @@
 import { readFileSync } from "node:fs";
 import { setTimeout as sleep } from "node:timers/promises";
 import { runAgent } from "./agent.ts";
-import { enrol } from "./connection/enrolment.ts";
+import { enrol, NotEnrolled } from "./connection/enrolment.ts";
 import { type ServerAddress, serverAddress } from "./connection/server-address.ts";
 import type { Desktop } from "./desktop/desktop.ts";
 import { simulatedDesktop } from "./desktop/simulated.ts";
@@ -14,7 +14,7 @@ import { SimulatedWorld } from "./desktop/simulated-world.ts";
 import { loadIdentity } from "./identity.ts";
 import { type AgentLog, jsonLog, plainLog } from "./log.ts";
 import { ProcessGroups } from "./process-groups.ts";
-import { type EnrolSettings, type RunSettings, readSettings, USAGE, WrongSetting } from "./settings.ts";
+import { type EnrolSettings, type RunSettings, readSettings, USAGE, WrongSetting, wantsUsage } from "./settings.ts";
 import type { Sight } from "./steps/sight.ts";
 import { type GroupNews, superviseAgent } from "./supervisor.ts";
 
@@ -23,7 +23,7 @@ const EXIT_WRONG_SETTING = 2;
 const STOP_WITHIN_MS = 1900;
 
 async function main(args: readonly string[]): Promise<number> {
-  if (args[0] === undefined || args[0] === "--help" || args[0] === "-h") {
+  if (args[0] === undefined || wantsUsage(args)) {
     process.stdout.write(USAGE);
     return args[0] === undefined ? EXIT_WRONG_SETTING : 0;
   }
@@ -110,7 +110,9 @@ async function openDesktop({ simulated, display }: RunSettings): Promise<{ deskt
 main(process.argv.slice(2)).then(
   (code) => process.exit(code),
   (error: Error) => {
-    process.stderr.write(`agent: ${error instanceof WrongSetting ? error.message : (error.stack ?? error.message)}\n`);
+    // What a person can put right is one line; only a bug shows where it was.
+    const plain = error instanceof WrongSetting || error instanceof NotEnrolled;
+    process.stderr.write(`agent: ${plain ? error.message : (error.stack ?? error.message)}\n`);
     process.exit(error instanceof WrongSetting ? EXIT_WRONG_SETTING : EXIT_FAILED);
   },
 );

@@ -4,10 +4,13 @@
 import type { AgentClock } from "./clock.ts";
 import { LeaseClock } from "./lease.ts";
 
+/** Why permission went: the lease clock ran out or was voided under an attempt, or no attempt is named any more. */
+export type HoldCause = "LEASE_CLOCK" | "NO_ATTEMPT";
+
 export class Permission {
   readonly #clock: AgentClock;
   readonly #lease = new LeaseClock();
-  readonly #holdListeners = new Set<() => void>();
+  readonly #holdListeners = new Set<(cause: HoldCause) => void>();
   #changed = Promise.withResolvers<void>();
   #named = false;
   #wasLive = false;
@@ -31,8 +34,8 @@ export class Permission {
     return this.#changed.promise;
   }
 
-  /** Calls `listener` when permission runs out; returns how to stop that. */
-  onHold(listener: () => void): () => void {
+  /** Calls `listener` when permission goes, for whatever cause; returns how to stop that. */
+  onHold(listener: (cause: HoldCause) => void): () => void {
     this.#holdListeners.add(listener);
     return () => void this.#holdListeners.delete(listener);
   }
@@ -76,7 +79,10 @@ export class Permission {
 
   #notice(): void {
     const live = this.mayInject();
-    if (this.#wasLive && !live) for (const listener of [...this.#holdListeners]) listener();
+    if (this.#wasLive && !live) {
+      const cause = this.#named ? "LEASE_CLOCK" : "NO_ATTEMPT";
+      for (const listener of [...this.#holdListeners]) listener(cause);
+    }
     if (live) {
       this.#changed.resolve();
       this.#changed = Promise.withResolvers();

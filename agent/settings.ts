@@ -58,6 +58,9 @@ const RUN = {
 
 const ENROL = { ...COMMON, "token-file": { type: "string" }, name: { type: "string" } } as const;
 
+/** Is it the usage that is asked for, of the program or of one of its commands? */
+export const wantsUsage = (args: readonly string[]): boolean => args.some((arg) => arg === "--help" || arg === "-h");
+
 /** Understands the arguments; throws `WrongSetting`. */
 export function readSettings([verb, ...args]: readonly string[]): RunSettings | EnrolSettings {
   if (verb === "run") return runSettings(args);

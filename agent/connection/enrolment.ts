@@ -7,6 +7,11 @@ import { hasIdentity, type Identity, saveIdentity } from "../identity.ts";
 import { WrongSetting } from "../settings.ts";
 import { channelCredentials, channelOptions, type ServerAddress } from "./server-address.ts";
 
+/** The machine is not enrolled, for a reason outside its settings: one clear line, exit 1. */
+export class NotEnrolled extends Error {
+  override readonly name = "NotEnrolled";
+}
+
 export interface EnrolOptions {
   readonly server: ServerAddress;
   readonly token: string;
@@ -31,21 +36,61 @@ export async function enrol({ server, token, name, stateDir, timeoutMs = 15_000 
     saveIdentity(stateDir, identity);
     return identity;
   } catch (error) {
-    throw refusal(error) ?? error;
+    throw isServiceError(error) ? refusal(error, server) : error;
   } finally {
     client.close();
   }
 }
 
-function refusal(error: unknown): Error | undefined {
-  switch ((error as Partial<grpc.ServiceError>).code) {
+const isServiceError = (error: unknown): error is grpc.ServiceError =>
+  error instanceof Error && "code" in error && "details" in error;
+
+function refusal({ code, details }: grpc.ServiceError, server: ServerAddress): Error {
+  switch (code) {
     case grpc.status.UNAUTHENTICATED:
       return new WrongSetting("the enrolment token is unknown, expired, revoked or spent");
     case grpc.status.ALREADY_EXISTS:
       return new WrongSetting("a machine of this name is already enrolled");
     case grpc.status.INVALID_ARGUMENT:
       return new WrongSetting("the server refused the token or the name as malformed");
+    case grpc.status.UNAVAILABLE:
+      return new NotEnrolled(noConnection(details, server));
+    case grpc.status.UNIMPLEMENTED:
+      return new NotEnrolled(
+        `there is no agents' port at ${server.target}: this looks like the API's port (agents use 7401 by default)`,
+      );
+    case grpc.status.DEADLINE_EXCEEDED:
+      return new NotEnrolled(
+        `${server.target} did not answer in time: is this the server's agents' port? If it is, see with ` +
+          '"drover machines" whether this machine was enrolled before you try again',
+      );
     default:
-      return undefined;
+      return new NotEnrolled(`${server.target} refused to enrol this machine: ${grpc.status[code]}: ${details}`);
   }
 }
+
+/** What to do about a connection that did not come about, as told by the text that grpc-js has of it. */
+function noConnection(details: string, { target, tls, authorities }: ServerAddress): string {
+  // A name that is not known, a refused or a silent port: nobody was there to be misunderstood.
+  if (details.includes("Name resolution failed")) return `the name in ${target} is not known: is the address right?`;
+  if (/ECONNREFUSED|EHOSTUNREACH|ENETUNREACH|ETIMEDOUT/.test(details)) {
+    return `nothing answers at ${target}: is the server running, and is this its agents' port?`;
+  }
+  if (tls && details.includes("wrong version number")) {
+    return `${target} does not speak TLS: say http:// if the server is meant to be without it`;
+  }
+  if (tls && /certificate|altnames|CERT_/i.test(details)) {
+    const why = /Last error: (?:Error: )?(.*?)(?:\. Resolution note|$)/.exec(details)?.[1] ?? details;
+    const remedy = authorities === undefined ? "name its authority with --ca FILE" : "is --ca its authority?";
+    return `the certificate of ${target} is not trusted (${why}): ${remedy}`;
+  }
+  if (tls && details.includes("application protocol")) return notAgentsPort(target);
+  if (!tls && details.includes("Failed to connect")) {
+    return `${target} closed the connection: it may want TLS, so try https://`;
+  }
+  if (!tls && details.includes("Protocol error")) return notAgentsPort(target);
+  return `there is no connection to ${target}: ${details}`;
+}
+
+const notAgentsPort = (target: string): string =>
+  `${target} does not speak the agents' protocol: is this the server's agents' port (7401 by default)?`;

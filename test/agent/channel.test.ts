@@ -3,6 +3,7 @@
 import assert from "node:assert/strict";
 import { afterEach, test } from "node:test";
 import { status } from "@grpc/grpc-js";
+import { silentLog } from "../../agent/log.ts";
 import { FailureCategory, HoldReason, InputAmount } from "../../proto/gen/drover/agent/v1/channel_pb.ts";
 import { type AgentRig, assign, type RigOptions, startRig, typed, typing } from "../support/agent-rig.ts";
 import { until } from "./desktop/until.ts";
@@ -124,6 +125,34 @@ test("the agent holds when acknowledgements stop, and goes on in place when it c
   const result = await second.result(1);
   assert.equal(result.input, InputAmount.ALL);
   assert.equal(typed(inputs), text);
+});
+
+test("a lease clock that ran out is logged, and an attempt that is over is not", async () => {
+  const warnings: string[] = [];
+  const { server, inputs } = await begin({
+    inputLatencyMs: 10,
+    log: { ...silentLog, warn: (message) => void warnings.push(message) },
+  });
+  const ranOut = () => warnings.filter((message) => message.includes("the lease clock ran out")).length;
+  const first = await server.welcome();
+  first.say(assign(1, typing("x")));
+  await first.result(1);
+  first.say({ case: "assignment", value: { epoch: 2n } });
+  await first.heardOf("assignmentAck", 2);
+  const text = "a".repeat(300);
+  first.say(assign(1, typing(text), { attemptId: "a2", epoch: 3n }));
+  await until("it types again", () => inputs.length > 5);
+  first.say({ case: "assignment", value: { epoch: 4n } });
+  await first.heardOf("assignmentAck", 4);
+  // A clock that ran by itself would be noticed within these beats.
+  await first.heardOf("beat", first.all("beat").length + 4);
+  assert.equal(ranOut(), 0, "the lease was over, not its clock");
+
+  const before = inputs.length;
+  first.say(assign(1, typing(text), { attemptId: "a3", epoch: 5n }));
+  await until("it types once more", () => inputs.length > before + 5);
+  first.acksBeats = false;
+  await until("the clock ran out", () => ranOut() === 1);
 });
 
 test("a lease that went to somebody else while the agent held injects nothing more", async () => {

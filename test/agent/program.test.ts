@@ -168,6 +168,14 @@ test("wrong settings are one clear line and exit 2", () => {
   }
 });
 
+test("--help after a command prints the usage and is no mistake", () => {
+  for (const args of [["--help"], ["run", "--help"], ["enrol", "--help"], ["run", "-h"]]) {
+    const { status, stdout, stderr } = spawnSync(process.execPath, [program, ...args], { encoding: "utf8" });
+    assert.equal(status, 0, stderr);
+    assert.match(stdout, /^usage:\n {2}agent enrol .*--token-file/);
+  }
+});
+
 test("enrolment keeps the key where only the agent's user can read it", async () => {
   const enrolling = (token: string) => {
     const args = ["enrol", "--server", server.url, "--state", stateDir, "--name", "vm-1", "--token-file", "-"];
