@@ -16,7 +16,7 @@ import { startMachine } from "./machine.ts";
 import { type DemoOptions, readOptions } from "./options.ts";
 import { applications, planRuns, putExamples } from "./plan.ts";
 import { progressOn } from "./progress.ts";
-import { reportOf, reportText, whereToLook } from "./report.ts";
+import { reportJson, reportOf, reportText, whereToLook } from "./report.ts";
 import { doRuns } from "./runs.ts";
 import { type DemoServer, postgresDirectory, startDemoServer } from "./server.ts";
 import { collectStops, Interrupted, type Stops } from "./stops.ts";
@@ -51,7 +51,7 @@ async function demo(options: DemoOptions, stops: Stops): Promise<boolean> {
   progress.stop();
 
   const report = reportOf(names, runs);
-  const text = options.json ? JSON.stringify(report, null, 2) : reportText(report, process.stdout.columns ?? 160);
+  const text = options.json ? reportJson(report, options) : reportText(report, process.stdout.columns ?? 160);
   process.stdout.write(`${text}\n`);
   if (!options.once) {
     progress.say(whereToLook(server, report, root));

@@ -58,6 +58,12 @@ export function reportText({ ok, runs, checks }: DemoReport, width: number): str
   ].join("\n");
 }
 
+/** As one JSON document. Where the films are is told only while they are there: --once removes them with the rest. */
+export function reportJson(report: DemoReport, { once }: { readonly once: boolean }): string {
+  const runs = once ? report.runs.map(({ film: _removed, ...run }) => run) : report.runs;
+  return JSON.stringify({ ...report, runs }, null, 2);
+}
+
 /** Good for as long as the demo is up. */
 export function whereToLook({ apiUrl, keyFile }: DemoServer, { runs }: DemoReport, root: string): string {
   const [first] = runs;

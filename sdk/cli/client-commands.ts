@@ -36,8 +36,9 @@ export function addClientCommands(program: Command): Command {
   program.addHelpText(
     "after",
     `
-Exit codes: 0 done, run SUCCEEDED; 1 run FAILED, CANCELLED or EXPIRED; 2 wrong usage or settings; 3 run UNKNOWN;
-4 refused by the server; 5 server unreachable; 6 no key, or one that may not.`,
+Exit codes: 0 done; 1 the run FAILED, was CANCELLED or EXPIRED; 2 wrong usage; 3 the run ended UNKNOWN, look before you
+start it again; 4 refused; 5 server unreachable; 6 no key, or one that may not; 70 a fault in Drover; 130 interrupted,
+the run goes on.`,
   );
   return program;
 }

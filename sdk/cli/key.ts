@@ -1,6 +1,6 @@
 // drover key: the keys of the API.
 
-import type { Command } from "commander";
+import { type Command, Option } from "commander";
 import { type Key, KeySchema, Scope } from "../gen/drover/v1/key_pb.ts";
 import { nameOf, type ScopeName } from "../names.ts";
 import { all } from "../pages.ts";
@@ -23,7 +23,11 @@ export function addKey(program: Command): Command[] {
     "drover key create --owner deploys --scope operator --lifetime 90d > deploys.key",
   ])
     .requiredOption("--owner <text>", "who or what it is given to")
-    .option("--scope <scope>", "caller, operator, admin; each includes the ones before it", oneOf(Scope), "CALLER")
+    .addOption(
+      new Option("--scope <scope>", "caller, operator, admin; each includes the ones before it")
+        .argParser(oneOf(Scope))
+        .default("CALLER", "caller"),
+    )
     .option("--lifetime <span>", "how long it is good for, like 90d; without it, it does not end", spanMs)
     .action(
       act(async (desk, options: { owner: string; scope: ScopeName; lifetime?: number }) => {

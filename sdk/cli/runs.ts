@@ -6,8 +6,8 @@ import { nameOf, type OutcomeName, type RunStateName } from "../names.ts";
 import { act, addCommand, type Desk, jsonOf } from "./desk.ts";
 import { cleaned, safeJson } from "./screen-text.ts";
 import { whenText } from "./spans.ts";
-import { wholeNumber } from "./start.ts";
 import { type Column, table } from "./table.ts";
+import { wholeNumber } from "./whole-numbers.ts";
 
 interface RunsCommandOptions {
   state?: RunStateName;
@@ -31,7 +31,7 @@ export function addRuns(program: Command): Command {
     .option("--state <state>", namesText(RunState), oneOf(RunState))
     .option("--outcome <outcome>", namesText(Outcome), oneOf(Outcome))
     .option("--workflow <name>", "only this workflow's")
-    .option("--limit <number>", "at most so many", wholeNumber, 50)
+    .option("--limit <number>", "at most so many", wholeNumber(1), 50)
     .action(
       act(async (desk, { state, outcome, workflow, limit }: RunsCommandOptions) => {
         const rows: Run[] = [];

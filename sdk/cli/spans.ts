@@ -14,13 +14,16 @@ export function spanMs(text: string): number {
   return ms;
 }
 
-/** A span for people, in its largest fitting unit. */
+/** A span for people, in its largest fitting unit, rounded to the nearest: what is 2 h when asked for is 2 h a second on. */
 export function spanText(ms: number): string {
-  if (ms < 1_000) return `${Math.round(ms)} ms`;
-  if (ms < 60_000) return `${(ms / 1_000).toFixed(ms < 10_000 ? 1 : 0)} s`;
-  if (ms < 3_600_000) return `${Math.floor(ms / 60_000)} min`;
-  if (ms < 2 * 86_400_000) return `${Math.floor(ms / 3_600_000)} h`;
-  return `${Math.floor(ms / 86_400_000)} d`;
+  const seconds = Math.round(ms / 1_000);
+  const minutes = Math.round(ms / 60_000);
+  const hours = Math.round(ms / 3_600_000);
+  if (Math.round(ms) < 1_000) return `${Math.round(ms)} ms`;
+  if (seconds < 60) return `${ms < 9_950 ? (ms / 1_000).toFixed(1) : seconds} s`;
+  if (minutes < 60) return `${minutes} min`;
+  if (hours < 48) return `${hours} h`;
+  return `${Math.round(ms / 86_400_000)} d`;
 }
 
 /** How long ago, or how long until. */

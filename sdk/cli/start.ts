@@ -8,6 +8,7 @@ import { act, addCommand, jsonOf } from "./desk.ts";
 import { UsageError } from "./exit-codes.ts";
 import { follow } from "./follow.ts";
 import { spanMs } from "./spans.ts";
+import { versionMax, wholeNumber } from "./whole-numbers.ts";
 
 interface StartCommandOptions {
   input: Inputs;
@@ -30,10 +31,10 @@ export function addStart(program: Command): Command {
     .option("--inputs <file>", "the inputs as a JSON object; - reads them from stdin")
     .option("--detach", "do not wait; print the run's id")
     .option("--idempotency-key <text>", "the same key gives the same run, however often this is called")
-    .option("--priority <number>", "higher goes first, -100 to 100", wholeNumber)
+    .option("--priority <number>", "higher goes first, -100 to 100", wholeNumber(-100, 100))
     .option("--queue-timeout <span>", "how long it may wait for a machine, like 10m", spanMs)
     .option("--timeout <span>", "how long it may take once it has one, like 2m", spanMs)
-    .option("--workflow-version <number>", "a version other than the latest", wholeNumber)
+    .option("--workflow-version <number>", "a version other than the latest", wholeNumber(1, versionMax))
     .addHelpText(
       "after",
       "\nEvents go to stderr and the outputs to stdout. With --json, stdout is the run when it has ended.",
@@ -67,6 +68,7 @@ export function addStart(program: Command): Command {
 function addInput(text: string, inputs: Inputs): Inputs {
   const [, name, json, value = ""] = /^([^=]+?)(:?)=(.*)$/s.exec(text) ?? [];
   if (name === undefined) throw new InvalidArgumentError("Write it as name=value, or name:=json.");
+  if (Object.hasOwn(inputs, name)) throw new InvalidArgumentError(`The input ${name} is given twice.`);
   try {
     return { ...inputs, [name]: json === ":" ? JSON.parse(value) : value };
   } catch {
@@ -84,10 +86,4 @@ function fileInputs(file: string | undefined): Inputs {
     throw new UsageError(`The inputs in ${where} cannot be read: ${error instanceof Error ? error.message : error}`);
   }
   throw new UsageError(`The inputs in ${where} must be a JSON object, like {"text": "hello"}.`);
-}
-
-/** For options. */
-export function wholeNumber(text: string): number {
-  if (!/^-?\d{1,9}$/.test(text)) throw new InvalidArgumentError("It must be a whole number.");
-  return Number(text);
 }

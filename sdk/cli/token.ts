@@ -6,7 +6,10 @@ import { all } from "../pages.ts";
 import { act, addCommand, jsonOf } from "./desk.ts";
 import { cleaned } from "./screen-text.ts";
 import { spanMs, whenText } from "./spans.ts";
-import { wholeNumber } from "./start.ts";
+import { wholeNumber } from "./whole-numbers.ts";
+
+/** The API's own rule for a token. */
+const usesMax = 10_000;
 
 const columns = [
   { title: "TOKEN", value: (token: EnrolmentToken) => token.id },
@@ -22,7 +25,7 @@ export function addToken(program: Command): Command[] {
     "TOKEN=$(drover token create)",
   ])
     .option("--pool <name>", "the pool that machines get into (default)")
-    .option("--uses <number>", "how many machines it may enrol (1)", wholeNumber)
+    .option("--uses <number>", "how many machines it may enrol (1)", wholeNumber(1, usesMax))
     .option("--lifetime <span>", "how long it is good for, like 2h (1h)", spanMs)
     .action(
       act(async (desk, options: { pool?: string; uses?: number; lifetime?: number }) => {

@@ -8,6 +8,7 @@ import { join } from "node:path";
 import { text } from "node:stream/consumers";
 import { after, before, beforeEach, test } from "node:test";
 import { fileURLToPath } from "node:url";
+import { exitCodes } from "../../sdk/cli/exit-codes.ts";
 import { FakeApi, type FakeRun } from "../support/fake-api.ts";
 import { adminKey, png } from "../support/fake-services.ts";
 
@@ -159,6 +160,38 @@ test("wrong usage and settings are 2", async () => {
   }
 });
 
+test("a number out of its option's range is wrong usage, said in one line, and nothing is sent", async () => {
+  api.addRun();
+  let calls = 0;
+  for (const method of ["StartRun", "ListRuns", "CreateEnrolmentToken"])
+    api.state.before.set(method, () => void calls++);
+  for (const [command, option, wrong, range] of [
+    ["runs", "--limit", ["-1", "0", "1.5", "1e3", "many", ""], ", 1 or more"],
+    ["token create", "--uses", ["-1", "0", "10001"], " from 1 to 10000"],
+    ["start notes.save --detach", "--workflow-version", ["-1", "0", "4294967296"], " from 1 to 2147483647"],
+    ["start notes.save --detach", "--priority", ["-101", "101"], " from -100 to 100"],
+  ] as const) {
+    for (const value of wrong) {
+      const said = await drover([...command.split(" "), option, value]);
+      assert.deepEqual([said.code, said.out], [2, ""], `${command} ${option} ${value}`);
+      const line = `error: option '${option} <number>' argument '${value}' is invalid. It must be a whole number${range}.\n`;
+      assert.equal(said.err, line);
+    }
+  }
+  assert.equal(calls, 0);
+  assert.equal((await drover(["runs", "--limit", "1"])).out.split("\n").length, 3, "a head, a run, an end");
+  assert.equal((await drover(["start", "notes.save", "--detach", "--priority", "-100"])).code, 0);
+});
+
+test("an input that is given twice is wrong usage", async () => {
+  for (const second of ["left:=7", "left=1"]) {
+    const said = await drover(["start", "sums.multiply", "--detach", "-i", "left:=1", "--input", second]);
+    assert.equal(said.code, 2);
+    assert.match(said.err, /^error: .* The input left is given twice\.\n$/);
+  }
+  assert.equal(api.state.runs.length, 0);
+});
+
 test("a key may lie in a file, and options may stand before the command", async () => {
   writeFileSync(join(folder, "key"), `${adminKey}\n`);
   const settings = { DROVER_KEY: "", DROVER_SERVER: "http://127.0.0.1:9" };
@@ -250,7 +283,23 @@ test("help has examples, and version answers", async () => {
   const help = await drover(["start", "--help"]);
   assert.equal(help.code, 0);
   assert.match(help.out, /Connection:\n[\s\S]*--server[\s\S]*Examples:\n {2}\$ drover start notes\.save/);
-  const root = await drover(["--help"]);
-  assert.match(root.out, /Exit codes:/);
+  const key = await drover(["key", "create", "--help"]);
+  assert.match(key.out.replaceAll(/\s+/g, " "), /--scope <scope> caller, operator, admin; .*? \(default: caller\)/);
   assert.equal((await drover(["--version"])).out, "0.1.0\n");
+});
+
+test("the exit codes are all told, in the same words, by the README, the help and the SDK's README", async () => {
+  const readFlat = (name: string) =>
+    readFileSync(new URL(`../../${name}`, import.meta.url), "utf8").replaceAll(/\s+/g, " ");
+  const told = /Exit codes: (0 .*?)\. /.exec(readFlat("README.md"))?.[1] ?? "";
+  const meanings = told.split("; ").map((each) => /^(\d+) (.*)$/.exec(each)?.slice(1) ?? []);
+  const numbers = Object.values(exitCodes).sort((a, b) => a - b);
+  assert.deepEqual(
+    meanings.map(([code]) => Number(code)),
+    numbers,
+  );
+  const help = (await drover(["--help"])).out.replaceAll(/\s+/g, " ");
+  assert.ok(help.includes(`Exit codes: ${told}.`), help);
+  const rows = [...readFlat("sdk/README.md").matchAll(/\| (\d+) +\| ([^|]+?) \|/g)].map(([, ...row]) => row);
+  assert.deepEqual(rows, meanings);
 });

@@ -2,8 +2,9 @@
 
 import assert from "node:assert/strict";
 import { test } from "node:test";
+import { timestampFromMs } from "@bufbuild/protobuf/wkt";
 import { cleaned, columnsOf, safeJson, shortened } from "../../sdk/cli/screen-text.ts";
-import { spanMs, spanText } from "../../sdk/cli/spans.ts";
+import { spanMs, spanText, whenText } from "../../sdk/cli/spans.ts";
 import { table } from "../../sdk/cli/table.ts";
 
 test("no control character and no reordering mark survives", () => {
@@ -38,4 +39,12 @@ test("spans are read and written as people do", () => {
   assert.throws(() => spanMs("soon"), /Write it like/);
   assert.throws(() => spanMs("0s"), /Write it like/);
   assert.deepEqual([900, 1_500, 59_000, 61_000, 7_200_000].map(spanText), ["900 ms", "1.5 s", "59 s", "1 min", "2 h"]);
+});
+
+test("spans are rounded to the nearest, and to the next unit where they fill it", () => {
+  const [hour, now] = [3_600_000, 1_800_000_000_000];
+  const until = (ms: number) => whenText(timestampFromMs(now + ms), now);
+  assert.deepEqual([hour - 900, 2 * hour - 900, 90 * 24 * hour - 900].map(until), ["in 1 h", "in 2 h", "in 90 d"]);
+  const edges = [999.6, 9_960, 59_600, 95_000, 3_570_000, 47.6 * hour];
+  assert.deepEqual(edges.map(spanText), ["1.0 s", "10 s", "1 min", "2 min", "1 h", "2 d"]);
 });
