@@ -34,7 +34,11 @@ const testsBesideDemo: SystemPackage[] = [
     programs: ["xdotool"],
     why: "a second, independent way to look at windows and to act as a person",
   },
-  { package: "wmctrl", programs: ["wmctrl"], why: "raises windows as a person's desktop would, for tests of interruptions" },
+  {
+    package: "wmctrl",
+    programs: ["wmctrl"],
+    why: "raises windows as a person's desktop would, for tests of interruptions",
+  },
   { package: "x11-utils", programs: ["xprop"], why: "xprop and xev, which tell what really reached a window" },
   { package: "xterm", programs: ["xterm"], why: "a window that shows exactly which keys arrived" },
   // On Ubuntu 24.04 Chromium is a snap and not a package: install it, or Chrome, by hand.
