@@ -10,6 +10,7 @@ import { evaluate } from "../../../server/workflows/evaluation.ts";
 import { checkExpression } from "../../../server/workflows/expression.ts";
 import { escapeGlob, split } from "../../../server/workflows/leaf.ts";
 import { limits } from "../../../server/workflows/limits.ts";
+import { quickestMs } from "../../support/quickest.ts";
 import { program, walk, withSteps } from "./fixtures.ts";
 
 const names = { variables: ["inputs", "steps"], member: () => undefined };
@@ -90,10 +91,9 @@ for (const expression of hostile) {
   test(`${expression} ends within 100 ms, refused`, () => {
     // A first look at the inputs converts them, once: what is measured is the expression.
     evaluate("inputs.n", "here", { inputs }, work());
-    const from = performance.now();
-    const result = evaluate(expression, "here", { inputs }, work());
-    const took = performance.now() - from;
-    assert.ok(!result.ok, "it came to something");
+    const took = quickestMs(100, () => {
+      assert.ok(!evaluate(expression, "here", { inputs }, work()).ok, "it came to something");
+    });
     assert.ok(took < 100, `it took ${took.toFixed(0)} ms`);
   });
 }
@@ -116,10 +116,11 @@ test("brackets and chains past all use end soon, and the deep ones are refused",
   const deep = [`${"(".repeat(500)}1${")".repeat(500)}`, `${"[".repeat(33)}1${"]".repeat(33)}`, `a${".b".repeat(500)}`];
   const flat = [`${"!".repeat(1000)}true`, `${"-".repeat(1000)}1`, `1${"+1".repeat(500)}`, "a?".repeat(300)];
   for (const text of [...deep, ...flat]) {
-    const from = performance.now();
-    const found = checkExpression(text, { ...names, variables: ["a"] });
-    if (deep.includes(text)) assert.notDeepEqual(found, []);
-    assert.ok(performance.now() - from < 100, text.slice(0, 10));
+    const took = quickestMs(100, () => {
+      const found = checkExpression(text, { ...names, variables: ["a"] });
+      if (deep.includes(text)) assert.notDeepEqual(found, []);
+    });
+    assert.ok(took < 100, text.slice(0, 10));
   }
 });
 
