@@ -48,6 +48,16 @@
 // beats stop. Redial with exponential backoff and full jitter, 0.25 s to 10 s, reset after 10 s of attachment; at once
 // after `GoAway`, at one of its addresses if it names any.
 //
+// ## Updates
+// The server says with `WantedRelease` which release of the agent program this machine should run; with an empty version:
+// the one that it runs. It is wanted state: sent after `Welcome` and whenever it changes, and a repeated one changes nothing.
+//  1. The agent downloads it (`ReleaseService.Download`, on a connection of its own, so that no download delays a beat),
+//     checks length, SHA-256 and signature, and that it is newer than itself, and says PREPARED or FAILED. Only then, and
+//     again after each `Welcome` while it is still wanted.
+//  2. When the machine has nothing to do and its ring is due, the server leases it to nobody else and sends `ReleaseGrant`.
+//  3. The agent says `Goodbye`, ends, and comes back as the new release: a new incarnation with another `agent_version`.
+//     If the new release does not attach in time the old one comes back, and says so in `Hello.failed_release`.
+//
 // ## Limits
 // A message is at most 1 MiB. Artifacts are cut into chunks of at most 64 KiB, at most 256 KiB of which may be
 // unacknowledged, so that no picture delays a beat. The agent keeps at most 64 unacknowledged results and drops the oldest
@@ -72,7 +82,7 @@ import type { Message, UnknownEnum } from "@bufbuild/protobuf";
  * Describes the file drover/agent/v1/channel.proto.
  */
 export const file_drover_agent_v1_channel: GenFile = /*@__PURE__*/
-  fileDesc("Ch1kcm92ZXIvYWdlbnQvdjEvY2hhbm5lbC5wcm90bxIPZHJvdmVyLmFnZW50LnYxIr0CCg1BdHRhY2hSZXF1ZXN0EicKBWhlbGxvGAEgASgLMhYuZHJvdmVyLmFnZW50LnYxLkhlbGxvSAASJQoEYmVhdBgCIAEoCzIVLmRyb3Zlci5hZ2VudC52MS5CZWF0SAASOAoOYXNzaWdubWVudF9hY2sYAyABKAsyHi5kcm92ZXIuYWdlbnQudjEuQXNzaWdubWVudEFja0gAEikKBnJlc3VsdBgEIAEoCzIXLmRyb3Zlci5hZ2VudC52MS5SZXN1bHRIABI4Cg5hcnRpZmFjdF9jaHVuaxgFIAEoCzIeLmRyb3Zlci5hZ2VudC52MS5BcnRpZmFjdENodW5rSAASKwoHZ29vZGJ5ZRgGIAEoCzIYLmRyb3Zlci5hZ2VudC52MS5Hb29kYnllSABCEAoHbWVzc2FnZRIFukgCCAEivQIKDkF0dGFjaFJlc3BvbnNlEisKB3dlbGNvbWUYASABKAsyGC5kcm92ZXIuYWdlbnQudjEuV2VsY29tZUgAEiwKCGJlYXRfYWNrGAIgASgLMhguZHJvdmVyLmFnZW50LnYxLkJlYXRBY2tIABIxCgphc3NpZ25tZW50GAMgASgLMhsuZHJvdmVyLmFnZW50LnYxLkFzc2lnbm1lbnRIABIwCgpyZXN1bHRfYWNrGAQgASgLMhouZHJvdmVyLmFnZW50LnYxLlJlc3VsdEFja0gAEjQKDGFydGlmYWN0X2FjaxgFIAEoCzIcLmRyb3Zlci5hZ2VudC52MS5BcnRpZmFjdEFja0gAEioKB2dvX2F3YXkYBiABKAsyFy5kcm92ZXIuYWdlbnQudjEuR29Bd2F5SABCCQoHbWVzc2FnZSKgAgoFSGVsbG8SIQoQcHJvdG9jb2xfdmVyc2lvbhgBIAEoDUIHukgEKgIoARIgCg1hZ2VudF92ZXJzaW9uGAIgASgJQgm6SAZyBBABGEASOQoLaW5jYXJuYXRpb24YAyABKAsyHC5kcm92ZXIuYWdlbnQudjEuSW5jYXJuYXRpb25CBrpIA8gBARIcCgtkaWFsX251bWJlchgEIAEoBEIHukgEMgIoARI1CglpbnZlbnRvcnkYBSABKAsyGi5kcm92ZXIuYWdlbnQudjEuSW52ZW50b3J5Qga6SAPIAQESGwoKYXR0ZW1wdF9pZBgGIAEoCUIHukgEcgIYQBIWCg5jb21tYW5kX251bWJlchgHIAEoDRINCgVlcG9jaBgIIAEoBCJcCgtJbmNhcm5hdGlvbhIbCgdib290X2lkGAEgASgJQgq6SAdyBRABGIABEhwKCHN0YXJ0X2lkGAIgASgJQgq6SAdyBRAIGIABEhIKCmhvbGRzX2xvY2sYAyABKAgiyAIKCUludmVudG9yeRIbCghwbGF0Zm9ybRgBIAEoCUIJukgGcgQQARggEhQKAm9zGAIgASgJQgi6SAVyAxiAAhIUCgxzY3JlZW5fd2lkdGgYAyABKA0SFQoNc2NyZWVuX2hlaWdodBgEIAEoDRJECgxhcHBsaWNhdGlvbnMYBSADKAsyIy5kcm92ZXIuYWdlbnQudjEuT2ZmZXJlZEFwcGxpY2F0aW9uQgm6SAaSAQMQgAISQAoGbGFiZWxzGAYgAygLMiYuZHJvdmVyLmFnZW50LnYxLkludmVudG9yeS5MYWJlbHNFbnRyeUIIukgFmgECEEASJAoMY2FwYWJpbGl0aWVzGAcgAygJQg66SAuSAQgQQCIEcgIYQBotCgtMYWJlbHNFbnRyeRILCgNrZXkYASABKAkSDQoFdmFsdWUYAiABKAk6AjgBIkgKEk9mZmVyZWRBcHBsaWNhdGlvbhIYCgRuYW1lGAEgASgJQgq6SAdyBRABGIABEhgKB3ZlcnNpb24YAiABKAlCB7pIBHICGEAioAEKB1dlbGNvbWUSGAoQcHJvdG9jb2xfdmVyc2lvbhgBIAEoDRISCgptYWNoaW5lX2lkGAIgASgJEhgKEGJlYXRfaW50ZXJ2YWxfbXMYAyABKA0SFQoNc3RvcF9hZnRlcl9tcxgEIAEoDRIaChJoZWFsdGhfaW50ZXJ2YWxfbXMYBSABKA0SGgoSYXJ0aWZhY3RfYnl0ZXNfbWF4GAYgASgNIlQKBEJlYXQSFwoGbnVtYmVyGAEgASgEQge6SAQyAigBEjMKBGhvbGQYAiABKA4yGy5kcm92ZXIuYWdlbnQudjEuSG9sZFJlYXNvbkIIukgFggECEAEiGQoHQmVhdEFjaxIOCgZudW1iZXIYASABKAQifgoKQXNzaWdubWVudBINCgVlcG9jaBgBIAEoBBIlCgVsZWFzZRgCIAEoCzIWLmRyb3Zlci5hZ2VudC52MS5MZWFzZRIPCgdhYmFuZG9uGAMgASgIEikKB2NvbW1hbmQYBCABKAsyGC5kcm92ZXIuYWdlbnQudjEuQ29tbWFuZCKQAQoFTGVhc2USEAoIbGVhc2VfaWQYASABKAkSLgoHcHVycG9zZRgCIAEoDjIdLmRyb3Zlci5hZ2VudC52MS5MZWFzZVB1cnBvc2USEgoKYXR0ZW1wdF9pZBgDIAEoCRIxCgthcHBsaWNhdGlvbhgEIAEoCzIcLmRyb3Zlci5hZ2VudC52MS5BcHBsaWNhdGlvbiIuCgtBcHBsaWNhdGlvbhIMCgRuYW1lGAEgASgJEhEKCXByb2Nlc3NlcxgCIAMoCSI2Cg1Bc3NpZ25tZW50QWNrEg0KBWVwb2NoGAEgASgEEhYKDmNvbW1hbmRfbnVtYmVyGAIgASgNIsEHCgdDb21tYW5kEg4KBm51bWJlchgBIAEoDRISCgp0aW1lb3V0X21zGAIgASgNEicKBmVmZmVjdBgDIAEoDjIXLmRyb3Zlci5hZ2VudC52MS5FZmZlY3QSLQoFZm9jdXMYBCABKAsyHi5kcm92ZXIuYWdlbnQudjEuV2luZG93UGF0dGVybhIpCgVndWFyZBgFIAMoCzIaLmRyb3Zlci5hZ2VudC52MS5Db25kaXRpb24SKAoEZG9uZRgGIAMoCzIaLmRyb3Zlci5hZ2VudC52MS5Db25kaXRpb24SFwoPZG9uZV90aW1lb3V0X21zGAcgASgNEicKBXByb3ZlGAogASgLMhYuZHJvdmVyLmFnZW50LnYxLlByb3ZlSAASKQoGbGF1bmNoGAsgASgLMhcuZHJvdmVyLmFnZW50LnYxLkxhdW5jaEgAEicKBWNsb3NlGAwgASgLMhYuZHJvdmVyLmFnZW50LnYxLkNsb3NlSAASLgoMZm9jdXNfd2luZG93GA0gASgLMhYuZHJvdmVyLmFnZW50LnYxLkZvY3VzSAASJwoFY2xpY2sYDiABKAsyFi5kcm92ZXIuYWdlbnQudjEuQ2xpY2tIABIlCgRtb3ZlGA8gASgLMhUuZHJvdmVyLmFnZW50LnYxLk1vdmVIABIlCgRkcmFnGBAgASgLMhUuZHJvdmVyLmFnZW50LnYxLkRyYWdIABIpCgZzY3JvbGwYESABKAsyFy5kcm92ZXIuYWdlbnQudjEuU2Nyb2xsSAASJQoEdHlwZRgSIAEoCzIVLmRyb3Zlci5hZ2VudC52MS5UeXBlSAASJwoFcHJlc3MYEyABKAsyFi5kcm92ZXIuYWdlbnQudjEuUHJlc3NIABInCgVwYXN0ZRgUIAEoCzIWLmRyb3Zlci5hZ2VudC52MS5QYXN0ZUgAEiUKBHdhaXQYFSABKAsyFS5kcm92ZXIuYWdlbnQudjEuV2FpdEgAEiUKBHJlYWQYFiABKAsyFS5kcm92ZXIuYWdlbnQudjEuUmVhZEgAEikKBmFzc2VydBgXIAEoCzIXLmRyb3Zlci5hZ2VudC52MS5Bc3NlcnRIABIxCgpzY3JlZW5zaG90GBggASgLMhsuZHJvdmVyLmFnZW50LnYxLlNjcmVlbnNob3RIABIlCgRleGVjGBkgASgLMhUuZHJvdmVyLmFnZW50LnYxLkV4ZWNIABInCgVwYXVzZRgaIAEoCzIWLmRyb3Zlci5hZ2VudC52MS5QYXVzZUgAQggKBmFjdGlvbiJkCgVQcm92ZRIpCgVyZWFkeRgBIAMoCzIaLmRyb3Zlci5hZ2VudC52MS5Db25kaXRpb24SMAoIYmxvY2tpbmcYAiADKAsyHi5kcm92ZXIuYWdlbnQudjEuV2luZG93UGF0dGVybiIZCgZMYXVuY2gSDwoHY29tbWFuZBgBIAMoCSI3CgVDbG9zZRIuCgZ3aW5kb3cYASABKAsyHi5kcm92ZXIuYWdlbnQudjEuV2luZG93UGF0dGVybiI3CgVGb2N1cxIuCgZ3aW5kb3cYASABKAsyHi5kcm92ZXIuYWdlbnQudjEuV2luZG93UGF0dGVybiJoCgVDbGljaxInCgZ0YXJnZXQYASABKAsyFy5kcm92ZXIuYWdlbnQudjEuVGFyZ2V0EicKBmJ1dHRvbhgCIAEoDjIXLmRyb3Zlci5hZ2VudC52MS5CdXR0b24SDQoFY291bnQYAyABKA0iLwoETW92ZRInCgZ0YXJnZXQYASABKAsyFy5kcm92ZXIuYWdlbnQudjEuVGFyZ2V0IlIKBERyYWcSJQoEZnJvbRgBIAEoCzIXLmRyb3Zlci5hZ2VudC52MS5UYXJnZXQSIwoCdG8YAiABKAsyFy5kcm92ZXIuYWdlbnQudjEuVGFyZ2V0IkkKBlNjcm9sbBInCgZ0YXJnZXQYASABKAsyFy5kcm92ZXIuYWdlbnQudjEuVGFyZ2V0EgoKAmR4GAIgASgFEgoKAmR5GAMgASgFIhQKBFR5cGUSDAoEdGV4dBgBIAEoCSIWCgVQcmVzcxINCgVjaG9yZBgBIAEoCSIVCgVQYXN0ZRIMCgR0ZXh0GAEgASgJIjYKBFdhaXQSLgoKY29uZGl0aW9ucxgBIAMoCzIaLmRyb3Zlci5hZ2VudC52MS5Db25kaXRpb24i1QEKBFJlYWQSNgoMd2luZG93X3RpdGxlGAEgASgLMh4uZHJvdmVyLmFnZW50LnYxLldpbmRvd1BhdHRlcm5IABIWCgxhY3RpdmVfdGl0bGUYAiABKAhIABI1Cgt3aW5kb3dfdGV4dBgDIAEoCzIeLmRyb3Zlci5hZ2VudC52MS5XaW5kb3dQYXR0ZXJuSAASEwoJY2xpcGJvYXJkGAQgASgISAASJwoDYm94GAUgASgLMhguZHJvdmVyLmFnZW50LnYxLlJlYWRCb3hIAEIICgZzb3VyY2UiXAoHUmVhZEJveBIuCgZ3aW5kb3cYASABKAsyHi5kcm92ZXIuYWdlbnQudjEuV2luZG93UGF0dGVybhIhCgNib3gYAiABKAsyFC5kcm92ZXIuYWdlbnQudjEuQm94IjgKBkFzc2VydBIuCgpjb25kaXRpb25zGAEgAygLMhouZHJvdmVyLmFnZW50LnYxLkNvbmRpdGlvbiIMCgpTY3JlZW5zaG90IicKBEV4ZWMSDAoEbmFtZRgBIAEoCRIRCglhcmd1bWVudHMYAiADKAkiHAoFUGF1c2USEwoLZHVyYXRpb25fbXMYASABKA0isgIKBlJlc3VsdBIdCgphdHRlbXB0X2lkGAEgASgJQgm6SAZyBBABGEASFwoGbnVtYmVyGAIgASgNQge6SAQqAigBEjcKBWlucHV0GAMgASgOMhwuZHJvdmVyLmFnZW50LnYxLklucHV0QW1vdW50Qgq6SAeCAQQQASAAEhMKC2R1cmF0aW9uX21zGAQgASgNEikKB2ZhaWx1cmUYBSABKAsyGC5kcm92ZXIuYWdlbnQudjEuRmFpbHVyZRInCgZvdXRwdXQYBiABKAsyFy5kcm92ZXIuYWdlbnQudjEuT3V0cHV0Ei4KBXByb29mGAcgASgLMh8uZHJvdmVyLmFnZW50LnYxLlJlYWRpbmVzc1Byb29mEh4KDGFydGlmYWN0X2lkcxgIIAMoCUIIukgFkgECEBAiZAoHRmFpbHVyZRI+CghjYXRlZ29yeRgBIAEoDjIgLmRyb3Zlci5hZ2VudC52MS5GYWlsdXJlQ2F0ZWdvcnlCCrpIB4IBBBABIAASGQoHbWVzc2FnZRgCIAEoCUIIukgFcgMogAgiZgoGT3V0cHV0EhcKBHRleHQYASABKAlCCbpIBnIEKICABBIhCgNib3gYAiABKAsyFC5kcm92ZXIuYWdlbnQudjEuQm94Eg0KBXNjb3JlGAMgASgBEhEKCWV4aXRfY29kZRgEIAEoBSLUAQoOUmVhZGluZXNzUHJvb2YSNQoHdmVyZGljdBgBIAEoDjIYLmRyb3Zlci5hZ2VudC52MS5WZXJkaWN0Qgq6SAeCAQQQASAAEjoKCGV2aWRlbmNlGAIgAygLMh4uZHJvdmVyLmFnZW50LnYxLlByb2JlRXZpZGVuY2VCCLpIBZIBAhBAEiIKEWZyYW1lX2FydGlmYWN0X2lkGAMgASgJQge6SARyAhhAEhQKDHNjcmVlbl93aWR0aBgEIAEoDRIVCg1zY3JlZW5faGVpZ2h0GAUgASgNImgKDVByb2JlRXZpZGVuY2USFwoFcHJvYmUYASABKAlCCLpIBXIDGIABEgwKBGhlbGQYAiABKAgSDQoFc2NvcmUYAyABKAESIQoDYm94GAQgASgLMhQuZHJvdmVyLmFnZW50LnYxLkJveCIvCglSZXN1bHRBY2sSEgoKYXR0ZW1wdF9pZBgBIAEoCRIOCgZudW1iZXIYAiABKA0ihwIKDUFydGlmYWN0Q2h1bmsSHQoLYXJ0aWZhY3RfaWQYASABKAlCCLpIBXIDsAEBEjcKBGtpbmQYAiABKA4yHS5kcm92ZXIuYWdlbnQudjEuQXJ0aWZhY3RLaW5kQgq6SAeCAQQQASAAEhsKCmF0dGVtcHRfaWQYAyABKAlCB7pIBHICGEASFgoOY29tbWFuZF9udW1iZXIYBCABKA0SIAoMY29udGVudF90eXBlGAUgASgJQgq6SAdyBRABGIABEhwKC3RvdGFsX2J5dGVzGAYgASgNQge6SAQqAigBEg4KBm9mZnNldBgHIAEoDRIZCgRkYXRhGAggASgMQgu6SAh6BhABGICABCJLCgtBcnRpZmFjdEFjaxITCgthcnRpZmFjdF9pZBgBIAEoCRIWCg5yZWNlaXZlZF9ieXRlcxgCIAEoDRIPCgdyZWZ1c2VkGAMgASgJIiMKB0dvb2RieWUSGAoGcmVhc29uGAEgASgJQgi6SAVyAxiAAiIrCgZHb0F3YXkSDgoGcmVhc29uGAEgASgJEhEKCWFkZHJlc3NlcxgCIAMoCSp3CgpIb2xkUmVhc29uEhsKF0hPTERfUkVBU09OX1VOU1BFQ0lGSUVEEAASFQoRSE9MRF9SRUFTT05fTEVBU0UQARIdChlIT0xEX1JFQVNPTl9IVU1BTl9QUkVTRU5UEAISFgoSSE9MRF9SRUFTT05fSEFMVEVEEAMqsgEKDExlYXNlUHVycG9zZRIdChlMRUFTRV9QVVJQT1NFX1VOU1BFQ0lGSUVEEAASGQoVTEVBU0VfUFVSUE9TRV9BVFRFTVBUEAESGAoUTEVBU0VfUFVSUE9TRV9VUEtFRVAQAhIYChRMRUFTRV9QVVJQT1NFX1ZFUklGWRADEhkKFUxFQVNFX1BVUlBPU0VfU0VTU0lPThAEEhkKFUxFQVNFX1BVUlBPU0VfU0VSVklDRRAFKlsKBkVmZmVjdBIWChJFRkZFQ1RfVU5TUEVDSUZJRUQQABIPCgtFRkZFQ1RfTk9ORRABEhUKEUVGRkVDVF9JREVNUE9URU5UEAISEQoNRUZGRUNUX0NPTU1JVBADKlYKBkJ1dHRvbhIWChJCVVRUT05fVU5TUEVDSUZJRUQQABIPCgtCVVRUT05fTEVGVBABEhEKDUJVVFRPTl9NSURETEUQAhIQCgxCVVRUT05fUklHSFQQAypvCgtJbnB1dEFtb3VudBIcChhJTlBVVF9BTU9VTlRfVU5TUEVDSUZJRUQQABIVChFJTlBVVF9BTU9VTlRfTk9ORRABEhUKEUlOUFVUX0FNT1VOVF9TT01FEAISFAoQSU5QVVRfQU1PVU5UX0FMTBADKrMECg9GYWlsdXJlQ2F0ZWdvcnkSIAocRkFJTFVSRV9DQVRFR09SWV9VTlNQRUNJRklFRBAAEh8KG0ZBSUxVUkVfQ0FURUdPUllfRk9DVVNfTE9TVBABEiEKHUZBSUxVUkVfQ0FURUdPUllfR1VBUkRfRkFJTEVEEAISHQoZRkFJTFVSRV9DQVRFR09SWV9OT1RfRE9ORRADEiUKIUZBSUxVUkVfQ0FURUdPUllfVEFSR0VUX05PVF9GT1VORBAEEiUKIUZBSUxVUkVfQ0FURUdPUllfVEFSR0VUX0FNQklHVU9VUxAFEhwKGEZBSUxVUkVfQ0FURUdPUllfVElNRU9VVBAGEiUKIUZBSUxVUkVfQ0FURUdPUllfQVNTRVJUSU9OX0ZBSUxFRBAHEh4KGkZBSUxVUkVfQ0FURUdPUllfQ0FOQ0VMTEVEEAgSIAocRkFJTFVSRV9DQVRFR09SWV9FWEVDX0ZBSUxFRBAJEiEKHUZBSUxVUkVfQ0FURUdPUllfRVhFQ19SRUZVU0VEEAoSHwobRkFJTFVSRV9DQVRFR09SWV9OT19TVVJGQUNFEAsSHwobRkFJTFVSRV9DQVRFR09SWV9MRUFTRV9MT1NUEAwSIAocRkFJTFVSRV9DQVRFR09SWV9VTlNVUFBPUlRFRBANEh0KGUZBSUxVUkVfQ0FURUdPUllfUFJPVE9DT0wQDhIgChxGQUlMVVJFX0NBVEVHT1JZX0FHRU5UX0VSUk9SEA8q6AEKB1ZlcmRpY3QSFwoTVkVSRElDVF9VTlNQRUNJRklFRBAAEhEKDVZFUkRJQ1RfUkVBRFkQARIWChJWRVJESUNUX05PX1NVUkZBQ0UQAhIbChdWRVJESUNUX0FQUF9OT1RfUlVOTklORxADEhoKFlZFUkRJQ1RfTE9HSU5fUkVRVUlSRUQQBBIWChJWRVJESUNUX01GQV9QUk9NUFQQBRIaChZWRVJESUNUX01PREFMX0JMT0NLSU5HEAYSGAoUVkVSRElDVF9XUk9OR19TQ1JFRU4QBxISCg5WRVJESUNUX0ZST1pFThAIKpcBCgxBcnRpZmFjdEtpbmQSHQoZQVJUSUZBQ1RfS0lORF9VTlNQRUNJRklFRBAAEhgKFEFSVElGQUNUX0tJTkRfSEVBTFRIEAESFwoTQVJUSUZBQ1RfS0lORF9GUkFNRRACEhcKE0FSVElGQUNUX0tJTkRfUFJPT0YQAxIcChhBUlRJRkFDVF9LSU5EX1NDUkVFTlNIT1QQBDJfCg5DaGFubmVsU2VydmljZRJNCgZBdHRhY2gSHi5kcm92ZXIuYWdlbnQudjEuQXR0YWNoUmVxdWVzdBofLmRyb3Zlci5hZ2VudC52MS5BdHRhY2hSZXNwb25zZSgBMAFiBnByb3RvMw", [file_buf_validate_validate, file_drover_agent_v1_screen]);
+  fileDesc("Ch1kcm92ZXIvYWdlbnQvdjEvY2hhbm5lbC5wcm90bxIPZHJvdmVyLmFnZW50LnYxIvcCCg1BdHRhY2hSZXF1ZXN0EicKBWhlbGxvGAEgASgLMhYuZHJvdmVyLmFnZW50LnYxLkhlbGxvSAASJQoEYmVhdBgCIAEoCzIVLmRyb3Zlci5hZ2VudC52MS5CZWF0SAASOAoOYXNzaWdubWVudF9hY2sYAyABKAsyHi5kcm92ZXIuYWdlbnQudjEuQXNzaWdubWVudEFja0gAEikKBnJlc3VsdBgEIAEoCzIXLmRyb3Zlci5hZ2VudC52MS5SZXN1bHRIABI4Cg5hcnRpZmFjdF9jaHVuaxgFIAEoCzIeLmRyb3Zlci5hZ2VudC52MS5BcnRpZmFjdENodW5rSAASKwoHZ29vZGJ5ZRgGIAEoCzIYLmRyb3Zlci5hZ2VudC52MS5Hb29kYnllSAASOAoOcmVsZWFzZV9yZXBvcnQYByABKAsyHi5kcm92ZXIuYWdlbnQudjEuUmVsZWFzZVJlcG9ydEgAQhAKB21lc3NhZ2USBbpIAggBIq8DCg5BdHRhY2hSZXNwb25zZRIrCgd3ZWxjb21lGAEgASgLMhguZHJvdmVyLmFnZW50LnYxLldlbGNvbWVIABIsCghiZWF0X2FjaxgCIAEoCzIYLmRyb3Zlci5hZ2VudC52MS5CZWF0QWNrSAASMQoKYXNzaWdubWVudBgDIAEoCzIbLmRyb3Zlci5hZ2VudC52MS5Bc3NpZ25tZW50SAASMAoKcmVzdWx0X2FjaxgEIAEoCzIaLmRyb3Zlci5hZ2VudC52MS5SZXN1bHRBY2tIABI0CgxhcnRpZmFjdF9hY2sYBSABKAsyHC5kcm92ZXIuYWdlbnQudjEuQXJ0aWZhY3RBY2tIABIqCgdnb19hd2F5GAYgASgLMhcuZHJvdmVyLmFnZW50LnYxLkdvQXdheUgAEjgKDndhbnRlZF9yZWxlYXNlGAcgASgLMh4uZHJvdmVyLmFnZW50LnYxLldhbnRlZFJlbGVhc2VIABI2Cg1yZWxlYXNlX2dyYW50GAggASgLMh0uZHJvdmVyLmFnZW50LnYxLlJlbGVhc2VHcmFudEgAQgkKB21lc3NhZ2Ui2AIKBUhlbGxvEiEKEHByb3RvY29sX3ZlcnNpb24YASABKA1CB7pIBCoCKAESIAoNYWdlbnRfdmVyc2lvbhgCIAEoCUIJukgGcgQQARhAEjkKC2luY2FybmF0aW9uGAMgASgLMhwuZHJvdmVyLmFnZW50LnYxLkluY2FybmF0aW9uQga6SAPIAQESHAoLZGlhbF9udW1iZXIYBCABKARCB7pIBDICKAESNQoJaW52ZW50b3J5GAUgASgLMhouZHJvdmVyLmFnZW50LnYxLkludmVudG9yeUIGukgDyAEBEhsKCmF0dGVtcHRfaWQYBiABKAlCB7pIBHICGEASFgoOY29tbWFuZF9udW1iZXIYByABKA0SDQoFZXBvY2gYCCABKAQSNgoOZmFpbGVkX3JlbGVhc2UYCSABKAsyHi5kcm92ZXIuYWdlbnQudjEuUmVsZWFzZVJlcG9ydCJcCgtJbmNhcm5hdGlvbhIbCgdib290X2lkGAEgASgJQgq6SAdyBRABGIABEhwKCHN0YXJ0X2lkGAIgASgJQgq6SAdyBRAIGIABEhIKCmhvbGRzX2xvY2sYAyABKAgipgMKCUludmVudG9yeRIbCghwbGF0Zm9ybRgBIAEoCUIJukgGcgQQARggEhQKAm9zGAIgASgJQgi6SAVyAxiAAhIUCgxzY3JlZW5fd2lkdGgYAyABKA0SFQoNc2NyZWVuX2hlaWdodBgEIAEoDRJECgxhcHBsaWNhdGlvbnMYBSADKAsyIy5kcm92ZXIuYWdlbnQudjEuT2ZmZXJlZEFwcGxpY2F0aW9uQgm6SAaSAQMQgAISQAoGbGFiZWxzGAYgAygLMiYuZHJvdmVyLmFnZW50LnYxLkludmVudG9yeS5MYWJlbHNFbnRyeUIIukgFmgECEEASJAoMY2FwYWJpbGl0aWVzGAcgAygJQg66SAuSAQgQQCIEcgIYQBIbCgpleGVjdXRhYmxlGAggASgJQge6SARyAhggEhgKB2NhcHR1cmUYCSABKAlCB7pIBHICGCASCwoDZHBpGAogASgNEhgKB3Nlc3Npb24YCyABKAlCB7pIBHICGCAaLQoLTGFiZWxzRW50cnkSCwoDa2V5GAEgASgJEg0KBXZhbHVlGAIgASgJOgI4ASJIChJPZmZlcmVkQXBwbGljYXRpb24SGAoEbmFtZRgBIAEoCUIKukgHcgUQARiAARIYCgd2ZXJzaW9uGAIgASgJQge6SARyAhhAIqABCgdXZWxjb21lEhgKEHByb3RvY29sX3ZlcnNpb24YASABKA0SEgoKbWFjaGluZV9pZBgCIAEoCRIYChBiZWF0X2ludGVydmFsX21zGAMgASgNEhUKDXN0b3BfYWZ0ZXJfbXMYBCABKA0SGgoSaGVhbHRoX2ludGVydmFsX21zGAUgASgNEhoKEmFydGlmYWN0X2J5dGVzX21heBgGIAEoDSJUCgRCZWF0EhcKBm51bWJlchgBIAEoBEIHukgEMgIoARIzCgRob2xkGAIgASgOMhsuZHJvdmVyLmFnZW50LnYxLkhvbGRSZWFzb25CCLpIBYIBAhABIhkKB0JlYXRBY2sSDgoGbnVtYmVyGAEgASgEIn4KCkFzc2lnbm1lbnQSDQoFZXBvY2gYASABKAQSJQoFbGVhc2UYAiABKAsyFi5kcm92ZXIuYWdlbnQudjEuTGVhc2USDwoHYWJhbmRvbhgDIAEoCBIpCgdjb21tYW5kGAQgASgLMhguZHJvdmVyLmFnZW50LnYxLkNvbW1hbmQikAEKBUxlYXNlEhAKCGxlYXNlX2lkGAEgASgJEi4KB3B1cnBvc2UYAiABKA4yHS5kcm92ZXIuYWdlbnQudjEuTGVhc2VQdXJwb3NlEhIKCmF0dGVtcHRfaWQYAyABKAkSMQoLYXBwbGljYXRpb24YBCABKAsyHC5kcm92ZXIuYWdlbnQudjEuQXBwbGljYXRpb24iLgoLQXBwbGljYXRpb24SDAoEbmFtZRgBIAEoCRIRCglwcm9jZXNzZXMYAiADKAkiNgoNQXNzaWdubWVudEFjaxINCgVlcG9jaBgBIAEoBBIWCg5jb21tYW5kX251bWJlchgCIAEoDSLBBwoHQ29tbWFuZBIOCgZudW1iZXIYASABKA0SEgoKdGltZW91dF9tcxgCIAEoDRInCgZlZmZlY3QYAyABKA4yFy5kcm92ZXIuYWdlbnQudjEuRWZmZWN0Ei0KBWZvY3VzGAQgASgLMh4uZHJvdmVyLmFnZW50LnYxLldpbmRvd1BhdHRlcm4SKQoFZ3VhcmQYBSADKAsyGi5kcm92ZXIuYWdlbnQudjEuQ29uZGl0aW9uEigKBGRvbmUYBiADKAsyGi5kcm92ZXIuYWdlbnQudjEuQ29uZGl0aW9uEhcKD2RvbmVfdGltZW91dF9tcxgHIAEoDRInCgVwcm92ZRgKIAEoCzIWLmRyb3Zlci5hZ2VudC52MS5Qcm92ZUgAEikKBmxhdW5jaBgLIAEoCzIXLmRyb3Zlci5hZ2VudC52MS5MYXVuY2hIABInCgVjbG9zZRgMIAEoCzIWLmRyb3Zlci5hZ2VudC52MS5DbG9zZUgAEi4KDGZvY3VzX3dpbmRvdxgNIAEoCzIWLmRyb3Zlci5hZ2VudC52MS5Gb2N1c0gAEicKBWNsaWNrGA4gASgLMhYuZHJvdmVyLmFnZW50LnYxLkNsaWNrSAASJQoEbW92ZRgPIAEoCzIVLmRyb3Zlci5hZ2VudC52MS5Nb3ZlSAASJQoEZHJhZxgQIAEoCzIVLmRyb3Zlci5hZ2VudC52MS5EcmFnSAASKQoGc2Nyb2xsGBEgASgLMhcuZHJvdmVyLmFnZW50LnYxLlNjcm9sbEgAEiUKBHR5cGUYEiABKAsyFS5kcm92ZXIuYWdlbnQudjEuVHlwZUgAEicKBXByZXNzGBMgASgLMhYuZHJvdmVyLmFnZW50LnYxLlByZXNzSAASJwoFcGFzdGUYFCABKAsyFi5kcm92ZXIuYWdlbnQudjEuUGFzdGVIABIlCgR3YWl0GBUgASgLMhUuZHJvdmVyLmFnZW50LnYxLldhaXRIABIlCgRyZWFkGBYgASgLMhUuZHJvdmVyLmFnZW50LnYxLlJlYWRIABIpCgZhc3NlcnQYFyABKAsyFy5kcm92ZXIuYWdlbnQudjEuQXNzZXJ0SAASMQoKc2NyZWVuc2hvdBgYIAEoCzIbLmRyb3Zlci5hZ2VudC52MS5TY3JlZW5zaG90SAASJQoEZXhlYxgZIAEoCzIVLmRyb3Zlci5hZ2VudC52MS5FeGVjSAASJwoFcGF1c2UYGiABKAsyFi5kcm92ZXIuYWdlbnQudjEuUGF1c2VIAEIICgZhY3Rpb24iZAoFUHJvdmUSKQoFcmVhZHkYASADKAsyGi5kcm92ZXIuYWdlbnQudjEuQ29uZGl0aW9uEjAKCGJsb2NraW5nGAIgAygLMh4uZHJvdmVyLmFnZW50LnYxLldpbmRvd1BhdHRlcm4iGQoGTGF1bmNoEg8KB2NvbW1hbmQYASADKAkiNwoFQ2xvc2USLgoGd2luZG93GAEgASgLMh4uZHJvdmVyLmFnZW50LnYxLldpbmRvd1BhdHRlcm4iNwoFRm9jdXMSLgoGd2luZG93GAEgASgLMh4uZHJvdmVyLmFnZW50LnYxLldpbmRvd1BhdHRlcm4iaAoFQ2xpY2sSJwoGdGFyZ2V0GAEgASgLMhcuZHJvdmVyLmFnZW50LnYxLlRhcmdldBInCgZidXR0b24YAiABKA4yFy5kcm92ZXIuYWdlbnQudjEuQnV0dG9uEg0KBWNvdW50GAMgASgNIi8KBE1vdmUSJwoGdGFyZ2V0GAEgASgLMhcuZHJvdmVyLmFnZW50LnYxLlRhcmdldCJSCgREcmFnEiUKBGZyb20YASABKAsyFy5kcm92ZXIuYWdlbnQudjEuVGFyZ2V0EiMKAnRvGAIgASgLMhcuZHJvdmVyLmFnZW50LnYxLlRhcmdldCJJCgZTY3JvbGwSJwoGdGFyZ2V0GAEgASgLMhcuZHJvdmVyLmFnZW50LnYxLlRhcmdldBIKCgJkeBgCIAEoBRIKCgJkeRgDIAEoBSIUCgRUeXBlEgwKBHRleHQYASABKAkiFgoFUHJlc3MSDQoFY2hvcmQYASABKAkiFQoFUGFzdGUSDAoEdGV4dBgBIAEoCSI2CgRXYWl0Ei4KCmNvbmRpdGlvbnMYASADKAsyGi5kcm92ZXIuYWdlbnQudjEuQ29uZGl0aW9uItUBCgRSZWFkEjYKDHdpbmRvd190aXRsZRgBIAEoCzIeLmRyb3Zlci5hZ2VudC52MS5XaW5kb3dQYXR0ZXJuSAASFgoMYWN0aXZlX3RpdGxlGAIgASgISAASNQoLd2luZG93X3RleHQYAyABKAsyHi5kcm92ZXIuYWdlbnQudjEuV2luZG93UGF0dGVybkgAEhMKCWNsaXBib2FyZBgEIAEoCEgAEicKA2JveBgFIAEoCzIYLmRyb3Zlci5hZ2VudC52MS5SZWFkQm94SABCCAoGc291cmNlIlwKB1JlYWRCb3gSLgoGd2luZG93GAEgASgLMh4uZHJvdmVyLmFnZW50LnYxLldpbmRvd1BhdHRlcm4SIQoDYm94GAIgASgLMhQuZHJvdmVyLmFnZW50LnYxLkJveCI4CgZBc3NlcnQSLgoKY29uZGl0aW9ucxgBIAMoCzIaLmRyb3Zlci5hZ2VudC52MS5Db25kaXRpb24iDAoKU2NyZWVuc2hvdCInCgRFeGVjEgwKBG5hbWUYASABKAkSEQoJYXJndW1lbnRzGAIgAygJIhwKBVBhdXNlEhMKC2R1cmF0aW9uX21zGAEgASgNIrICCgZSZXN1bHQSHQoKYXR0ZW1wdF9pZBgBIAEoCUIJukgGcgQQARhAEhcKBm51bWJlchgCIAEoDUIHukgEKgIoARI3CgVpbnB1dBgDIAEoDjIcLmRyb3Zlci5hZ2VudC52MS5JbnB1dEFtb3VudEIKukgHggEEEAEgABITCgtkdXJhdGlvbl9tcxgEIAEoDRIpCgdmYWlsdXJlGAUgASgLMhguZHJvdmVyLmFnZW50LnYxLkZhaWx1cmUSJwoGb3V0cHV0GAYgASgLMhcuZHJvdmVyLmFnZW50LnYxLk91dHB1dBIuCgVwcm9vZhgHIAEoCzIfLmRyb3Zlci5hZ2VudC52MS5SZWFkaW5lc3NQcm9vZhIeCgxhcnRpZmFjdF9pZHMYCCADKAlCCLpIBZIBAhAQImQKB0ZhaWx1cmUSPgoIY2F0ZWdvcnkYASABKA4yIC5kcm92ZXIuYWdlbnQudjEuRmFpbHVyZUNhdGVnb3J5Qgq6SAeCAQQQASAAEhkKB21lc3NhZ2UYAiABKAlCCLpIBXIDKIAIImYKBk91dHB1dBIXCgR0ZXh0GAEgASgJQgm6SAZyBCiAgAQSIQoDYm94GAIgASgLMhQuZHJvdmVyLmFnZW50LnYxLkJveBINCgVzY29yZRgDIAEoARIRCglleGl0X2NvZGUYBCABKAUilAIKDlJlYWRpbmVzc1Byb29mEjUKB3ZlcmRpY3QYASABKA4yGC5kcm92ZXIuYWdlbnQudjEuVmVyZGljdEIKukgHggEEEAEgABI6CghldmlkZW5jZRgCIAMoCzIeLmRyb3Zlci5hZ2VudC52MS5Qcm9iZUV2aWRlbmNlQgi6SAWSAQIQQBIiChFmcmFtZV9hcnRpZmFjdF9pZBgDIAEoCUIHukgEcgIYQBIUCgxzY3JlZW5fd2lkdGgYBCABKA0SFQoNc2NyZWVuX2hlaWdodBgFIAEoDRI+Cg1zdXJmYWNlX2NhdXNlGAYgASgOMh0uZHJvdmVyLmFnZW50LnYxLlN1cmZhY2VDYXVzZUIIukgFggECEAEiaAoNUHJvYmVFdmlkZW5jZRIXCgVwcm9iZRgBIAEoCUIIukgFcgMYgAESDAoEaGVsZBgCIAEoCBINCgVzY29yZRgDIAEoARIhCgNib3gYBCABKAsyFC5kcm92ZXIuYWdlbnQudjEuQm94Ii8KCVJlc3VsdEFjaxISCgphdHRlbXB0X2lkGAEgASgJEg4KBm51bWJlchgCIAEoDSKHAgoNQXJ0aWZhY3RDaHVuaxIdCgthcnRpZmFjdF9pZBgBIAEoCUIIukgFcgOwAQESNwoEa2luZBgCIAEoDjIdLmRyb3Zlci5hZ2VudC52MS5BcnRpZmFjdEtpbmRCCrpIB4IBBBABIAASGwoKYXR0ZW1wdF9pZBgDIAEoCUIHukgEcgIYQBIWCg5jb21tYW5kX251bWJlchgEIAEoDRIgCgxjb250ZW50X3R5cGUYBSABKAlCCrpIB3IFEAEYgAESHAoLdG90YWxfYnl0ZXMYBiABKA1CB7pIBCoCKAESDgoGb2Zmc2V0GAcgASgNEhkKBGRhdGEYCCABKAxCC7pICHoGEAEYgIAEIksKC0FydGlmYWN0QWNrEhMKC2FydGlmYWN0X2lkGAEgASgJEhYKDnJlY2VpdmVkX2J5dGVzGAIgASgNEg8KB3JlZnVzZWQYAyABKAkiIwoHR29vZGJ5ZRIYCgZyZWFzb24YASABKAlCCLpIBXIDGIACIisKBkdvQXdheRIOCgZyZWFzb24YASABKAkSEQoJYWRkcmVzc2VzGAIgAygJImsKDVdhbnRlZFJlbGVhc2USDwoHdmVyc2lvbhgBIAEoCRISCgpleGVjdXRhYmxlGAIgASgJEhIKCnNpemVfYnl0ZXMYAyABKAQSDgoGc2hhMjU2GAQgASgMEhEKCXNpZ25hdHVyZRgFIAEoDCKdAQoNUmVsZWFzZVJlcG9ydBIaCgd2ZXJzaW9uGAEgASgJQgm6SAZyBBABGEASOAoFc3RhdGUYAiABKA4yHS5kcm92ZXIuYWdlbnQudjEuUmVsZWFzZVN0YXRlQgq6SAeCAQQQASAAEjYKBWZhdWx0GAMgASgOMh0uZHJvdmVyLmFnZW50LnYxLlJlbGVhc2VGYXVsdEIIukgFggECEAEiHwoMUmVsZWFzZUdyYW50Eg8KB3ZlcnNpb24YASABKAkqdwoKSG9sZFJlYXNvbhIbChdIT0xEX1JFQVNPTl9VTlNQRUNJRklFRBAAEhUKEUhPTERfUkVBU09OX0xFQVNFEAESHQoZSE9MRF9SRUFTT05fSFVNQU5fUFJFU0VOVBACEhYKEkhPTERfUkVBU09OX0hBTFRFRBADKrIBCgxMZWFzZVB1cnBvc2USHQoZTEVBU0VfUFVSUE9TRV9VTlNQRUNJRklFRBAAEhkKFUxFQVNFX1BVUlBPU0VfQVRURU1QVBABEhgKFExFQVNFX1BVUlBPU0VfVVBLRUVQEAISGAoUTEVBU0VfUFVSUE9TRV9WRVJJRlkQAxIZChVMRUFTRV9QVVJQT1NFX1NFU1NJT04QBBIZChVMRUFTRV9QVVJQT1NFX1NFUlZJQ0UQBSpbCgZFZmZlY3QSFgoSRUZGRUNUX1VOU1BFQ0lGSUVEEAASDwoLRUZGRUNUX05PTkUQARIVChFFRkZFQ1RfSURFTVBPVEVOVBACEhEKDUVGRkVDVF9DT01NSVQQAypWCgZCdXR0b24SFgoSQlVUVE9OX1VOU1BFQ0lGSUVEEAASDwoLQlVUVE9OX0xFRlQQARIRCg1CVVRUT05fTUlERExFEAISEAoMQlVUVE9OX1JJR0hUEAMqbwoLSW5wdXRBbW91bnQSHAoYSU5QVVRfQU1PVU5UX1VOU1BFQ0lGSUVEEAASFQoRSU5QVVRfQU1PVU5UX05PTkUQARIVChFJTlBVVF9BTU9VTlRfU09NRRACEhQKEElOUFVUX0FNT1VOVF9BTEwQAyqzBAoPRmFpbHVyZUNhdGVnb3J5EiAKHEZBSUxVUkVfQ0FURUdPUllfVU5TUEVDSUZJRUQQABIfChtGQUlMVVJFX0NBVEVHT1JZX0ZPQ1VTX0xPU1QQARIhCh1GQUlMVVJFX0NBVEVHT1JZX0dVQVJEX0ZBSUxFRBACEh0KGUZBSUxVUkVfQ0FURUdPUllfTk9UX0RPTkUQAxIlCiFGQUlMVVJFX0NBVEVHT1JZX1RBUkdFVF9OT1RfRk9VTkQQBBIlCiFGQUlMVVJFX0NBVEVHT1JZX1RBUkdFVF9BTUJJR1VPVVMQBRIcChhGQUlMVVJFX0NBVEVHT1JZX1RJTUVPVVQQBhIlCiFGQUlMVVJFX0NBVEVHT1JZX0FTU0VSVElPTl9GQUlMRUQQBxIeChpGQUlMVVJFX0NBVEVHT1JZX0NBTkNFTExFRBAIEiAKHEZBSUxVUkVfQ0FURUdPUllfRVhFQ19GQUlMRUQQCRIhCh1GQUlMVVJFX0NBVEVHT1JZX0VYRUNfUkVGVVNFRBAKEh8KG0ZBSUxVUkVfQ0FURUdPUllfTk9fU1VSRkFDRRALEh8KG0ZBSUxVUkVfQ0FURUdPUllfTEVBU0VfTE9TVBAMEiAKHEZBSUxVUkVfQ0FURUdPUllfVU5TVVBQT1JURUQQDRIdChlGQUlMVVJFX0NBVEVHT1JZX1BST1RPQ09MEA4SIAocRkFJTFVSRV9DQVRFR09SWV9BR0VOVF9FUlJPUhAPKt8BCgxTdXJmYWNlQ2F1c2USHQoZU1VSRkFDRV9DQVVTRV9VTlNQRUNJRklFRBAAEhgKFFNVUkZBQ0VfQ0FVU0VfTE9DS0VEEAESFwoTU1VSRkFDRV9DQVVTRV9CTEFOSxACEhwKGFNVUkZBQ0VfQ0FVU0VfTk9fU0VTU0lPThADEh0KGVNVUkZBQ0VfQ0FVU0VfVU5SRUFDSEFCTEUQBBIeChpTVVJGQUNFX0NBVVNFX0RJU0NPTk5FQ1RFRBAFEiAKHFNVUkZBQ0VfQ0FVU0VfU0VDVVJFX0RFU0tUT1AQBiroAQoHVmVyZGljdBIXChNWRVJESUNUX1VOU1BFQ0lGSUVEEAASEQoNVkVSRElDVF9SRUFEWRABEhYKElZFUkRJQ1RfTk9fU1VSRkFDRRACEhsKF1ZFUkRJQ1RfQVBQX05PVF9SVU5OSU5HEAMSGgoWVkVSRElDVF9MT0dJTl9SRVFVSVJFRBAEEhYKElZFUkRJQ1RfTUZBX1BST01QVBAFEhoKFlZFUkRJQ1RfTU9EQUxfQkxPQ0tJTkcQBhIYChRWRVJESUNUX1dST05HX1NDUkVFThAHEhIKDlZFUkRJQ1RfRlJPWkVOEAgqlwEKDEFydGlmYWN0S2luZBIdChlBUlRJRkFDVF9LSU5EX1VOU1BFQ0lGSUVEEAASGAoUQVJUSUZBQ1RfS0lORF9IRUFMVEgQARIXChNBUlRJRkFDVF9LSU5EX0ZSQU1FEAISFwoTQVJUSUZBQ1RfS0lORF9QUk9PRhADEhwKGEFSVElGQUNUX0tJTkRfU0NSRUVOU0hPVBAEKmMKDFJlbGVhc2VTdGF0ZRIdChlSRUxFQVNFX1NUQVRFX1VOU1BFQ0lGSUVEEAASGgoWUkVMRUFTRV9TVEFURV9QUkVQQVJFRBABEhgKFFJFTEVBU0VfU1RBVEVfRkFJTEVEEAIq0QEKDFJlbGVhc2VGYXVsdBIdChlSRUxFQVNFX0ZBVUxUX1VOU1BFQ0lGSUVEEAASGgoWUkVMRUFTRV9GQVVMVF9ET1dOTE9BRBABEhgKFFJFTEVBU0VfRkFVTFRfRElHRVNUEAISGwoXUkVMRUFTRV9GQVVMVF9TSUdOQVRVUkUQAxIXChNSRUxFQVNFX0ZBVUxUX1VORklUEAQSFgoSUkVMRUFTRV9GQVVMVF9ESVNLEAUSHgoaUkVMRUFTRV9GQVVMVF9OT1RfQVRUQUNIRUQQBjJfCg5DaGFubmVsU2VydmljZRJNCgZBdHRhY2gSHi5kcm92ZXIuYWdlbnQudjEuQXR0YWNoUmVxdWVzdBofLmRyb3Zlci5hZ2VudC52MS5BdHRhY2hSZXNwb25zZSgBMAFiBnByb3RvMw", [file_buf_validate_validate, file_drover_agent_v1_screen]);
 
 /**
  * From the agent.
@@ -133,6 +143,14 @@ export type AttachRequest = Message<"drover.agent.v1.AttachRequest"> & {
      */
     value: Goodbye;
     case: "goodbye";
+  } | {
+    /**
+     * How far the agent is with the release that the server wants.
+     *
+     * @generated from field: drover.agent.v1.ReleaseReport release_report = 7;
+     */
+    value: ReleaseReport;
+    case: "releaseReport";
   } | { case: undefined; value?: undefined };
 };
 
@@ -202,6 +220,22 @@ export type AttachResponse = Message<"drover.agent.v1.AttachResponse"> & {
      */
     value: GoAway;
     case: "goAway";
+  } | {
+    /**
+     * Which release of the agent program is wanted on this machine.
+     *
+     * @generated from field: drover.agent.v1.WantedRelease wanted_release = 7;
+     */
+    value: WantedRelease;
+    case: "wantedRelease";
+  } | {
+    /**
+     * "Restart into it now": the machine is given to nobody meanwhile.
+     *
+     * @generated from field: drover.agent.v1.ReleaseGrant release_grant = 8;
+     */
+    value: ReleaseGrant;
+    case: "releaseGrant";
   } | { case: undefined; value?: undefined };
 };
 
@@ -274,6 +308,13 @@ export type Hello = Message<"drover.agent.v1.Hello"> & {
    * @generated from field: uint64 epoch = 8;
    */
   epoch: bigint;
+
+  /**
+   * A release that was tried on this machine and given up, until another one is wanted; absent otherwise.
+   *
+   * @generated from field: drover.agent.v1.ReleaseReport failed_release = 9;
+   */
+  failedRelease?: ReleaseReport | undefined;
 };
 
 /**
@@ -373,6 +414,35 @@ export type Inventory = Message<"drover.agent.v1.Inventory"> & {
    * @generated from field: repeated string capabilities = 7;
    */
   capabilities: string[];
+
+  /**
+   * Which executable this agent is and can be replaced by: `win32-x64` or `linux-x64`. Empty when it cannot be updated (it
+   * runs from source, or was built without a release key).
+   *
+   * @generated from field: string executable = 8;
+   */
+  executable: string;
+
+  /**
+   * How health screenshots are taken, as a probe at start found: `screenshot-desktop`, `gdi`, `xlib`, or empty.
+   *
+   * @generated from field: string capture = 9;
+   */
+  capture: string;
+
+  /**
+   * Dots per inch of the desktop; 0 when unknown. 96 is 100 %.
+   *
+   * @generated from field: uint32 dpi = 10;
+   */
+  dpi: number;
+
+  /**
+   * What kind of session the desktop is: `console`, `rdp`, `x11`, or empty.
+   *
+   * @generated from field: string session = 11;
+   */
+  session: string;
 };
 
 /**
@@ -1511,6 +1581,13 @@ export type ReadinessProof = Message<"drover.agent.v1.ReadinessProof"> & {
    * @generated from field: uint32 screen_height = 5;
    */
   screenHeight: number;
+
+  /**
+   * Why there is no surface, with NO_SURFACE.
+   *
+   * @generated from field: drover.agent.v1.SurfaceCause surface_cause = 6;
+   */
+  surfaceCause: SurfaceCause;
 };
 
 /**
@@ -1743,6 +1820,112 @@ export type GoAway = Message<"drover.agent.v1.GoAway"> & {
  */
 export const GoAwaySchema: GenMessage<GoAway> = /*@__PURE__*/
   messageDesc(file_drover_agent_v1_channel, 41);
+
+/**
+ * Which release of the agent program is wanted on this machine.
+ *
+ * @generated from message drover.agent.v1.WantedRelease
+ */
+export type WantedRelease = Message<"drover.agent.v1.WantedRelease"> & {
+  /**
+   * Its version, as `agent_version` will say it. Empty: no other than the one that runs.
+   *
+   * @generated from field: string version = 1;
+   */
+  version: string;
+
+  /**
+   * Which executable it is: `win32-x64` or `linux-x64`.
+   *
+   * @generated from field: string executable = 2;
+   */
+  executable: string;
+
+  /**
+   * Its length in bytes.
+   *
+   * @generated from field: uint64 size_bytes = 3;
+   */
+  sizeBytes: bigint;
+
+  /**
+   * SHA-256 of its bytes.
+   *
+   * @generated from field: bytes sha256 = 4;
+   */
+  sha256: Uint8Array;
+
+  /**
+   * Ed25519 signature (RFC 8032) of the ASCII lines `drover-agent-release`, version, executable, length in decimal, SHA-256
+   * in lower-case hex, each ended by a line feed; by the release key, which the control plane never holds.
+   *
+   * @generated from field: bytes signature = 5;
+   */
+  signature: Uint8Array;
+};
+
+/**
+ * Describes the message drover.agent.v1.WantedRelease.
+ * Use `create(WantedReleaseSchema)` to create a new message.
+ */
+export const WantedReleaseSchema: GenMessage<WantedRelease> = /*@__PURE__*/
+  messageDesc(file_drover_agent_v1_channel, 42);
+
+/**
+ * How far an agent is with a release.
+ *
+ * @generated from message drover.agent.v1.ReleaseReport
+ */
+export type ReleaseReport = Message<"drover.agent.v1.ReleaseReport"> & {
+  /**
+   * The release's version.
+   *
+   * @generated from field: string version = 1;
+   */
+  version: string;
+
+  /**
+   * How far.
+   *
+   * @generated from field: drover.agent.v1.ReleaseState state = 2;
+   */
+  state: ReleaseState;
+
+  /**
+   * Why it failed.
+   *
+   * @generated from field: drover.agent.v1.ReleaseFault fault = 3;
+   */
+  fault: ReleaseFault;
+};
+
+/**
+ * Describes the message drover.agent.v1.ReleaseReport.
+ * Use `create(ReleaseReportSchema)` to create a new message.
+ */
+export const ReleaseReportSchema: GenMessage<ReleaseReport> = /*@__PURE__*/
+  messageDesc(file_drover_agent_v1_channel, 43);
+
+/**
+ * "Restart into the release now."
+ *
+ * @generated from message drover.agent.v1.ReleaseGrant
+ */
+export type ReleaseGrant = Message<"drover.agent.v1.ReleaseGrant"> & {
+  /**
+   * Its version. Another one than is wanted now: ignore it.
+   *
+   * @generated from field: string version = 1;
+   */
+  version: string;
+};
+
+/**
+ * Describes the message drover.agent.v1.ReleaseGrant.
+ * Use `create(ReleaseGrantSchema)` to create a new message.
+ */
+export const ReleaseGrantSchema: GenMessage<ReleaseGrant> = /*@__PURE__*/
+  messageDesc(file_drover_agent_v1_channel, 44);
 
 /**
  * Why an agent holds.
@@ -2131,6 +2314,75 @@ export const FailureCategorySchema: GenEnum<FailureCategory> = /*@__PURE__*/
   enumDesc(file_drover_agent_v1_channel, 5);
 
 /**
+ * Why there is nothing on a machine that a person would see.
+ *
+ * @generated from enum drover.agent.v1.SurfaceCause
+ */
+export const SurfaceCause = {
+  /**
+   * There is a surface.
+   *
+   * @generated from enum value: SURFACE_CAUSE_UNSPECIFIED = 0;
+   */
+  UNSPECIFIED: 0,
+
+  /**
+   * The workstation is locked.
+   *
+   * @generated from enum value: SURFACE_CAUSE_LOCKED = 1;
+   */
+  LOCKED: 1,
+
+  /**
+   * Every pixel is black.
+   *
+   * @generated from enum value: SURFACE_CAUSE_BLANK = 2;
+   */
+  BLANK: 2,
+
+  /**
+   * Nobody is logged on, or the agent runs outside of the interactive session.
+   *
+   * @generated from enum value: SURFACE_CAUSE_NO_SESSION = 3;
+   */
+  NO_SESSION: 3,
+
+  /**
+   * The window system does not answer.
+   *
+   * @generated from enum value: SURFACE_CAUSE_UNREACHABLE = 4;
+   */
+  UNREACHABLE: 4,
+
+  /**
+   * The session's remote desktop connection was closed: nothing is drawn.
+   *
+   * @generated from enum value: SURFACE_CAUSE_DISCONNECTED = 5;
+   */
+  DISCONNECTED: 5,
+
+  /**
+   * The system's own desktop is shown: it asks for consent or for a password.
+   *
+   * @generated from enum value: SURFACE_CAUSE_SECURE_DESKTOP = 6;
+   */
+  SECURE_DESKTOP: 6,
+} as const;
+
+/**
+ * Why there is nothing on a machine that a person would see.
+ *
+ * @generated from enum drover.agent.v1.SurfaceCause
+ */
+export type SurfaceCause = (typeof SurfaceCause)[keyof typeof SurfaceCause] | UnknownEnum;
+
+/**
+ * Describes the enum drover.agent.v1.SurfaceCause.
+ */
+export const SurfaceCauseSchema: GenEnum<SurfaceCause> = /*@__PURE__*/
+  enumDesc(file_drover_agent_v1_channel, 6);
+
+/**
  * Readiness of a machine for an application.
  *
  * @generated from enum drover.agent.v1.Verdict
@@ -2211,7 +2463,7 @@ export type Verdict = (typeof Verdict)[keyof typeof Verdict] | UnknownEnum;
  * Describes the enum drover.agent.v1.Verdict.
  */
 export const VerdictSchema: GenEnum<Verdict> = /*@__PURE__*/
-  enumDesc(file_drover_agent_v1_channel, 6);
+  enumDesc(file_drover_agent_v1_channel, 7);
 
 /**
  * What an artifact is.
@@ -2266,7 +2518,117 @@ export type ArtifactKind = (typeof ArtifactKind)[keyof typeof ArtifactKind] | Un
  * Describes the enum drover.agent.v1.ArtifactKind.
  */
 export const ArtifactKindSchema: GenEnum<ArtifactKind> = /*@__PURE__*/
-  enumDesc(file_drover_agent_v1_channel, 7);
+  enumDesc(file_drover_agent_v1_channel, 8);
+
+/**
+ * How far an agent is with a release.
+ *
+ * @generated from enum drover.agent.v1.ReleaseState
+ */
+export const ReleaseState = {
+  /**
+   * Never sent.
+   *
+   * @generated from enum value: RELEASE_STATE_UNSPECIFIED = 0;
+   */
+  UNSPECIFIED: 0,
+
+  /**
+   * It lies on the machine's disk and was found good.
+   *
+   * @generated from enum value: RELEASE_STATE_PREPARED = 1;
+   */
+  PREPARED: 1,
+
+  /**
+   * It will not be tried (again).
+   *
+   * @generated from enum value: RELEASE_STATE_FAILED = 2;
+   */
+  FAILED: 2,
+} as const;
+
+/**
+ * How far an agent is with a release.
+ *
+ * @generated from enum drover.agent.v1.ReleaseState
+ */
+export type ReleaseState = (typeof ReleaseState)[keyof typeof ReleaseState] | UnknownEnum;
+
+/**
+ * Describes the enum drover.agent.v1.ReleaseState.
+ */
+export const ReleaseStateSchema: GenEnum<ReleaseState> = /*@__PURE__*/
+  enumDesc(file_drover_agent_v1_channel, 9);
+
+/**
+ * Why a release failed on a machine.
+ *
+ * @generated from enum drover.agent.v1.ReleaseFault
+ */
+export const ReleaseFault = {
+  /**
+   * It did not fail.
+   *
+   * @generated from enum value: RELEASE_FAULT_UNSPECIFIED = 0;
+   */
+  UNSPECIFIED: 0,
+
+  /**
+   * It could not be downloaded; it will be tried again when the stream begins anew.
+   *
+   * @generated from enum value: RELEASE_FAULT_DOWNLOAD = 1;
+   */
+  DOWNLOAD: 1,
+
+  /**
+   * Its length or its SHA-256 is not the one that was named.
+   *
+   * @generated from enum value: RELEASE_FAULT_DIGEST = 2;
+   */
+  DIGEST: 2,
+
+  /**
+   * It is not signed by the key that this agent was built with.
+   *
+   * @generated from enum value: RELEASE_FAULT_SIGNATURE = 3;
+   */
+  SIGNATURE: 3,
+
+  /**
+   * It is no newer than the one that runs, or for another platform.
+   *
+   * @generated from enum value: RELEASE_FAULT_UNFIT = 4;
+   */
+  UNFIT: 4,
+
+  /**
+   * It could not be written.
+   *
+   * @generated from enum value: RELEASE_FAULT_DISK = 5;
+   */
+  DISK: 5,
+
+  /**
+   * It was started and did not attach in time; the older one came back.
+   *
+   * @generated from enum value: RELEASE_FAULT_NOT_ATTACHED = 6;
+   */
+  NOT_ATTACHED: 6,
+} as const;
+
+/**
+ * Why a release failed on a machine.
+ *
+ * @generated from enum drover.agent.v1.ReleaseFault
+ */
+export type ReleaseFault = (typeof ReleaseFault)[keyof typeof ReleaseFault] | UnknownEnum;
+
+/**
+ * Describes the enum drover.agent.v1.ReleaseFault.
+ */
+export const ReleaseFaultSchema: GenEnum<ReleaseFault> = /*@__PURE__*/
+  enumDesc(file_drover_agent_v1_channel, 10);
 
 /**
  * The stream between an agent and the control plane.
