@@ -57,18 +57,24 @@ function batchesOf(files: string[]): Batch[] {
 
 interface Around {
   readonly databaseUrl: string;
+  readonly directory: string;
   readonly durations: string;
   readonly stopping: AbortSignal;
 }
 
-function runTests({ files, atOnce }: Batch, { databaseUrl, durations, stopping }: Around): Promise<number> {
+function runTests({ files, atOnce }: Batch, { databaseUrl, directory, durations, stopping }: Around): Promise<number> {
   const flags = ["--disable-warning=ExperimentalWarning", "--test", `--test-concurrency=${atOnce}`];
   const shown = ["--test-reporter=spec", "--test-reporter-destination=stdout"];
   const timed = [`--test-reporter=${join(root, "test/slowest.ts")}`, `--test-reporter-destination=${durations}`];
   return new Promise((done) => {
     const child = spawn(process.execPath, [...flags, ...shown, ...timed, ...files], {
       cwd: root,
-      env: { ...process.env, DROVER_TEST_RUN: run, DROVER_TEST_DATABASE_URL: databaseUrl },
+      env: {
+        ...process.env,
+        DROVER_TEST_RUN: run,
+        DROVER_TEST_DATABASE_URL: databaseUrl,
+        DROVER_TEST_DIRECTORY: directory,
+      },
       stdio: "inherit",
     });
     stopping.addEventListener("abort", () => child.kill("SIGTERM"));
@@ -142,7 +148,12 @@ try {
   const durations: string[] = [];
   for (const [index, batch] of batchesOf(files).entries()) {
     if (stopping.signal.aborted) break;
-    const around = { databaseUrl: server.url, durations: join(directory, `${index}`), stopping: stopping.signal };
+    const around = {
+      databaseUrl: server.url,
+      directory,
+      durations: join(directory, `${index}`),
+      stopping: stopping.signal,
+    };
     durations.push(around.durations);
     exitCode = (await runTests(batch, around)) || exitCode;
   }
