@@ -8,7 +8,7 @@ export interface SystemPackage {
   why: string;
 }
 
-export const purposes = ["demo", "tests"] as const;
+export const purposes = ["demo", "windows-demo", "tests"] as const;
 export type Purpose = (typeof purposes)[number];
 
 export function isPurpose(word: string): word is Purpose {
@@ -25,6 +25,13 @@ const demo: SystemPackage[] = [
   { package: "dbus-x11", programs: ["dbus-launch"], why: "the session bus that GTK applications wait for at start" },
   { package: "libxtst6", programs: [], why: "the library by which the agent presses keys and moves the pointer" },
   { package: "fonts-dejavu-core", programs: [], why: "letters to draw and to read; without a font text is boxes" },
+];
+
+/** Windows' programs and its interface, on Linux: about 700 MB, nearly all of it in libwine. */
+const windows: SystemPackage[] = [
+  { package: "wine", programs: ["wine"], why: "runs the agent's Windows executable, and Windows' Notepad and WordPad" },
+  { package: "wine64", programs: [], why: "the 64-bit Windows of Wine" },
+  { package: "fonts-wine", programs: [], why: "the letters and the buttons of Windows' windows" },
 ];
 
 const testsBesideDemo: SystemPackage[] = [
@@ -60,5 +67,12 @@ const testsBesideDemo: SystemPackage[] = [
 ];
 
 export function packagesFor(purpose: Purpose): SystemPackage[] {
-  return purpose === "demo" ? demo : [...demo, ...testsBesideDemo];
+  switch (purpose) {
+    case "demo":
+      return demo;
+    case "windows-demo":
+      return [...demo, ...windows];
+    case "tests":
+      return [...demo, ...windows, ...testsBesideDemo];
+  }
 }

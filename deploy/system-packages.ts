@@ -1,6 +1,6 @@
 // Installs the Debian packages that Drover's demo and tests need: names what is missing, shows its size, asks, installs.
 //
-//   node deploy/system-packages.ts demo|tests [--yes] [--json]
+//   node deploy/system-packages.ts demo|windows-demo|tests [--yes] [--json]
 //
 // Exit code 0: everything is there. 1: the installation failed. 2: something is missing and was not installed; what to
 // run is printed. Consent is --yes, CI=true, or yes at the terminal. Progress and questions go to stderr.
@@ -16,6 +16,12 @@ export type PackagesAnswer =
   | { state: "missing"; packages: string[]; commands: string[]; reason: string }
   | { state: "failed"; packages: string[]; reason: string };
 
+const called: Readonly<Record<Purpose, string>> = {
+  demo: "the demo",
+  "windows-demo": "the demo with Windows machines",
+  tests: "the tests",
+};
+
 export async function ensureSystemPackages(purpose: Purpose, options: { yes?: boolean } = {}): Promise<PackagesAnswer> {
   const wanted = packagesFor(purpose);
   const hasApt = onPath("apt-get") && onPath("dpkg-query");
@@ -24,7 +30,7 @@ export async function ensureSystemPackages(purpose: Purpose, options: { yes?: bo
     : wanted.filter(({ programs }) => programs.length > 0 && !programs.some((program) => onPath(program)));
   if (missing.length === 0) return { state: "present" };
 
-  say(`Missing for ${purpose === "demo" ? "the demo" : "the tests"}:`);
+  say(`Missing for ${called[purpose]}:`);
   const packages = missing.map((each) => each.package);
   if (!hasApt) {
     for (const { programs, why } of missing) say(`  ${programs.join(" or ")}: ${why}`);
