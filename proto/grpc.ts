@@ -5,6 +5,7 @@ import {
   create,
   type DescMessage,
   type DescMethodBiDiStreaming,
+  type DescMethodServerStreaming,
   type DescMethodUnary,
   type DescService,
   fromBinary,
@@ -14,7 +15,8 @@ import {
 } from "@bufbuild/protobuf";
 import * as grpc from "@grpc/grpc-js";
 
-const path = (method: DescMethodBiDiStreaming | DescMethodUnary) => `/${method.parent.typeName}/${method.name}`;
+const path = (method: DescMethodBiDiStreaming | DescMethodServerStreaming | DescMethodUnary) =>
+  `/${method.parent.typeName}/${method.name}`;
 
 const encode =
   <D extends DescMessage>(desc: D) =>
@@ -53,12 +55,24 @@ export function openBidi<I extends DescMessage, O extends DescMessage>(
   return client.makeBidiStreamRequest(path(method), encode(method.input), decode(method.output), metadata);
 }
 
+/** Asks for a stream of answers. The call is async-iterable and fails with a `ServiceError`; what is not read yet waits at the sender. */
+export function openServerStream<I extends DescMessage, O extends DescMessage>(
+  client: grpc.Client,
+  method: DescMethodServerStreaming<I, O>,
+  request: MessageInitShape<I>,
+  metadata: grpc.Metadata,
+): grpc.ClientReadableStream<MessageShape<O>> {
+  const asked = create(method.input, request);
+  return client.makeServerStreamRequest(path(method), encode(method.input), decode(method.output), asked, metadata);
+}
+
 /** Makes one unary call. Rejects with a `ServiceError`. */
 export function callUnary<I extends DescMessage, O extends DescMessage>(
   client: grpc.Client,
   method: DescMethodUnary<I, O>,
   request: MessageInitShape<I>,
   options: grpc.CallOptions = {},
+  metadata = new grpc.Metadata(),
 ): Promise<MessageShape<O>> {
   return new Promise((resolve, reject) => {
     client.makeUnaryRequest(
@@ -66,7 +80,7 @@ export function callUnary<I extends DescMessage, O extends DescMessage>(
       encode(method.input),
       decode(method.output),
       create(method.input, request),
-      new grpc.Metadata(),
+      metadata,
       options,
       (error, response) =>
         error === null && response !== undefined ? resolve(response) : reject(error ?? new Error("no response")),

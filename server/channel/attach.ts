@@ -10,16 +10,16 @@ import {
 import { type ServerDuplexStream, status } from "@grpc/grpc-js";
 import { attach } from "../engine/attaching.ts";
 import type { Engine } from "../engine/engine.ts";
-import { secretHash } from "../engine/enrolling.ts";
 import { errorText } from "../engine/loop.ts";
 import { limits } from "../rules/limits.ts";
-import { type MachineRow, machineByKey } from "../store/machines.ts";
+import type { MachineRow } from "../store/machines.ts";
+import { callerOf } from "./machine-key.ts";
 import type { PictureShelf } from "./pictures.ts";
 import { incarnationOf, inventoryOf } from "./reported.ts";
 import { type AgentStream, fault, Session } from "./session.ts";
 
 /** The version of channel.proto that is spoken here. */
-const protocolVersion = 1;
+export const protocolVersion = 1;
 
 /** What this replica can serve with at present. */
 export interface Serving {
@@ -75,9 +75,10 @@ export async function serveAttach(
     const { engine, pictures } = now;
     const life = engine.replica.life();
     if (life === undefined) return stream.end(status.UNAVAILABLE, "this replica cannot serve now; attach again");
-    const machine = await authenticate(call, engine);
-    if (machine === undefined)
+    const caller = await callerOf(call, engine);
+    if (caller.is !== "machine")
       return stream.end(status.UNAUTHENTICATED, "the machine's key is not known or was revoked");
+    const { machine } = caller;
     const helloBy = performance.now() + limits.helloMs;
     while (early.length === 0 && !gone && performance.now() < helloBy) {
       await new Promise<void>((resolve) => {
@@ -124,12 +125,6 @@ export async function serveAttach(
     if (session === undefined) stream.end(status.UNAVAILABLE, "this replica cannot serve now; attach again");
     else session.end(status.UNAVAILABLE, "this replica cannot serve now; attach again");
   }
-}
-
-async function authenticate(call: AttachCall, engine: Engine): Promise<MachineRow | undefined> {
-  const header = call.metadata.get("authorization")[0];
-  const secret = typeof header === "string" ? /^Bearer +(\S+)$/i.exec(header)?.[1] : undefined;
-  return secret === undefined ? undefined : await machineByKey(engine.context.database.sql, secretHash(secret));
 }
 
 function helloIn(request: AttachRequest | undefined, stream: AgentStream): Hello | undefined {

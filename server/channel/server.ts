@@ -1,12 +1,14 @@
 // The agent port: grpc-js listens, a key lets a machine in, and each stream gets its session.
 
 import { ChannelService } from "@drover/proto/gen/drover/agent/v1/channel_pb.ts";
+import { DiagnosisService } from "@drover/proto/gen/drover/agent/v1/diagnosis_pb.ts";
 import { EnrolmentService } from "@drover/proto/gen/drover/agent/v1/enrolment_pb.ts";
 import { serviceDefinition } from "@drover/proto/grpc.ts";
 import * as grpc from "@grpc/grpc-js";
 import type { Engine } from "../engine/engine.ts";
 import type { Loop } from "../engine/loop.ts";
 import { type AttachCall, type Serving, serveAttach } from "./attach.ts";
+import { type DiagnoseAnswer, type DiagnoseCall, serveDiagnose } from "./diagnosis.ts";
 import { type EnrolAnswer, type EnrolCall, serveEnrol } from "./enrol.ts";
 import { createPictureShelf } from "./pictures.ts";
 import type { Session } from "./session.ts";
@@ -46,6 +48,9 @@ export async function listenForAgents(options: ChannelOptions): Promise<AgentLis
   });
   server.addService(serviceDefinition(EnrolmentService), {
     enrol: (call: EnrolCall, answer: EnrolAnswer) => void serveEnrol(call, answer, serving),
+  });
+  server.addService(serviceDefinition(DiagnosisService), {
+    diagnose: (call: DiagnoseCall, answer: DiagnoseAnswer) => void serveDiagnose(call, answer, serving),
   });
   const credentials =
     options.tls === undefined
