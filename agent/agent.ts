@@ -6,19 +6,19 @@ import { mkdirSync } from "node:fs";
 import { setTimeout as sleep } from "node:timers/promises";
 import { HoldReason } from "@drover/proto/gen/drover/agent/v1/channel_pb.ts";
 import { ArtifactQueue } from "./artifacts.ts";
-import { type AgentClock, systemClock } from "./clock.ts";
 import { type Conversation, Dial } from "./connection/dial.ts";
 import { REDIAL_LIMITS, type RedialLimits, redial } from "./connection/redial.ts";
 import { namedAddress, type ServerAddress } from "./connection/server-address.ts";
 import type { Desktop } from "./desktop/desktop.ts";
+import type { AgentClock, ProcessGroups, TryLock } from "./host/host.ts";
+import { thisHost } from "./host/this-host.ts";
 import { type Identity, loadIdentity } from "./identity.ts";
-import { bootId, type Offer, takeInventory } from "./inventory.ts";
-import { fileLock, type TryLock, takeLock } from "./lock.ts";
+import { type Offer, takeInventory } from "./inventory.ts";
+import { takeLock } from "./lock.ts";
 import type { AgentLog } from "./log.ts";
 import { Outbox } from "./outbox.ts";
 import { Permission } from "./permission.ts";
 import { Pictures } from "./pictures.ts";
-import { ProcessGroups } from "./process-groups.ts";
 import { Runner } from "./runner.ts";
 import type { Sight } from "./steps/sight.ts";
 
@@ -94,8 +94,8 @@ class Agent {
     this.#options = options;
     this.#stopping = stopping;
     this.#random = options.random ?? Math.random;
-    this.#groups = options.groups ?? new ProcessGroups();
-    this.#permission = new Permission(options.clock ?? systemClock(), () => {
+    this.#groups = options.groups ?? thisHost.processGroups();
+    this.#permission = new Permission(options.clock ?? thisHost.clock(), () => {
       log.warn("the machine stood still; the lease is void until the next beat is acknowledged");
       this.#dial?.beat();
     });
@@ -113,7 +113,7 @@ class Agent {
   }
 
   async run(): Promise<AgentEnd> {
-    const { stateDir, lock = fileLock() } = this.#options;
+    const { stateDir, lock = thisHost.lock() } = this.#options;
     try {
       const identity = this.#options.identity ?? loadIdentity(stateDir);
       mkdirSync(stateDir, { recursive: true, mode: 0o700 });
@@ -165,7 +165,7 @@ class Agent {
   /** What this dial says and does. The inventory is taken now, so that a changed screen is told with the next dial. */
   async #conversation(dialNumber: bigint): Promise<Conversation> {
     const inventory = await takeInventory(this.#options.desktop, this.#options);
-    const incarnation = { bootId: bootId(), startId: this.#startId, holdsLock: true };
+    const incarnation = { bootId: thisHost.bootId(), startId: this.#startId, holdsLock: true };
     return {
       hello: () => {
         const { epoch, attempt } = this.#runner.held;

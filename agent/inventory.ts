@@ -1,10 +1,9 @@
 // What this machine is and has, as it says in `Hello`.
 
-import { readFileSync } from "node:fs";
-import { release, type } from "node:os";
 import type { MessageInitShape } from "@bufbuild/protobuf";
 import type { InventorySchema } from "@drover/proto/gen/drover/agent/v1/channel_pb.ts";
 import type { Desktop, Surface } from "./desktop/desktop.ts";
+import { thisHost } from "./host/this-host.ts";
 
 export interface Offer {
   readonly applications: readonly { readonly name: string; readonly version: string }[];
@@ -18,7 +17,7 @@ export async function takeInventory(desktop: Desktop, offer: Offer): Promise<Mes
   const surface = await surfaceOf(desktop);
   return {
     platform: desktop.platform,
-    os: operatingSystem(),
+    os: thisHost.operatingSystem(),
     screenWidth: surface.is === "present" ? surface.width : 0,
     screenHeight: surface.is === "present" ? surface.height : 0,
     applications: [...offer.applications],
@@ -37,19 +36,4 @@ function surfaceOf(desktop: Desktop): Promise<Surface> {
       .then(resolve, () => resolve(gone))
       .finally(() => clearTimeout(timer));
   });
-}
-
-/** Changes when the machine boots. */
-export function bootId(): string {
-  return readFileSync("/proc/sys/kernel/random/boot_id", "utf8").trim();
-}
-
-function operatingSystem(): string {
-  try {
-    const said = /^PRETTY_NAME="?([^"\n]*)/m.exec(readFileSync("/etc/os-release", "utf8"))?.[1];
-    if (said !== undefined) return said;
-  } catch {
-    // Not every system has the file.
-  }
-  return `${type()} ${release()}`;
 }

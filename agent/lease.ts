@@ -5,7 +5,7 @@
 // 3. A late tick or disagreeing clocks mean that the machine stood still: everything acknowledged so far is void, and
 //    only a beat sent after that moment counts again.
 
-import type { ClockReading } from "./clock.ts";
+import type { ClockReading } from "./host/host.ts";
 
 /** How late a tick may be, and how far the clocks may part between two ticks. */
 const LATE_MS = 1000;

@@ -11,9 +11,9 @@ import { simulatedDesktop } from "./desktop/simulated.ts";
 import { simulatedNotes } from "./desktop/simulated-notes.ts";
 import { simulatedSight } from "./desktop/simulated-sight.ts";
 import { SimulatedWorld } from "./desktop/simulated-world.ts";
+import { thisHost } from "./host/this-host.ts";
 import { loadIdentity } from "./identity.ts";
 import { type AgentLog, jsonLog, plainLog } from "./log.ts";
-import { ProcessGroups } from "./process-groups.ts";
 import { type EnrolSettings, type RunSettings, readSettings, USAGE, WrongSetting, wantsUsage } from "./settings.ts";
 import type { Sight } from "./steps/sight.ts";
 import { type GroupNews, superviseAgent } from "./supervisor.ts";
@@ -80,7 +80,7 @@ async function work(
 ): Promise<number> {
   const { desktop, sight } = await openDesktop(settings);
   const tell = (group: number, alive: boolean) => process.send?.({ group, alive } satisfies GroupNews);
-  const groups = new ProcessGroups(tell, settings.display);
+  const groups = thisHost.processGroups(tell, settings.display);
   const agent = runAgent({ ...settings, server, others, desktop, sight, groups, log });
   const stop = () => void agent.stop();
   for (const signal of ["SIGTERM", "SIGINT", "SIGHUP"] as const) process.on(signal, stop);

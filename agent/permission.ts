@@ -1,7 +1,7 @@
 // The one answer to "may an input call be made now?" (G1): the lease clock, and an assignment of this stream that still
 // names the attempt. Everything that injects asks here, and everything that must stop with the lease is told here.
 
-import type { AgentClock } from "./clock.ts";
+import type { AgentClock } from "./host/host.ts";
 import { LeaseClock } from "./lease.ts";
 
 /** Why permission went: the lease clock ran out or was voided under an attempt, or no attempt is named any more. */

@@ -20,10 +20,10 @@ import {
 import { decide, ended, type Held, type Order } from "./assignment.ts";
 import type { ToServer } from "./connection/dial.ts";
 import type { Desktop, Frame } from "./desktop/desktop.ts";
+import type { ProcessGroups } from "./host/host.ts";
 import type { AgentLog } from "./log.ts";
 import type { Outbox } from "./outbox.ts";
 import type { Permission } from "./permission.ts";
-import type { ProcessGroups } from "./process-groups.ts";
 import { type CarriedOut, carryOut } from "./steps/carry-out.ts";
 import type { Sight } from "./steps/sight.ts";
 import { StepEnded } from "./steps/step-ended.ts";

@@ -8,8 +8,9 @@
 import { type ChildProcess, spawn } from "node:child_process";
 import { randomUUID } from "node:crypto";
 import { setTimeout as sleep } from "node:timers/promises";
+import { LIFE_VARIABLE } from "./host/host.ts";
+import { thisHost } from "./host/this-host.ts";
 import type { AgentLog } from "./log.ts";
-import { endGroup, endMarked, LIFE_VARIABLE } from "./process-groups.ts";
 
 /** What the agent process tells its supervisor. */
 export interface GroupNews {
@@ -38,7 +39,6 @@ export interface Supervisor {
 
 const EXIT_WRONG_SETTING = 2;
 const STOP_WITHIN_MS = 2000;
-const LATE_STARTS_MS = [50, 500];
 
 /** How long to wait before the next start, given how many short lives came before. Pure. */
 export function restartDelayMs(shortLives: number, firstMs: number, longestMs: number): number {
@@ -97,10 +97,7 @@ function start([executable, ...programArguments]: SuperviseOptions["command"]) {
     child.once("error", () => resolve(undefined));
     // `close` and not `exit`: what the agent told last is read before.
     child.once("close", (code) => {
-      for (const group of groups) endGroup(group);
-      endMarked(life);
-      // A program that was being started in the agent's last moment gets its environment a moment later.
-      for (const laterMs of LATE_STARTS_MS) setTimeout(endMarked, laterMs, life);
+      thisHost.endLeftBehind(groups, life);
       resolve(code ?? undefined);
     });
   });

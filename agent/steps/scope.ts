@@ -2,7 +2,7 @@
 
 import type { ArtifactKind } from "@drover/proto/gen/drover/agent/v1/channel_pb.ts";
 import type { Desktop, Frame } from "../desktop/desktop.ts";
-import type { ProcessGroups } from "../process-groups.ts";
+import type { ProcessGroups } from "../host/host.ts";
 import type { InjectionPermission } from "./gate.ts";
 import type { Sight } from "./sight.ts";
 

@@ -11,7 +11,7 @@ import { simulatedDesktop } from "../../agent/desktop/simulated.ts";
 import { simulatedNotes } from "../../agent/desktop/simulated-notes.ts";
 import { simulatedSight } from "../../agent/desktop/simulated-sight.ts";
 import { type InputEntry, SimulatedWorld } from "../../agent/desktop/simulated-world.ts";
-import { ProcessGroups } from "../../agent/process-groups.ts";
+import { thisHost } from "../../agent/host/this-host.ts";
 import { carryOut } from "../../agent/steps/carry-out.ts";
 import type { Scope } from "../../agent/steps/scope.ts";
 import { StepEnded } from "../../agent/steps/step-ended.ts";
@@ -68,7 +68,7 @@ class Bench {
       },
       signal: this.ending.signal,
       allowExec: this.allowExec,
-      groups: new ProcessGroups(),
+      groups: thisHost.processGroups(),
       keep: (kind) => `${this.kept.push(kind)}`,
     };
     const timer = setTimeout(

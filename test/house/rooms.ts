@@ -73,7 +73,7 @@ export const rooms: Readonly<Record<string, Room>> = {
     node: "all",
   },
   "agent/steps": {
-    from: ["agent/desktop/desktop.ts", "agent/vision", "agent/process-groups.ts", "proto"],
+    from: ["agent/desktop/desktop.ts", "agent/vision", "agent/host/host.ts", "proto"],
     libraries: [protobuf],
     node: "all",
   },
@@ -82,9 +82,11 @@ export const rooms: Readonly<Record<string, Room>> = {
     libraries: ["@grpc/grpc-js", protobuf],
     node: "all",
   },
+  // What differs between operating systems, the desktop apart.
+  "agent/host": { from: [], libraries: ["koffi"], node: "all" },
   agent: {
-    from: ["agent/connection", "agent/desktop", "agent/steps", "proto"],
-    libraries: [protobuf, "koffi"],
+    from: ["agent/connection", "agent/desktop", "agent/host", "agent/steps", "proto"],
+    libraries: [protobuf],
     node: "all",
   },
 

@@ -1,21 +1,7 @@
-// The agent's clocks. The lease is measured on one that counts suspended time; the other two are there to be compared
-// with it, because a machine that was paused shows it in their disagreement. Injected, so that tests can turn them.
+// The clocks of Linux.
 
 import koffi from "koffi";
-
-/** One look at all clocks, in milliseconds. Each counts from a point of its own. */
-export interface ClockReading {
-  /** Counts suspended time; the only one that decides. */
-  readonly bootMs: number;
-  /** Stands still while the machine is suspended. */
-  readonly monotonicMs: number;
-  /** The calendar; jumps when a paused guest is told the time again. */
-  readonly wallMs: number;
-}
-
-export interface AgentClock {
-  read(): ClockReading;
-}
+import type { AgentClock } from "../host.ts";
 
 const CLOCK_BOOTTIME = 7;
 

@@ -6,33 +6,27 @@ import { type ChildProcessByStdio, spawn } from "node:child_process";
 import { once } from "node:events";
 import { readdirSync, readFileSync } from "node:fs";
 import type { Readable } from "node:stream";
-
-export interface StartedProgram {
-  readonly pid: number;
-  readonly stdout: Readable;
-  /** Exit status; 128 + the signal's number is not used: a killed program has none. */
-  readonly ended: Promise<number | undefined>;
-}
+import { type GroupListener, LIFE_VARIABLE, type ProcessGroups, type StartedProgram } from "../host.ts";
 
 /** What programs see of the agent's environment: enough to find their display and their language, no more. */
 const ENVIRONMENT = ["PATH", "HOME", "USER", "LOGNAME", "LANG", "LC_ALL", "TZ", "DISPLAY", "XAUTHORITY", "TMPDIR"];
 
-/** In the agent's environment: which supervised life this is. In that of `exec`'s programs: whose they are. */
-export const LIFE_VARIABLE = "DROVER_LIFE";
+/** In the environment of `exec`'s programs: whose they are. */
 const MARK_VARIABLE = "DROVER_EXEC_OF";
 
-export class ProcessGroups {
+/** A program may still be starting when its agent dies, and gets its environment a moment later. */
+const LATE_STARTS_MS = [50, 500];
+
+export class LinuxProcessGroups implements ProcessGroups {
   readonly #living = new Set<number>();
-  readonly #told: (pid: number, alive: boolean) => void;
+  readonly #told: GroupListener;
   readonly #display: string | undefined;
 
-  /** `told` hears of every group that begins and ends. */
-  constructor(told: (pid: number, alive: boolean) => void = () => {}, display?: string) {
+  constructor(told: GroupListener = () => {}, display?: string) {
     this.#told = told;
     this.#display = display;
   }
 
-  /** Starts a program without a shell, without input, in a new process group. Rejects when it cannot be started. */
   async start(path: string, programArguments: readonly string[]): Promise<StartedProgram> {
     const child: ChildProcessByStdio<null, Readable, null> = spawn(path, programArguments, {
       detached: true,
@@ -50,7 +44,6 @@ export class ProcessGroups {
     return { pid, stdout: child.stdout, ended };
   }
 
-  /** Ends a group, its leader's children included. */
   end(pid: number): void {
     if (!this.#living.delete(pid)) return;
     endGroup(pid);
@@ -75,8 +68,14 @@ export class ProcessGroups {
   }
 }
 
+export function endLeftBehind(groups: Iterable<number>, life: string): void {
+  for (const group of groups) endGroup(group);
+  endMarked(life);
+  for (const laterMs of LATE_STARTS_MS) setTimeout(endMarked, laterMs, life);
+}
+
 /** SIGKILL to a whole process group; one that is gone already is fine. */
-export function endGroup(pid: number): void {
+function endGroup(pid: number): void {
   try {
     process.kill(-pid, "SIGKILL");
   } catch {
@@ -85,7 +84,7 @@ export function endGroup(pid: number): void {
 }
 
 /** SIGKILL to every process that carries the mark of this life. Nothing where there is no /proc. */
-export function endMarked(life: string): void {
+function endMarked(life: string): void {
   const mark = `${MARK_VARIABLE}=${life}`;
   for (const pid of processIds()) {
     try {

@@ -1,0 +1,19 @@
+// Linux.
+
+import type { Host } from "../host.ts";
+import { bootId, operatingSystem } from "./boot.ts";
+import { systemClock } from "./clock.ts";
+import { keyProtection } from "./key-protection.ts";
+import { fileLock } from "./lock.ts";
+import { endLeftBehind, LinuxProcessGroups } from "./process-groups.ts";
+
+export const linuxHost: Host = {
+  clock: systemClock,
+  lock: fileLock,
+  bootId,
+  operatingSystem,
+  keyProtection,
+  processGroups: (told, display) => new LinuxProcessGroups(told, display),
+  endLeftBehind,
+  askToStop: (agent) => void agent.kill("SIGTERM"),
+};
