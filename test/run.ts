@@ -74,6 +74,8 @@ function runTests({ files, atOnce }: Batch, { databaseUrl, directory, durations,
         DROVER_TEST_RUN: run,
         DROVER_TEST_DATABASE_URL: databaseUrl,
         DROVER_TEST_DIRECTORY: directory,
+        // Tests of chance draw more often.
+        ...(args.includes("--long") && { DROVER_TEST_LONG: "1" }),
       },
       stdio: "inherit",
     });

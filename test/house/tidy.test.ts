@@ -105,7 +105,7 @@ const pauses: Readonly<Record<string, readonly [number, string]>> = {
   "test/server/api/auth.test.ts": [1, "a stalled client must still be stalled after the server's own time for it"],
   "test/agent/steps.test.ts": [3, "something happens to the desktop while a step waits for it; the result is awaited"],
   "test/sdk/runs.test.ts": [1, "a consumer that is slow on purpose"],
-  "test/system/server-killed.test.ts": [2, "an outage has a length; and a deadline for what must be told in time"],
+  "test/system/server-outage.long.test.ts": [2, "an outage has a length; and a deadline for what must be told in time"],
   "test/system/interrupting-window.test.ts": [1, "a window comes at an instant that is drawn at random"],
 };
 
