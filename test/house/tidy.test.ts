@@ -47,6 +47,7 @@ const entryPoints = new Set([
   "sdk/index.ts",
   "sdk/web.ts",
   "server/store/drizzle.config.ts",
+  "test/benchmarks/agent-footprint.ts",
   "test/run.ts",
 ]);
 
@@ -102,6 +103,10 @@ const pollStepMs = 50;
 
 /** Longer pauses, at most so many to a file, each with its reason. */
 const pauses: Readonly<Record<string, readonly [number, string]>> = {
+  "test/benchmarks/agent-footprint.ts": [
+    2,
+    "what rest costs is measured over a time; and each click finds the agent at rest",
+  ],
   "test/server/api/auth.test.ts": [1, "a stalled client must still be stalled after the server's own time for it"],
   "test/agent/steps.test.ts": [3, "something happens to the desktop while a step waits for it; the result is awaited"],
   "test/sdk/runs.test.ts": [1, "a consumer that is slow on purpose"],
