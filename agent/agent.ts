@@ -10,6 +10,7 @@ import { type Conversation, Dial } from "./connection/dial.ts";
 import { REDIAL_LIMITS, type RedialLimits, redial } from "./connection/redial.ts";
 import { namedAddress, type ServerAddress } from "./connection/server-address.ts";
 import type { Desktop } from "./desktop/desktop.ts";
+import { AGENT_VERSION } from "./executable/program.ts";
 import type { AgentClock, ProcessGroups, TryLock } from "./host/host.ts";
 import { thisHost } from "./host/this-host.ts";
 import { type Identity, loadIdentity } from "./identity.ts";
@@ -22,7 +23,6 @@ import { Pictures } from "./pictures.ts";
 import { Runner } from "./runner.ts";
 import type { Sight } from "./steps/sight.ts";
 
-export const AGENT_VERSION = "0.1.0";
 const PROTOCOL_VERSION = 1;
 const LOCK_WAIT_MS = 3000;
 const GOODBYE_WITHIN_MS = 500;

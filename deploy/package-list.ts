@@ -8,7 +8,7 @@ export interface SystemPackage {
   why: string;
 }
 
-export const purposes = ["demo", "windows-demo", "tests"] as const;
+export const purposes = ["demo", "windows-demo", "agent-build", "tests"] as const;
 export type Purpose = (typeof purposes)[number];
 
 export function isPurpose(word: string): word is Purpose {
@@ -32,6 +32,14 @@ const windows: SystemPackage[] = [
   { package: "wine", programs: ["wine"], why: "runs the agent's Windows executable, and Windows' Notepad and WordPad" },
   { package: "wine64", programs: [], why: "the 64-bit Windows of Wine" },
   { package: "fonts-wine", programs: [], why: "the letters and the buttons of Windows' windows" },
+];
+
+const agentBuild: SystemPackage[] = [
+  {
+    package: "binutils",
+    programs: ["strip"],
+    why: "makes Node smaller before it becomes the agent (its program strip)",
+  },
 ];
 
 const testsBesideDemo: SystemPackage[] = [
@@ -72,7 +80,9 @@ export function packagesFor(purpose: Purpose): SystemPackage[] {
       return demo;
     case "windows-demo":
       return [...demo, ...windows];
+    case "agent-build":
+      return agentBuild;
     case "tests":
-      return [...demo, ...windows, ...testsBesideDemo];
+      return [...demo, ...windows, ...agentBuild, ...testsBesideDemo];
   }
 }

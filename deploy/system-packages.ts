@@ -1,6 +1,6 @@
-// Installs the Debian packages that Drover's demo and tests need: names what is missing, shows its size, asks, installs.
+// Installs the Debian packages that Drover's demo, build and tests need: names what is missing, shows its size, asks, installs.
 //
-//   node deploy/system-packages.ts demo|windows-demo|tests [--yes] [--json]
+//   node deploy/system-packages.ts demo|windows-demo|agent-build|tests [--yes] [--json]
 //
 // Exit code 0: everything is there. 1: the installation failed. 2: something is missing and was not installed; what to
 // run is printed. Consent is --yes, CI=true, or yes at the terminal. Progress and questions go to stderr.
@@ -19,6 +19,7 @@ export type PackagesAnswer =
 const called: Readonly<Record<Purpose, string>> = {
   demo: "the demo",
   "windows-demo": "the demo with Windows machines",
+  "agent-build": "the build of the agent",
   tests: "the tests",
 };
 

@@ -71,7 +71,7 @@ test("each network and database library has its own rooms", () => {
   assert.deepEqual(roomsWith("@connectrpc/connect"), ["server/api", "sdk"]);
   assert.deepEqual(roomsWith("drizzle-orm"), ["server/store"]);
   assert.deepEqual(roomsWith("postgres"), ["server/postgres", "server/store"]);
-  assert.deepEqual(roomsWith("koffi"), ["agent/desktop", "agent/host"]);
+  assert.deepEqual(roomsWith("koffi"), ["agent/executable", "agent/desktop", "agent/host"]);
 });
 
 test("forbidden imports are found however they are written", () => {

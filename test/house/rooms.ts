@@ -66,6 +66,8 @@ export const rooms: Readonly<Record<string, Room>> = {
     libraries: ["pngjs", "tesseract.js", "@tesseract.js-data/eng"],
     node: "all",
   },
+  // What is inside an executable, and what stands in koffi's place there.
+  "agent/executable": { from: ["agent/package.json"], libraries: ["koffi"], node: "all" },
   // What a simulated desktop shows is read by the simulated sight: an interface of `steps`, and its way to match titles.
   "agent/desktop": {
     from: ["agent/steps/sight.ts", "agent/steps/window-pattern.ts"],
@@ -85,7 +87,7 @@ export const rooms: Readonly<Record<string, Room>> = {
   // What differs between operating systems, the desktop apart.
   "agent/host": { from: [], libraries: ["koffi"], node: "all" },
   agent: {
-    from: ["agent/connection", "agent/desktop", "agent/host", "agent/steps", "proto"],
+    from: ["agent/connection", "agent/desktop", "agent/executable", "agent/host", "agent/steps", "proto"],
     libraries: [protobuf],
     node: "all",
   },
@@ -99,6 +101,11 @@ export const rooms: Readonly<Record<string, Room>> = {
   "sdk/cli": { from: ["sdk"], libraries: [protobuf, "commander"], node: "all" },
 
   deploy: { from: [], libraries: [], node: "all" },
+  "deploy/agent-build": {
+    from: ["agent/executable", "agent/package.json", "deploy"],
+    libraries: ["esbuild", "postject"],
+    node: "all",
+  },
   examples: {
     from: ["sdk", "sdk/cli", "deploy", "agent/desktop/x11-session.ts", "server/postgres"],
     libraries: ["commander"],

@@ -41,6 +41,8 @@ const entryPoints = new Set([
   "drover.ts",
   "agent/main.ts",
   "agent/desktop/x11/screenshot-desktop.d.ts",
+  "deploy/agent-build/main.ts",
+  "deploy/agent-build/postject.d.ts",
   "deploy/system-packages.ts",
   "examples/demo/main.ts",
   "proto/third_party/print-validate.ts",

@@ -1,11 +1,12 @@
 // Health screenshots by screenshot-desktop: other programs, another connection, another way to the pixels than
 // `capture.ts`, so that one broken path does not hide behind itself.
 //
-// The library takes DISPLAY from the environment of its process. Where that names another display than ours (several
-// desktops in one process: demos and tests) it runs in a Node process of its own.
+// The library takes DISPLAY from the environment of its process. The agent's program has one desktop, and sets it there.
+// Where it names another display than ours (several desktops in one process: tests) the library runs in a Node process of
+// its own, which an executable cannot do.
 
 import { execFile } from "node:child_process";
-import { fileURLToPath } from "node:url";
+import { createRequire } from "node:module";
 
 const shotTimeoutMs = 20_000;
 const pngBytesMax = 64 * 1024 * 1024;
@@ -39,7 +40,7 @@ async function shootHere(): Promise<Uint8Array> {
 }
 
 function shootElsewhere(display: string): Promise<Uint8Array> {
-  const library = fileURLToPath(import.meta.resolve("screenshot-desktop"));
+  const library = createRequire(import.meta.url).resolve("screenshot-desktop");
   const program =
     `require(${JSON.stringify(library)})({ format: "png" })` +
     ".then((png) => process.stdout.write(png), (error) => { console.error(error.message); process.exit(1); })";

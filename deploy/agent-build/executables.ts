@@ -1,0 +1,91 @@
+// Makes the executables: Node, stripped where that is possible, with a blob of the agent's program and its assets. They
+// carry a blank label (agent/executable/label.ts) and become releases by a label of their own (release.ts).
+//
+// Every path that gets into the blob is relative to a folder with fixed names, and no time, no user and no environment
+// gets into it: the same sources give the same bytes.
+
+import { execFile } from "node:child_process";
+import { chmodSync, mkdirSync, mkdtempSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
+import { join, resolve } from "node:path";
+import { promisify } from "node:util";
+import {
+  KOFFI_ASSET,
+  LABEL_ASSET,
+  SCREEN_CAPTURE_ASSETS,
+  TEXT_DATA_ASSET,
+  TEXT_WORKER_ASSET,
+} from "../../agent/executable/assets.ts";
+import { blankLabel } from "../../agent/executable/label.ts";
+import { bundleAgent, bundleTextWorker } from "./bundle.ts";
+import { NODE_VERSION, partFor } from "./parts.ts";
+import { BuildRefused, fileNames, type Platform } from "./platforms.ts";
+
+const run = promisify(execFile);
+const root = resolve(import.meta.dirname, "../..");
+
+export type Say = (line: string) => void;
+
+/** Makes the executables of these platforms in `folder`, under their own names. */
+export async function makeExecutables(platforms: readonly Platform[], folder: string, say: Say): Promise<void> {
+  if (process.versions.node !== NODE_VERSION) {
+    throw new BuildRefused(
+      `the build needs Node ${NODE_VERSION}, and this is ${process.versions.node}: npm run build:agent`,
+    );
+  }
+  mkdirSync(folder, { recursive: true });
+  const work = mkdtempSync(join(folder, ".making-"));
+  try {
+    say("bundling the agent");
+    const [main, textWorker] = await Promise.all([bundleAgent(), bundleTextWorker()]);
+    writeFileSync(join(work, "main.cjs"), main);
+    writeFileSync(join(work, TEXT_WORKER_ASSET), textWorker);
+    writeFileSync(join(work, TEXT_DATA_ASSET), packaged("@tesseract.js-data/eng/4.0.0_best_int/eng.traineddata.gz"));
+    writeFileSync(join(work, LABEL_ASSET), blankLabel);
+    for (const name of SCREEN_CAPTURE_ASSETS) {
+      writeFileSync(join(work, name), packaged(`screenshot-desktop/lib/win32/${name}`));
+    }
+    await Promise.all(platforms.map((platform) => makeExecutable(platform, work, say)));
+    for (const platform of platforms) renameSync(join(work, fileNames[platform]), join(folder, fileNames[platform]));
+  } finally {
+    rmSync(work, { recursive: true, force: true });
+  }
+}
+
+async function makeExecutable(platform: Platform, work: string, say: Say): Promise<void> {
+  const file = fileNames[platform];
+  writeFileSync(join(work, `${platform}.node`), await partFor("koffi", platform, say));
+  writeFileSync(join(work, file), await partFor("node", platform, say));
+  chmodSync(join(work, file), 0o755);
+  if (platform === "linux-x64") await strip(file, work);
+  const assets = [LABEL_ASSET, TEXT_WORKER_ASSET, TEXT_DATA_ASSET];
+  if (platform === "win32-x64") assets.push(...SCREEN_CAPTURE_ASSETS);
+  const blob = `${platform}.blob`;
+  const config = {
+    main: "main.cjs",
+    output: blob,
+    disableExperimentalSEAWarning: true,
+    // Both would tie the blob to the platform that it is made on.
+    useSnapshot: false,
+    useCodeCache: false,
+    assets: { [KOFFI_ASSET]: `${platform}.node`, ...Object.fromEntries(assets.map((name) => [name, name])) },
+  };
+  writeFileSync(join(work, `${platform}.json`), JSON.stringify(config));
+  await run(process.execPath, ["--experimental-sea-config", `${platform}.json`], { cwd: work });
+  say(`making ${file}`);
+  await run(
+    process.execPath,
+    ["--disable-warning=ExperimentalWarning", join(root, "deploy/agent-build/inject.ts"), file, blob],
+    { cwd: work },
+  );
+}
+
+/** Takes the names of Node's own functions off: 17 MB that nobody reads. */
+async function strip(file: string, work: string): Promise<void> {
+  try {
+    await run("strip", [file], { cwd: work });
+  } catch (error) {
+    throw new BuildRefused(`strip (package binutils) cannot work on Node: ${(error as Error).message}`);
+  }
+}
+
+const packaged = (path: string): Buffer => readFileSync(join(root, "node_modules", path));
