@@ -39,33 +39,57 @@ export function hasIdentity(stateDir: string): boolean {
   return statSync(fileIn(stateDir), { throwIfNoEntry: false }) !== undefined;
 }
 
+/** Why an identity cannot be used. */
+export type IdentityFault = "missing" | "shown" | "unreadable" | "damaged" | "foreign";
+
+export type IdentityFound =
+  | { readonly is: "good"; readonly identity: Identity }
+  | { readonly is: IdentityFault; readonly file: string };
+
+/** What is wrong, said of the file, and what to do about it. */
+export const identityFaults: Readonly<Record<IdentityFault, { readonly what: string; readonly remedy: string }>> = {
+  missing: { what: "does not exist", remedy: "enrol this machine first" },
+  shown: {
+    what: "can be read by other users",
+    remedy: "make it 0600, and revoke the key if they should not have it",
+  },
+  unreadable: { what: "cannot be read by this user", remedy: "run the agent as the user who enrolled this machine" },
+  damaged: { what: "is damaged", remedy: "remove it and enrol this machine again" },
+  foreign: {
+    what: "cannot be used here: its key is damaged, or was protected for another user or on another machine",
+    remedy: "run the agent as the user who enrolled it, or remove the file and enrol this machine again",
+  },
+};
+
 /** Reads the identity; refuses a file that others can read, because its key may be known to them. */
-export function loadIdentity(stateDir: string): Identity {
-  const path = fileIn(stateDir);
-  const found = statSync(path, { throwIfNoEntry: false });
-  if (found === undefined) throw new WrongSetting(`${path} does not exist: enrol this machine first`);
+export function findIdentity(stateDir: string): IdentityFound {
+  const file = fileIn(stateDir);
   const { field, reveal, shownByMode } = thisHost.keyProtection;
-  if (shownByMode(found.mode)) {
-    throw new WrongSetting(
-      `${path} can be read by other users: make it 0600, and revoke the key if they should not have it`,
-    );
+  let text: string;
+  try {
+    if (shownByMode(statSync(file).mode)) return { is: "shown", file };
+    text = readFileSync(file, "utf8");
+  } catch (error) {
+    return { is: (error as NodeJS.ErrnoException).code === "ENOENT" ? "missing" : "unreadable", file };
   }
-  const { machineId, [field]: kept } = contentOf(path);
-  if (typeof machineId !== "string" || typeof kept !== "string") {
-    throw new WrongSetting(`${path} is damaged: enrol this machine again`);
-  }
+  const { machineId, [field]: kept } = contentOf(text);
+  if (typeof machineId !== "string" || typeof kept !== "string") return { is: "damaged", file };
   const machineKey = reveal(kept);
-  if (machineKey !== undefined) return { machineId, machineKey };
-  throw new WrongSetting(
-    `${path} cannot be used here: its key is damaged, or was protected for another user or on another machine. ` +
-      "Run the agent as the user who enrolled it, or remove the file and enrol this machine again",
-  );
+  return machineKey === undefined ? { is: "foreign", file } : { is: "good", identity: { machineId, machineKey } };
+}
+
+/** The identity, or a `WrongSetting` that says what to do. */
+export function loadIdentity(stateDir: string): Identity {
+  const found = findIdentity(stateDir);
+  if (found.is === "good") return found.identity;
+  const { what, remedy } = identityFaults[found.is];
+  throw new WrongSetting(`${found.file} ${what}: ${remedy}`);
 }
 
 /** Without an error's own words, which may be the file's content. */
-function contentOf(path: string): Readonly<Record<string, unknown>> {
+function contentOf(text: string): Readonly<Record<string, unknown>> {
   try {
-    return (JSON.parse(readFileSync(path, "utf8")) as Record<string, unknown> | null) ?? {};
+    return (JSON.parse(text) as Record<string, unknown> | null) ?? {};
   } catch {
     return {};
   }

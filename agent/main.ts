@@ -4,6 +4,7 @@
 import { readFileSync } from "node:fs";
 import { setTimeout as sleep } from "node:timers/promises";
 import { runAgent } from "./agent.ts";
+import { readSettings } from "./command-line.ts";
 import { enrol, NotEnrolled } from "./connection/enrolment.ts";
 import { type ServerAddress, serverAddress } from "./connection/server-address.ts";
 import type { Desktop } from "./desktop/desktop.ts";
@@ -11,10 +12,13 @@ import { simulatedDesktop } from "./desktop/simulated.ts";
 import { simulatedNotes } from "./desktop/simulated-notes.ts";
 import { simulatedSight } from "./desktop/simulated-sight.ts";
 import { SimulatedWorld } from "./desktop/simulated-world.ts";
+import { AGENT_VERSION, thisProgram } from "./executable/program.ts";
+import { placeScreenCapture } from "./executable/screen-capture.ts";
+import { textReadingFiles } from "./executable/text-reading.ts";
 import { thisHost } from "./host/this-host.ts";
 import { loadIdentity } from "./identity.ts";
 import { type AgentLog, jsonLog, plainLog } from "./log.ts";
-import { type EnrolSettings, type RunSettings, readSettings, USAGE, WrongSetting, wantsUsage } from "./settings.ts";
+import { type EnrolSettings, type RunSettings, WrongSetting } from "./settings.ts";
 import type { Sight } from "./steps/sight.ts";
 import { type GroupNews, superviseAgent } from "./supervisor.ts";
 
@@ -23,11 +27,12 @@ const EXIT_WRONG_SETTING = 2;
 const STOP_WITHIN_MS = 1900;
 
 async function main(args: readonly string[]): Promise<number> {
-  if (args[0] === undefined || wantsUsage(args)) {
-    process.stdout.write(USAGE);
-    return args[0] === undefined ? EXIT_WRONG_SETTING : 0;
+  const settings = readSettings(args, AGENT_VERSION);
+  if (settings.does === "tell") {
+    process.stdout.write(settings.text);
+    return settings.asked ? 0 : EXIT_WRONG_SETTING;
   }
-  const settings = readSettings(args);
+  if (settings.does !== "run" && settings.does !== "enrol") throw new WrongSetting("not yet");
   const [server, ...others] = addressesOf(settings);
   if (settings.does === "enrol") return enrolMachine(settings, server);
   const { machineId } = loadIdentity(settings.stateDir);
@@ -61,11 +66,7 @@ function readSetting(option: string, file: string | number): Buffer {
 }
 
 async function supervise(args: readonly string[], log: AgentLog): Promise<number> {
-  const program = process.argv[1] === undefined ? [] : [process.argv[1]];
-  const supervisor = superviseAgent({
-    command: [process.execPath, ...process.execArgv, ...program, ...args, "--unsupervised"],
-    log,
-  });
+  const supervisor = superviseAgent({ command: [...thisProgram(), ...args, "--unsupervised"], log });
   for (const signal of ["SIGTERM", "SIGINT", "SIGHUP", "SIGUSR2"] as const) {
     process.on(signal, () => supervisor.signal(signal === "SIGHUP" ? "SIGTERM" : signal));
   }
@@ -78,6 +79,8 @@ async function work(
   others: readonly ServerAddress[],
   log: AgentLog,
 ): Promise<number> {
+  // What this process starts, screenshot-desktop's programs included, is to see the same display.
+  if (settings.display !== undefined) process.env["DISPLAY"] = settings.display;
   const { desktop, sight } = await openDesktop(settings);
   const tell = (group: number, alive: boolean) => process.send?.({ group, alive } satisfies GroupNews);
   const groups = thisHost.processGroups(tell, settings.display);
@@ -103,8 +106,9 @@ async function openDesktop({ simulated, display }: RunSettings): Promise<{ deskt
   const { reopeningDesktop } = await import("./desktop/reopening.ts");
   const { openX11Desktop } = await import("./desktop/x11.ts");
   const { screenSight } = await import("./steps/screen-sight.ts");
+  placeScreenCapture();
   const open = () => openX11Desktop(display === undefined ? {} : { display });
-  return { desktop: reopeningDesktop("x11", open), sight: screenSight() };
+  return { desktop: reopeningDesktop("x11", open), sight: screenSight(textReadingFiles()) };
 }
 
 main(process.argv.slice(2)).then(

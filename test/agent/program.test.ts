@@ -151,12 +151,12 @@ test("a copy of the state directory runs no second agent of the machine", async 
 
 test("wrong settings are one clear line and exit 2", () => {
   const wrong: readonly (readonly [RegExp, ...string[]])[] = [
-    [/no command/, "walk"],
-    [/--server is missing/, "run", "--state", stateDir],
+    [/unknown command/, "walk"],
+    [/--server <url>/, "run", "--state", stateDir],
     [/enrol this machine first/, "run", "--server", "http://127.0.0.1:1", "--state", stateDir],
     [/TLS/, "run", "--server", "http://10.0.0.1:1", "--state", stateDir],
     [/whole path/, "run", "--server", "http://127.0.0.1:1", "--state", stateDir, "--allow-exec", "x=y"],
-    [/--bogus/, "run", "--bogus"],
+    [/--bogus/, "run", "--server", server.url, "--state", stateDir, "--bogus"],
     [/--token-file/, "enrol", "--server", server.url, "--state", stateDir, "--name", "n", "--token-file", "/none"],
   ];
   for (const [says, ...args] of wrong) {
@@ -168,11 +168,17 @@ test("wrong settings are one clear line and exit 2", () => {
   }
 });
 
-test("--help after a command prints the usage and is no mistake", () => {
-  for (const args of [["--help"], ["run", "--help"], ["enrol", "--help"], ["run", "-h"]]) {
+test("--help after a command tells its options in 80 columns and is no mistake", () => {
+  for (const [says, ...args] of [
+    [/doctor/, "--help"],
+    [/--allow-exec/, "run", "--help"],
+    [/--token-file/, "enrol", "--help"],
+    [/--log-json/, "run", "-h"],
+  ] as const) {
     const { status, stdout, stderr } = spawnSync(process.execPath, [program, ...args], { encoding: "utf8" });
     assert.equal(status, 0, stderr);
-    assert.match(stdout, /^usage:\n {2}agent enrol .*--token-file/);
+    assert.match(stdout, says);
+    for (const line of stdout.split("\n")) assert.ok(line.length <= 80, line);
   }
 });
 

@@ -70,7 +70,7 @@ export const rooms: Readonly<Record<string, Room>> = {
   "agent/executable": { from: ["agent/package.json"], libraries: ["koffi"], node: "all" },
   // What a simulated desktop shows is read by the simulated sight: an interface of `steps`, and its way to match titles.
   "agent/desktop": {
-    from: ["agent/steps/sight.ts", "agent/steps/window-pattern.ts"],
+    from: ["agent/steps/sight.ts", "agent/steps/window-pattern.ts", "agent/vision/png.ts"],
     libraries: ["koffi", "screenshot-desktop"],
     node: "all",
   },
@@ -88,7 +88,7 @@ export const rooms: Readonly<Record<string, Room>> = {
   "agent/host": { from: [], libraries: ["koffi"], node: "all" },
   agent: {
     from: ["agent/connection", "agent/desktop", "agent/executable", "agent/host", "agent/steps", "proto"],
-    libraries: [protobuf],
+    libraries: [protobuf, "commander"],
     node: "all",
   },
 
