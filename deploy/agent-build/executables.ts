@@ -25,25 +25,37 @@ const root = resolve(import.meta.dirname, "../..");
 
 export type Say = (line: string) => void;
 
+/** What goes into the executables of all platforms, by file name. */
+export type Ingredients = ReadonlyMap<string, Buffer>;
+
+const mainFile = "main.cjs";
+
+export async function gatherIngredients(): Promise<Ingredients> {
+  const [main, textWorker] = await Promise.all([bundleAgent(), bundleTextWorker()]);
+  return new Map([
+    [mainFile, main],
+    [TEXT_WORKER_ASSET, textWorker],
+    [TEXT_DATA_ASSET, packaged("@tesseract.js-data/eng/4.0.0_best_int/eng.traineddata.gz")],
+    [LABEL_ASSET, blankLabel],
+    ...SCREEN_CAPTURE_ASSETS.map((name): [string, Buffer] => [name, packaged(`screenshot-desktop/lib/win32/${name}`)]),
+  ]);
+}
+
 /** Makes the executables of these platforms in `folder`, under their own names. */
-export async function makeExecutables(platforms: readonly Platform[], folder: string, say: Say): Promise<void> {
+export async function makeExecutables(
+  platforms: readonly Platform[],
+  ingredients: Ingredients,
+  folder: string,
+  say: Say,
+): Promise<void> {
   if (process.versions.node !== NODE_VERSION) {
-    throw new BuildRefused(
-      `the build needs Node ${NODE_VERSION}, and this is ${process.versions.node}: npm run build:agent`,
-    );
+    const found = process.versions.node;
+    throw new BuildRefused(`the build needs Node ${NODE_VERSION}, and this is ${found}: npm run build:agent`);
   }
   mkdirSync(folder, { recursive: true });
   const work = mkdtempSync(join(folder, ".making-"));
   try {
-    say("bundling the agent");
-    const [main, textWorker] = await Promise.all([bundleAgent(), bundleTextWorker()]);
-    writeFileSync(join(work, "main.cjs"), main);
-    writeFileSync(join(work, TEXT_WORKER_ASSET), textWorker);
-    writeFileSync(join(work, TEXT_DATA_ASSET), packaged("@tesseract.js-data/eng/4.0.0_best_int/eng.traineddata.gz"));
-    writeFileSync(join(work, LABEL_ASSET), blankLabel);
-    for (const name of SCREEN_CAPTURE_ASSETS) {
-      writeFileSync(join(work, name), packaged(`screenshot-desktop/lib/win32/${name}`));
-    }
+    for (const [name, bytes] of ingredients) writeFileSync(join(work, name), bytes);
     await Promise.all(platforms.map((platform) => makeExecutable(platform, work, say)));
     for (const platform of platforms) renameSync(join(work, fileNames[platform]), join(folder, fileNames[platform]));
   } finally {
@@ -61,7 +73,7 @@ async function makeExecutable(platform: Platform, work: string, say: Say): Promi
   if (platform === "win32-x64") assets.push(...SCREEN_CAPTURE_ASSETS);
   const blob = `${platform}.blob`;
   const config = {
-    main: "main.cjs",
+    main: mainFile,
     output: blob,
     disableExperimentalSEAWarning: true,
     // Both would tie the blob to the platform that it is made on.

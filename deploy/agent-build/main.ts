@@ -8,7 +8,7 @@ import { parseArgs } from "node:util";
 import { VERSION_PATTERN } from "../../agent/executable/label.ts";
 import manifest from "../../agent/package.json" with { type: "json" };
 import { ensureSystemPackages } from "../system-packages.ts";
-import { makeExecutables } from "./executables.ts";
+import { gatherIngredients, makeExecutables } from "./executables.ts";
 import { BuildRefused, bytesMax, fileNames, platforms } from "./platforms.ts";
 import { describe, labelled, type Made, readReleaseKey, replaceFile, signed } from "./release.ts";
 
@@ -64,7 +64,8 @@ async function buildAgent({ out, version, releaseKeyFile, yes }: Settings): Prom
   mkdirSync(out, { recursive: true });
   const unlabelled = mkdtempSync(join(out, ".unlabelled-"));
   try {
-    await makeExecutables(platforms, unlabelled, say);
+    say("bundling the agent");
+    await makeExecutables(platforms, await gatherIngredients(), unlabelled, say);
     return platforms.map((platform) => {
       const name = fileNames[platform];
       const executable = labelled(readFileSync(join(unlabelled, name)), version, releaseKey);
