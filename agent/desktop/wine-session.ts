@@ -8,7 +8,7 @@
 
 import { spawn } from "node:child_process";
 import { once } from "node:events";
-import { copyFileSync, readdirSync, renameSync, rmSync } from "node:fs";
+import { copyFileSync, existsSync, mkdirSync, readdirSync, renameSync, rmSync, symlinkSync } from "node:fs";
 import { basename, join } from "node:path";
 import { startX11Session, type X11Session, type X11SessionOptions } from "./x11-session.ts";
 
@@ -29,6 +29,9 @@ const settings = [
   ["HKCU\\Software\\Wine", "Version", "win10"],
   ["HKCU\\Software\\Wine\\Explorer", "Desktop", "Default"],
 ] as const;
+
+/** Where Debian's package fonts-wine is. Wine itself looks only into its own folder, and draws a 0 for "minimize" without. */
+const fonts = "/usr/share/wine/fonts";
 
 /** Windows' way to write a path of this system. */
 export const winePath = (path: string): string => `Z:${path.replaceAll("/", "\\")}`;
@@ -51,10 +54,27 @@ export async function makeWinePrefix(prefix: string): Promise<void> {
       await finished("wine", ["reg", "add", key, "/v", name, "/d", value, "/f"], env);
     }
     await finished("wineserver", ["-k", "-w"], env);
+    makeWhole(join(unfinished, "drive_c"));
     renameSync(unfinished, prefix);
   } finally {
     await finished("wineserver", ["-k"], env).catch(() => {});
     await session.stop();
+  }
+}
+
+function makeWhole(drive: string): void {
+  if (existsSync(fonts)) {
+    for (const name of readdirSync(fonts)) symlinkSync(join(fonts, name), join(drive, "windows", "Fonts", name));
+  }
+  // Wine makes Desktop, Documents and their like links to the home directory, which is that of a session that ends now. A
+  // file dialog that finds no such folder does not work.
+  const users = join(drive, "users");
+  for (const user of readdirSync(users)) {
+    const folders = readdirSync(join(users, user), { withFileTypes: true });
+    for (const { name } of folders.filter((entry) => entry.isSymbolicLink())) {
+      rmSync(join(users, user, name));
+      mkdirSync(join(users, user, name));
+    }
   }
 }
 
