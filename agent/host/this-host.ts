@@ -2,5 +2,6 @@
 
 import type { Host } from "./host.ts";
 import { linuxHost } from "./linux/linux-host.ts";
+import { windowsHost } from "./windows/windows-host.ts";
 
-export const thisHost: Host = linuxHost;
+export const thisHost: Host = process.platform === "win32" ? windowsHost : linuxHost;
