@@ -22,6 +22,9 @@ import { Permission } from "./permission.ts";
 import { Pictures } from "./pictures.ts";
 import { Runner } from "./runner.ts";
 import type { Sight } from "./steps/sight.ts";
+import type { ReleaseNews } from "./update/news.ts";
+import type { Release } from "./update/release.ts";
+import { type Source, Updates } from "./update/updates.ts";
 
 const PROTOCOL_VERSION = 1;
 const LOCK_WAIT_MS = 3000;
@@ -42,10 +45,21 @@ export interface AgentOptions extends Offer {
   readonly random?: () => number;
   readonly groups?: ProcessGroups;
   readonly redialLimits?: RedialLimits;
+  /** By default this agent cannot be replaced by another release. */
+  readonly replaceable?: Replaceable;
+}
+
+/** What a new release has to fit, and the supervisor that would start it. */
+export interface Replaceable {
+  readonly executable: string;
+  readonly releaseKey: Buffer;
+  readonly tell: (news: ReleaseNews) => void;
 }
 
 export type AgentEnd =
   | { readonly why: "STOPPED" }
+  /** It is to be started again as this release. */
+  | { readonly why: "REPLACED"; readonly release: Release }
   /** Another agent has this state directory. */
   | { readonly why: "LOCKED" };
 
@@ -58,7 +72,7 @@ export interface RunningAgent {
 
 export function runAgent(options: AgentOptions): RunningAgent {
   const stopping = new AbortController();
-  const agent = new Agent(options, stopping.signal);
+  const agent = new Agent(options, stopping);
   const done = agent.run();
   // A caller that only stops must not see an unhandled rejection; one that awaits `done` still sees it.
   done.catch(() => {});
@@ -77,6 +91,7 @@ export function runAgent(options: AgentOptions): RunningAgent {
 
 class Agent {
   readonly #options: AgentOptions;
+  readonly #stop: AbortController;
   readonly #stopping: AbortSignal;
   readonly #startId = randomUUID();
   readonly #outbox = new Outbox();
@@ -85,14 +100,17 @@ class Agent {
   readonly #pictures: Pictures;
   readonly #groups: ProcessGroups;
   readonly #runner: Runner;
+  readonly #updates: Updates;
   readonly #random: () => number;
   #dial: Dial | undefined;
   #dialNumber = 0n;
+  #replacement: Release | undefined;
 
-  constructor(options: AgentOptions, stopping: AbortSignal) {
+  constructor(options: AgentOptions, stop: AbortController) {
     const { desktop, sight, log, allowExec } = options;
     this.#options = options;
-    this.#stopping = stopping;
+    this.#stop = stop;
+    this.#stopping = stop.signal;
     this.#random = options.random ?? Math.random;
     this.#groups = options.groups ?? thisHost.processGroups();
     this.#permission = new Permission(options.clock ?? thisHost.clock(), () => {
@@ -105,6 +123,13 @@ class Agent {
       ...{ desktop, sight, permission, outbox, groups, allowExec, log },
       send: (message) => this.#dial?.send(message),
       keep: (...picture) => this.#pictures.keep(...picture),
+    });
+    const { stateDir, replaceable } = options;
+    this.#updates = new Updates({
+      ...{ stateDir, log, random: this.#random },
+      running: replaceable && { ...replaceable, version: AGENT_VERSION },
+      tell: (news) => replaceable?.tell(news),
+      report: (value) => this.#dial?.send({ case: "releaseReport", value }),
     });
     this.#permission.onHold((cause) => {
       // The end of an attempt takes permission away as well, and is no news.
@@ -124,8 +149,9 @@ class Agent {
       } finally {
         held.release();
       }
-      return { why: "STOPPED" };
+      return this.#replacement === undefined ? { why: "STOPPED" } : { why: "REPLACED", release: this.#replacement };
     } finally {
+      this.#updates.stop();
       this.#pictures.stop();
       this.#permission.stop();
       this.#groups.endAll();
@@ -138,9 +164,10 @@ class Agent {
     let failures = 0;
     while (!this.#stopping.aborted) {
       const dialNumber = ++this.#dialNumber;
-      const conversation = await this.#conversation(dialNumber);
+      const address = elsewhere.shift() ?? inTurn(server, others, failures);
+      const conversation = await this.#conversation(dialNumber, { server: address, machineKey });
       if (this.#stopping.aborted) return;
-      const dial = new Dial(elsewhere.shift() ?? inTurn(server, others, failures), machineKey, conversation);
+      const dial = new Dial(address, machineKey, conversation);
       this.#dial = dial;
       const leave = () => void this.#leave(dial);
       this.#stopping.addEventListener("abort", leave, { once: true });
@@ -159,33 +186,54 @@ class Agent {
 
   async #leave(dial: Dial): Promise<void> {
     await this.#runner.abandon("the agent stops");
-    await dial.goodbye("the agent stops", GOODBYE_WITHIN_MS);
+    const reason = this.#replacement === undefined ? "the agent stops" : "the agent is replaced";
+    await dial.goodbye(reason, GOODBYE_WITHIN_MS);
+  }
+
+  /** Ends, to come back as another release; never with an attempt in hand. */
+  #granted(version: string): void {
+    const release = this.#updates.granted(version);
+    if (release === undefined || this.#runner.held.attempt !== undefined) {
+      this.#options.log.warn("a restart into another release was granted, and is not the time for it");
+      return;
+    }
+    this.#replacement = release;
+    this.#stop.abort();
   }
 
   /** What this dial says and does. The inventory is taken now, so that a changed screen is told with the next dial. */
-  async #conversation(dialNumber: bigint): Promise<Conversation> {
-    const inventory = await takeInventory(this.#options.desktop, this.#options);
+  async #conversation(dialNumber: bigint, source: Source): Promise<Conversation> {
+    const taken = await takeInventory(this.#options.desktop, this.#options);
+    const inventory = { ...taken, executable: this.#options.replaceable?.executable ?? "" };
     const incarnation = { bootId: thisHost.bootId(), startId: this.#startId, holdsLock: true };
     return {
       hello: () => {
         const { epoch, attempt } = this.#runner.held;
         const { attemptId = "", lastNumber: commandNumber = 0 } = attempt ?? {};
         const versions = { protocolVersion: PROTOCOL_VERSION, agentVersion: AGENT_VERSION };
-        return { ...versions, incarnation, dialNumber, inventory, attemptId, commandNumber, epoch };
+        const { failedRelease } = this.#updates;
+        const hello = { ...versions, incarnation, dialNumber, inventory, attemptId, commandNumber, epoch };
+        return { ...hello, ...(failedRelease && { failedRelease }) };
       },
       welcomed: (welcome, dial) => {
         this.#options.log.info("attached", { machineId: welcome.machineId, dialNumber: `${dialNumber}` });
         this.#permission.streamBegan(welcome.stopAfterMs);
         this.#artifacts.streamBegan(welcome.artifactBytesMax);
+        this.#updates.streamBegan(source);
         for (const result of this.#outbox.unacknowledged()) dial.send({ case: "result", value: result });
         this.#pictures.watchHealth(welcome.healthIntervalMs, this.#random() * welcome.healthIntervalMs);
       },
       received: (message, dial) => {
         switch (message.case) {
           case "beatAck":
-            return this.#permission.beatAcked(message.value.number);
+            this.#permission.beatAcked(message.value.number);
+            return this.#updates.attached();
           case "assignment":
             return this.#runner.assigned(message.value);
+          case "wantedRelease":
+            return this.#updates.wanted(message.value);
+          case "releaseGrant":
+            return this.#granted(message.value.version);
           case "resultAck":
             return this.#outbox.acknowledged(message.value.attemptId, message.value.number);
           case "artifactAck": {

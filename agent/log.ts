@@ -1,6 +1,10 @@
 // What the agent logs: JSON lines with ids, numbers and closed words. Never text, titles, keys or inputs (G10, G11);
 // the field names are a closed list so that nothing else slips in.
 
+import { writeSync } from "node:fs";
+
+const STDERR = 2;
+
 /** What a line may carry. */
 export interface LogFields {
   readonly machineId?: string;
@@ -25,11 +29,17 @@ export interface AgentLog {
   error(message: string, fields?: LogFields): void;
 }
 
+/** To stderr. Who reads the log may be gone, and there may be no place for it: that is no reason for an agent to end. */
+export function logLine(line: string): void {
+  try {
+    writeSync(STDERR, line);
+  } catch {
+    // The line is lost.
+  }
+}
+
 /** JSON lines on stderr; `machineId` is on each of them once it is known. */
-export function jsonLog(
-  machineId?: string,
-  write: (line: string) => void = (line) => process.stderr.write(line),
-): AgentLog {
+export function jsonLog(machineId?: string, write: (line: string) => void = logLine): AgentLog {
   const at =
     (level: string) =>
     (message: string, fields: LogFields = {}) =>
@@ -38,7 +48,7 @@ export function jsonLog(
 }
 
 /** The same for a person at a terminal. */
-export function plainLog(write: (line: string) => void = (line) => process.stderr.write(line)): AgentLog {
+export function plainLog(write: (line: string) => void = logLine): AgentLog {
   const at =
     (level: string) =>
     (message: string, fields: LogFields = {}) => {

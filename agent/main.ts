@@ -12,15 +12,17 @@ import { simulatedDesktop } from "./desktop/simulated.ts";
 import { simulatedNotes } from "./desktop/simulated-notes.ts";
 import { simulatedSight } from "./desktop/simulated-sight.ts";
 import { SimulatedWorld } from "./desktop/simulated-world.ts";
-import { AGENT_VERSION, thisProgram } from "./executable/program.ts";
+import { AGENT_VERSION, replaceable, thisProgram } from "./executable/program.ts";
 import { placeScreenCapture } from "./executable/screen-capture.ts";
 import { textReadingFiles } from "./executable/text-reading.ts";
 import { thisHost } from "./host/this-host.ts";
 import { loadIdentity } from "./identity.ts";
-import { type AgentLog, jsonLog, plainLog } from "./log.ts";
+import { type AgentLog, jsonLog, logLine, plainLog } from "./log.ts";
 import { type EnrolSettings, type RunSettings, WrongSetting } from "./settings.ts";
 import type { Sight } from "./steps/sight.ts";
 import { type GroupNews, superviseAgent } from "./supervisor.ts";
+import { EXIT_LOCKED, EXIT_REPLACE, type ReleaseNews } from "./update/news.ts";
+import { Succession } from "./update/succession.ts";
 
 const EXIT_FAILED = 1;
 const EXIT_WRONG_SETTING = 2;
@@ -37,7 +39,7 @@ async function main(args: readonly string[]): Promise<number> {
   if (settings.does === "enrol") return enrolMachine(settings, server);
   const { machineId } = loadIdentity(settings.stateDir);
   const log = settings.logJson ? jsonLog(machineId) : plainLog();
-  return settings.supervised ? supervise(args, log) : work(settings, server, others, log);
+  return settings.supervised ? supervise(args, settings, log) : work(settings, server, others, log);
 }
 
 function addressesOf(settings: RunSettings | EnrolSettings): [ServerAddress, ...ServerAddress[]] {
@@ -65,8 +67,10 @@ function readSetting(option: string, file: string | number): Buffer {
   }
 }
 
-async function supervise(args: readonly string[], log: AgentLog): Promise<number> {
-  const supervisor = superviseAgent({ command: [...thisProgram(), ...args, "--unsupervised"], log });
+async function supervise(args: readonly string[], { stateDir }: RunSettings, log: AgentLog): Promise<number> {
+  const succession = replaceable && new Succession({ stateDir, installedVersion: AGENT_VERSION, log });
+  const command = [...thisProgram(), ...args, "--unsupervised"] as const;
+  const supervisor = superviseAgent({ command, log, ...(succession && { succession }) });
   for (const signal of ["SIGTERM", "SIGINT", "SIGHUP", "SIGUSR2"] as const) {
     process.on(signal, () => supervisor.signal(signal === "SIGHUP" ? "SIGTERM" : signal));
   }
@@ -84,7 +88,8 @@ async function work(
   const { desktop, sight } = await openDesktop(settings);
   const tell = (group: number, alive: boolean) => process.send?.({ group, alive } satisfies GroupNews);
   const groups = thisHost.processGroups(tell, settings.display);
-  const agent = runAgent({ ...settings, server, others, desktop, sight, groups, log });
+  const replacing = replaceable && process.send && { replaceable: { ...replaceable, tell: tellOfReleases } };
+  const agent = runAgent({ ...settings, server, others, desktop, sight, groups, log, ...replacing });
   const stop = () => void agent.stop();
   for (const signal of ["SIGTERM", "SIGINT", "SIGHUP"] as const) process.on(signal, stop);
   // A dead supervisor would start another agent; this one must be gone by then.
@@ -92,10 +97,18 @@ async function work(
   const end = await agent.done;
   await Promise.race([Promise.all([desktop.stop(), sight.stop()]), sleep(STOP_WITHIN_MS)]);
   if (end.why === "STOPPED") return 0;
-  throw new WrongSetting(
-    `another agent of this machine is running; stop it first (state directory: ${settings.stateDir})`,
-  );
+  if (end.why === "REPLACED") {
+    await tellOfReleases({ release: "try", candidate: end.release });
+    return EXIT_REPLACE;
+  }
+  const taken = `another agent of this machine is running; stop it first (state directory: ${settings.stateDir})`;
+  logLine(`agent: ${taken}\n`);
+  return process.send === undefined ? EXIT_WRONG_SETTING : EXIT_LOCKED;
 }
+
+/** Resolves when the supervisor has it, or is no more. */
+const tellOfReleases = (news: ReleaseNews): Promise<void> =>
+  new Promise((resolve) => (process.send === undefined ? resolve() : process.send(news, () => resolve())));
 
 async function openDesktop({ simulated, display }: RunSettings): Promise<{ desktop: Desktop; sight: Sight }> {
   if (simulated) {
@@ -116,7 +129,7 @@ main(process.argv.slice(2)).then(
   (error: Error) => {
     // What a person can put right is one line; only a bug shows where it was.
     const plain = error instanceof WrongSetting || error instanceof NotEnrolled;
-    process.stderr.write(`agent: ${plain ? error.message : (error.stack ?? error.message)}\n`);
+    logLine(`agent: ${plain ? error.message : (error.stack ?? error.message)}\n`);
     process.exit(error instanceof WrongSetting ? EXIT_WRONG_SETTING : EXIT_FAILED);
   },
 );

@@ -3,7 +3,8 @@
 //
 // 1. Exit 0 was asked for and exit 2 is a wrong setting or a second agent: neither is tried again.
 // 2. The first restart comes at once; each one after a short life waits twice as long, up to 10 s.
-// 3. An agent whose supervisor dies stops by itself (its IPC channel closes): there are never two.
+// 3. A release on trial is given up when it has not attached in time, and however it ends before that (`update/trial.ts`).
+// 4. An agent whose supervisor dies stops by itself (its IPC channel closes): there are never two.
 
 import { type ChildProcess, spawn } from "node:child_process";
 import { randomUUID } from "node:crypto";
@@ -11,6 +12,8 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { LIFE_VARIABLE } from "./host/host.ts";
 import { thisHost } from "./host/this-host.ts";
 import type { AgentLog } from "./log.ts";
+import { EXIT_LOCKED, EXIT_REPLACE } from "./update/news.ts";
+import type { Succession } from "./update/succession.ts";
 
 /** What the agent process tells its supervisor. */
 export interface GroupNews {
@@ -22,6 +25,8 @@ export interface SuperviseOptions {
   /** The agent's executable and arguments. */
   readonly command: readonly [string, ...string[]];
   readonly log: AgentLog;
+  /** Which executable takes the place of the command's own; by default none does. */
+  readonly succession?: Succession;
   readonly firstDelayMs?: number;
   readonly longestDelayMs?: number;
   /** A life this long starts the delays over. */
@@ -46,25 +51,35 @@ export function restartDelayMs(shortLives: number, firstMs: number, longestMs: n
 }
 
 export function superviseAgent(options: SuperviseOptions): Supervisor {
-  const { command, log, firstDelayMs = 100, longestDelayMs = 10_000, resetAfterMs = 30_000 } = options;
+  const { command, log, succession, firstDelayMs = 100, longestDelayMs = 10_000, resetAfterMs = 30_000 } = options;
   const stopping = new AbortController();
   let child: ChildProcess | undefined;
 
   const supervise = async (): Promise<number> => {
     for (let shortLives = 0; ; ) {
+      const program = await succession?.next();
+      if (stopping.signal.aborted) return 0;
       const began = performance.now();
-      const life = start(command);
+      const life = start(inPlaceOf(command, program?.path), (message) => succession?.heard(message));
       child = life.child;
-      const exit = await life.ended;
+      const exit = await endOf(life, program?.trialMs);
       child = undefined;
-      if (exit === 0 || exit === EXIT_WRONG_SETTING) return exit;
+      if (exit === EXIT_LOCKED) return EXIT_WRONG_SETTING;
+      if ((exit === 0 || exit === EXIT_WRONG_SETTING) && !succession?.onTrial) return exit;
       if (stopping.signal.aborted) return 0;
       if (performance.now() - began >= resetAfterMs) shortLives = 0;
       const delayMs = restartDelayMs(shortLives++, firstDelayMs, longestDelayMs);
-      log.error("the agent died; starting it again", { exit: `${exit ?? "killed"}`, delayMs });
+      if (exit === EXIT_REPLACE) log.info("the agent ended to be replaced", { delayMs });
+      else log.error("the agent died; starting it again", { exit: `${exit ?? "killed"}`, delayMs });
       await sleep(delayMs, undefined, { signal: stopping.signal }).catch(() => {});
       if (stopping.signal.aborted) return 0;
     }
+  };
+
+  const endOf = async ({ child, ended }: Life, trialMs: number | undefined) => {
+    if (trialMs === undefined) return ended;
+    const trial = setTimeout(() => succession?.timeOver() && child.kill("SIGKILL"), trialMs);
+    return ended.finally(() => clearTimeout(trial));
   };
 
   return {
@@ -72,8 +87,8 @@ export function superviseAgent(options: SuperviseOptions): Supervisor {
       return child?.pid;
     },
     signal(signal) {
-      child?.kill(signal);
-      if (signal !== "SIGTERM" && signal !== "SIGINT") return;
+      if (signal !== "SIGTERM" && signal !== "SIGINT") return void child?.kill(signal);
+      if (child !== undefined) thisHost.askToStop(child, signal);
       stopping.abort();
       const last = child;
       setTimeout(() => last?.kill("SIGKILL"), STOP_WITHIN_MS).unref();
@@ -82,14 +97,23 @@ export function superviseAgent(options: SuperviseOptions): Supervisor {
   };
 }
 
+type Command = SuperviseOptions["command"];
+
+const inPlaceOf = ([executable, ...programArguments]: Command, path: string | undefined): Command => [
+  path ?? executable,
+  ...programArguments,
+];
+
+type Life = ReturnType<typeof start>;
+
 /** One life of the agent: its process, and its exit status once its groups are ended too. */
-function start([executable, ...programArguments]: SuperviseOptions["command"]) {
+function start([executable, ...programArguments]: Command, heard: (message: unknown) => void) {
   const life = randomUUID();
   const env = { ...process.env, [LIFE_VARIABLE]: life };
   const child = spawn(executable, programArguments, { env, stdio: ["inherit", "inherit", "inherit", "ipc"] });
   const groups = new Set<number>();
   child.on("message", (news: GroupNews) => {
-    if (typeof news?.group !== "number") return;
+    if (typeof news?.group !== "number") return heard(news);
     if (news.alive) groups.add(news.group);
     else groups.delete(news.group);
   });

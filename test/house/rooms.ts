@@ -86,8 +86,18 @@ export const rooms: Readonly<Record<string, Room>> = {
   },
   // What differs between operating systems, the desktop apart.
   "agent/host": { from: [], libraries: ["koffi"], node: "all" },
+  // Releases of the agent program: getting one, trying it, going back.
+  "agent/update": { from: ["agent/connection", "agent/log.ts", "proto"], libraries: [protobuf], node: "all" },
   agent: {
-    from: ["agent/connection", "agent/desktop", "agent/executable", "agent/host", "agent/steps", "proto"],
+    from: [
+      "agent/connection",
+      "agent/desktop",
+      "agent/executable",
+      "agent/host",
+      "agent/steps",
+      "agent/update",
+      "proto",
+    ],
     libraries: [protobuf, "commander"],
     node: "all",
   },
