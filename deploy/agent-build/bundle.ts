@@ -20,10 +20,13 @@ const replaced: Plugin = {
   },
 };
 
-/** The text of a program that an executable, or Node at its locked version, runs. Warnings are mistakes. */
-export async function bundle(entry: string): Promise<Buffer> {
+/**
+ * The text of a program that an executable, or Node at its locked version, runs; what `first` names is run before it.
+ * Warnings are mistakes.
+ */
+export async function bundle(entry: string, first: readonly string[] = []): Promise<Buffer> {
   const { outputFiles, warnings } = await build({
-    entryPoints: [entry],
+    stdin: { contents: [...first, entry].map(imported).join("\n"), resolveDir: root, sourcefile: "entry.js" },
     absWorkingDir: root,
     bundle: true,
     write: false,
@@ -45,6 +48,8 @@ export async function bundle(entry: string): Promise<Buffer> {
   }
   return Buffer.from(output.contents);
 }
+
+const imported = (file: string): string => `import ${JSON.stringify(resolve(root, file))};`;
 
 export const bundleAgent = (): Promise<Buffer> => bundle("agent/main.ts");
 
