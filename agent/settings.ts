@@ -1,6 +1,6 @@
 // What can be said to the agent program, understood: one shape for each command. `command-line.ts` reads them.
 
-import { isAbsolute } from "node:path";
+import { thisHost } from "./host/this-host.ts";
 
 /** A setting that only a person can put right: one clear line on stderr, exit 2. */
 export class WrongSetting extends Error {
@@ -83,7 +83,8 @@ export const label = (text: string): [string, string] => pair("label", text);
 
 export function allowedProgram(text: string): [string, string] {
   const [name, path] = pair("allow-exec", text);
-  if (!isAbsolute(path)) throw new WrongSetting(`--allow-exec wants a whole path, not ${path}`);
+  const refused = thisHost.refusedProgram(path);
+  if (refused !== undefined) throw new WrongSetting(`--allow-exec wants ${refused}, not ${path}`);
   return [name, path];
 }
 

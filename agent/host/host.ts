@@ -14,12 +14,14 @@ export interface Host {
   /** The name and version of the operating system, for people. */
   operatingSystem(): string;
   readonly keyProtection: KeyProtection;
+  /** What a path would have to be for `exec` to start it as it is, without a shell; `undefined` when it is that. */
+  refusedProgram(path: string): string | undefined;
   /** For programs that `exec` starts. `told` hears of every group that begins and ends. */
   processGroups(told?: GroupListener, display?: string): ProcessGroups;
   /** Ends what the programs of a dead agent process left behind: the groups it told of, and what began in its last moment. */
   endLeftBehind(groups: Iterable<number>, life: string): void;
-  /** Asks an agent process that was started with an IPC channel to say goodbye and to end. */
-  askToStop(agent: ChildProcess): void;
+  /** Asks an agent process that was started with an IPC channel to say goodbye and to end, as the signal asked this one. */
+  askToStop(agent: ChildProcess, signal: "SIGTERM" | "SIGINT"): void;
 }
 
 /** One look at all clocks, in milliseconds. Each counts from a point of its own. */

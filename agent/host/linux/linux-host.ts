@@ -13,7 +13,8 @@ export const linuxHost: Host = {
   bootId,
   operatingSystem,
   keyProtection,
+  refusedProgram: (path) => (path.startsWith("/") ? undefined : "a whole path"),
   processGroups: (told, display) => new LinuxProcessGroups(told, display),
   endLeftBehind,
-  askToStop: (agent) => void agent.kill("SIGTERM"),
+  askToStop: (agent, signal) => void agent.kill(signal),
 };

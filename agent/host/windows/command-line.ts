@@ -1,4 +1,4 @@
-// How a Windows program gets its arguments and its environment: one text each. Pure.
+// Which programs `exec` starts on Windows, and how they get arguments and environment: one text each. Pure.
 
 /**
  * The command line of a program and its arguments, as CommandLineToArgvW and the C runtime take it apart: an argument with
@@ -14,6 +14,15 @@ export function commandLine(path: string, programArguments: readonly string[]): 
 function quoted(argument: string): string {
   if (argument !== "" && !/[\s"]/.test(argument)) return argument;
   return `"${argument.replace(/(\\*)("|$)/g, (_, slashes: string, end: string) => slashes + slashes + (end && '\\"'))}"`;
+}
+
+/**
+ * The end of the name must be that of a program, exactly: a .bat or .cmd, with a point or a space behind it too, would be
+ * given to a shell, which reads its arguments anew.
+ */
+export function refusedProgram(path: string): string | undefined {
+  if (!/^([a-z]:[\\/]|\\\\)/i.test(path)) return "a whole path";
+  return /\.(exe|com)$/i.test(path) ? undefined : "an .exe or .com (a batch file would need a shell)";
 }
 
 /** What programs see of the agent's environment: enough to find Windows, their user's folders and each other, no more. */

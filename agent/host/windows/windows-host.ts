@@ -3,6 +3,7 @@
 import type { Host } from "../host.ts";
 import { bootId, operatingSystem } from "./boot.ts";
 import { systemClock } from "./clock.ts";
+import { refusedProgram } from "./command-line.ts";
 import { keyProtection } from "./key-protection.ts";
 import { fileLock } from "./lock.ts";
 import { WindowsProcessGroups } from "./process-groups.ts";
@@ -13,6 +14,7 @@ export const windowsHost: Host = {
   bootId,
   operatingSystem,
   keyProtection,
+  refusedProgram,
   processGroups: (told) => new WindowsProcessGroups(told),
   // The jobs of a dead agent ended with it.
   endLeftBehind: () => {},
