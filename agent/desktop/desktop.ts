@@ -1,11 +1,11 @@
-// The one interface to a desktop, whatever its platform: X11 (`x11.ts`), Windows (a later issue) or simulated
+// The one interface to a desktop, whatever its platform: X11 (`x11.ts`), Windows (`windows.ts`) or simulated
 // (`simulated.ts`). The runner knows this file and no platform.
 //
 // Invariants every implementation keeps (the contract test checks them):
 // 1. Every input call (one character, one key chord, one pointer event) is made between `gate.admit` and
 //    `gate.injected`, with nothing awaited in between, and the window given to `admit` is the one that receives it:
 //    the platform is asked, not remembered, and where it can be done (X11: a server grab) nothing can change between
-//    the question and the call.
+//    the question and the call. Windows cannot do it; `windows/guarded-input.ts` says what it promises instead.
 // 2. If `admit` throws, that call is not made, and what was pressed is released.
 // 3. Text arrives exactly, any Unicode, or the call throws.
 
@@ -32,9 +32,9 @@ export interface DesktopWindow {
   readonly className: string;
   /** 0 when the window does not say. */
   readonly pid: number;
-  /** Name of the executable of `pid` (for example `mousepad`); empty when unknown. */
+  /** Name of the executable of `pid` (`mousepad`; on Windows in lower case, `notepad.exe`); empty when unknown. */
   readonly process: string;
-  /** Without the window manager's frame. */
+  /** Without the frame that the window manager, or Windows, puts around it. */
   readonly box: Box;
   /** True for a window that blocks its parent until it is answered (transient for another window, and modal). */
   readonly modal: boolean;
@@ -49,10 +49,23 @@ export interface Frame {
   readonly rgba: Uint8Array;
 }
 
+/** Why there is nothing that a person would see. The same words as the channel's `SurfaceCause`. */
+export type SurfaceCause = "LOCKED" | "BLANK" | "NO_SESSION" | "UNREACHABLE" | "DISCONNECTED" | "SECURE_DESKTOP";
+
 /** Whether there is a surface that a person would see. */
 export type Surface =
   | { readonly is: "present"; readonly width: number; readonly height: number }
-  | { readonly is: "absent"; readonly cause: "LOCKED" | "BLANK" | "NO_SESSION" | "UNREACHABLE" };
+  | { readonly is: "absent"; readonly cause: SurfaceCause };
+
+/** What an inventory and a diagnosis tell of a desktop. */
+export interface DesktopTraits {
+  /** How health screenshots are taken: one shot has shown that it works. Empty: in no way that is worth telling. */
+  readonly capture: "screenshot-desktop" | "gdi" | "xlib" | "";
+  /** Dots per inch, 96 is 100 %; 0 when unknown. */
+  readonly dpi: number;
+  /** What kind of session it is; empty when unknown. */
+  readonly session: "console" | "rdp" | "x11" | "";
+}
 
 /** Asked around every single input call. See the invariants above. */
 export interface InputGate {
@@ -78,6 +91,12 @@ export interface Desktop {
   readonly platform: "x11" | "windows" | "simulated";
 
   surface(): Promise<Surface>;
+  traits(): Promise<DesktopTraits>;
+  /**
+   * How long ago somebody else than this desktop sent input: a person at the mouse. Undefined when none is known of, or the
+   * platform does not tell (X11).
+   */
+  foreignInputMsAgo(): number | undefined;
   /** One picture of the whole screen. The fast, in-process path. */
   capture(): Promise<Frame>;
   /** A PNG of the whole screen by the slower, independent path (screenshot-desktop); for health screenshots. */

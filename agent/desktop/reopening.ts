@@ -13,6 +13,8 @@ class ReopeningDesktop implements Desktop {
   readonly platform: Desktop["platform"];
   readonly #open: () => Promise<Desktop>;
   #opened: Promise<Desktop> | undefined;
+  /** What `#opened` came to, for a question that is not waited for. */
+  #current: Desktop | undefined;
 
   constructor(platform: Desktop["platform"], open: () => Promise<Desktop>) {
     this.platform = platform;
@@ -20,6 +22,7 @@ class ReopeningDesktop implements Desktop {
   }
 
   surface = () => this.#with((desktop) => desktop.surface()).catch(() => UNREACHABLE);
+  traits = () => this.#with((desktop) => desktop.traits());
   capture = () => this.#with((desktop) => desktop.capture());
   healthScreenshot = () => this.#with((desktop) => desktop.healthScreenshot());
   windows = () => this.#with((desktop) => desktop.windows());
@@ -41,6 +44,8 @@ class ReopeningDesktop implements Desktop {
   readClipboard = () => this.#with((desktop) => desktop.readClipboard());
   writeClipboard = (text: string) => this.#with((desktop) => desktop.writeClipboard(text));
 
+  foreignInputMsAgo = () => this.#current?.foreignInputMsAgo();
+
   async stop(): Promise<void> {
     await (await this.#opened?.catch(() => undefined))?.stop();
   }
@@ -50,11 +55,13 @@ class ReopeningDesktop implements Desktop {
     this.#opened ??= this.#open();
     const opened = this.#opened;
     try {
-      return await call(await opened);
+      this.#current = await opened;
+      return await call(this.#current);
     } catch (error) {
       const lost = (error as Error).name === "DesktopLost";
       if (lost && this.#opened === opened) {
         this.#opened = undefined;
+        this.#current = undefined;
         opened.then((desktop) => desktop.stop()).catch(() => {});
       }
       throw error;

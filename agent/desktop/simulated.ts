@@ -31,6 +31,14 @@ class SimulatedDesktop implements Desktop {
     return this.#world.surface;
   }
 
+  async traits() {
+    return { capture: "", dpi: 0, session: "" } as const;
+  }
+
+  foreignInputMsAgo() {
+    return undefined;
+  }
+
   async capture(): Promise<Frame> {
     await this.#answers();
     return frameOf(this.#world);

@@ -6,10 +6,11 @@
 
 import { setTimeout as pause } from "node:timers/promises";
 import type { Desktop, DesktopWindow, InputGate, Point, PointerButton } from "./desktop.ts";
+import { HealthScreenshots } from "./health-screenshots.ts";
 import { captureScreen } from "./x11/capture.ts";
 import { Clipboard } from "./x11/clipboard.ts";
 import { Connection } from "./x11/connection.ts";
-import { HealthScreenshots } from "./x11/health-screenshot.ts";
+import { shootByOtherPrograms } from "./x11/health-screenshot.ts";
 import { Keyboard } from "./x11/keyboard.ts";
 import { Pointer } from "./x11/pointer.ts";
 import { launchProgram, listProcesses } from "./x11/processes.ts";
@@ -53,11 +54,25 @@ class X11Desktop implements Desktop {
     this.#keyboard = new Keyboard(connection);
     this.#pointer = new Pointer(connection);
     this.#clipboard = new Clipboard(connection);
-    this.#healthScreenshots = new HealthScreenshots(connection.name);
+    this.#healthScreenshots = new HealthScreenshots({
+      independent: () => shootByOtherPrograms(connection.name),
+      own: () => captureScreen(connection),
+      ownPath: "xlib",
+    });
   }
 
   async surface() {
     return readSurface(this.#connection);
+  }
+
+  async traits() {
+    this.#connection.alive();
+    // A resolution that X servers tell is mostly made up (96 whatever the screen).
+    return { capture: await this.#healthScreenshots.path(), dpi: 0, session: "x11" } as const;
+  }
+
+  foreignInputMsAgo() {
+    return undefined;
   }
 
   async capture() {

@@ -1,5 +1,4 @@
-// Health screenshots by screenshot-desktop: other programs, another connection, another way to the pixels than
-// `capture.ts`, so that one broken path does not hide behind itself.
+// The screen's pixels by screenshot-desktop: other programs and another connection than `capture.ts`, for health screenshots.
 //
 // The library takes DISPLAY from the environment of its process. The agent's program has one desktop, and sets it there.
 // Where it names another display than ours (several desktops in one process: tests) the library runs in a Node process of
@@ -11,27 +10,9 @@ import { createRequire } from "node:module";
 const shotTimeoutMs = 20_000;
 const pngBytesMax = 64 * 1024 * 1024;
 
-export class HealthScreenshots {
-  readonly #display: string;
-  #underWay: Promise<Uint8Array> | undefined;
-
-  constructor(display: string) {
-    this.#display = display;
-  }
-
-  /** Callers that come while a shot is being taken share it: each costs two processes and 100 ms of a core. */
-  take(): Promise<Uint8Array> {
-    this.#underWay ??= this.#shoot().finally(() => {
-      this.#underWay = undefined;
-    });
-    return this.#underWay;
-  }
-
-  async #shoot(): Promise<Uint8Array> {
-    const png = process.env["DISPLAY"] === this.#display ? await shootHere() : await shootElsewhere(this.#display);
-    if (png.length < 8 || png[0] !== 0x89 || png[1] !== 0x50) throw new Error("the health screenshot is not a PNG");
-    return png;
-  }
+/** A PNG of the whole screen of `display`. */
+export function shootByOtherPrograms(display: string): Promise<Uint8Array> {
+  return process.env["DISPLAY"] === display ? shootHere() : shootElsewhere(display);
 }
 
 async function shootHere(): Promise<Uint8Array> {

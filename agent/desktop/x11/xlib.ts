@@ -26,6 +26,14 @@ export interface Xlib {
   XUngrabServer(display: Pointer): number;
   XInternAtom(display: Pointer, name: string, onlyIfExists: number): XId;
   XFree(memory: Pointer): number;
+  XQueryExtension(display: Pointer, name: string, opcode: Out<number>, event: Out<number>, error: Out<number>): number;
+  XGetScreenSaver(
+    display: Pointer,
+    timeout: Out<number>,
+    interval: Out<number>,
+    blanking: Out<number>,
+    exposures: Out<number>,
+  ): number;
 
   XGetWindowProperty(
     display: Pointer,
@@ -147,6 +155,8 @@ const declarations: Record<keyof Xlib, string> = {
   XUngrabServer: "int XUngrabServer(void *)",
   XInternAtom: "unsigned long XInternAtom(void *, const char *, int)",
   XFree: "int XFree(void *)",
+  XQueryExtension: "int XQueryExtension(void *, const char *, _Out_ int *, _Out_ int *, _Out_ int *)",
+  XGetScreenSaver: "int XGetScreenSaver(void *, _Out_ int *, _Out_ int *, _Out_ int *, _Out_ int *)",
   XGetWindowProperty:
     "int XGetWindowProperty(void *, unsigned long, unsigned long, long, long, int, unsigned long, _Out_ unsigned long *, _Out_ int *, _Out_ unsigned long *, _Out_ unsigned long *, _Out_ void **)",
   XChangeProperty:

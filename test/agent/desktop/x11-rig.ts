@@ -2,10 +2,11 @@
 
 import { spawn } from "node:child_process";
 import { once } from "node:events";
+import { readFileSync } from "node:fs";
 import { text } from "node:stream/consumers";
 import { openX11Desktop } from "../../../agent/desktop/x11.ts";
 import { startX11Session, type X11Session } from "../../../agent/desktop/x11-session.ts";
-import type { DesktopUnderTest, Prompt } from "./contract.ts";
+import { type DesktopUnderTest, type Prompt, windowTitled } from "./contract.ts";
 import { gate } from "./gates.ts";
 import { until } from "./until.ts";
 
@@ -41,13 +42,29 @@ export async function openX11Rig(): Promise<X11Rig> {
     };
   }
 
+  async function save(file: string, title: string): Promise<string> {
+    const changed = async () => (await windowTitled(desktop, title))?.title.startsWith("*");
+    await until("the editor shows that the text is changed", changed);
+    await desktop.press("ctrl+s", gate());
+    await until("the editor shows that it saved", async () => (await changed()) === false);
+    return readFileSync(file, "utf8");
+  }
+
   return {
     session,
     desktop,
     dir: session.dir,
-    editor: { process: "mousepad", command: (file) => ["mousepad", "--disable-server", file] },
+    editor: {
+      process: "mousepad",
+      command: (file) => ["mousepad", "--disable-server", file],
+      fileOf: (text) => text,
+      save,
+      selectsWithWord: "",
+    },
     textPoint: ({ box }) => ({ x: box.x + 90, y: box.y + Math.round(box.height / 2) }),
     raisePrompt,
+    suspend: (pid) => void process.kill(pid, "SIGSTOP"),
+    resume: (pid) => void process.kill(pid, "SIGCONT"),
     endProcess(pid) {
       try {
         process.kill(-pid, "SIGKILL");
