@@ -15,6 +15,12 @@ import {
   type EnrolRequest,
   EnrolResponseSchema,
 } from "@drover/proto/gen/drover/agent/v1/enrolment_pb.ts";
+import {
+  type DownloadRequest,
+  type DownloadResponse,
+  DownloadResponseSchema,
+  ReleaseService,
+} from "@drover/proto/gen/drover/agent/v1/release_pb.ts";
 import { serviceDefinition } from "@drover/proto/grpc.ts";
 import * as grpc from "@grpc/grpc-js";
 import { until } from "../agent/desktop/until.ts";
@@ -86,9 +92,23 @@ export class FakeStream {
   }
 }
 
+/** How a download ends before its end: after so many bytes, with a status. */
+export interface BrokenOff {
+  readonly afterBytes: number;
+  readonly code: grpc.status;
+}
+
+type DownloadCall = grpc.ServerWritableStream<DownloadRequest, DownloadResponse>;
+const PIECE_BYTES = 64 * 1024;
+
 export class FakeServer {
   readonly streams: FakeStream[] = [];
   readonly enrolments: EnrolRequest[] = [];
+  /** What can be downloaded, by version. */
+  readonly releases = new Map<string, Buffer>();
+  readonly downloads: DownloadRequest[] = [];
+  /** How the next downloads end; those after them go well. */
+  readonly brokenOff: BrokenOff[] = [];
   readonly url: string;
   /** What happens to a new stream before anything is heard from it. */
   onAttach: (stream: FakeStream) => void = () => {};
@@ -116,6 +136,11 @@ export class FakeServer {
         answer(null, create(EnrolResponseSchema, { machineId: "machine-1", machineKey: "key-1" }));
       },
     });
+    server.addService(serviceDefinition(ReleaseService), {
+      download: (call: DownloadCall) => {
+        if (self !== undefined) self.#download(call);
+      },
+    });
     const bound = await new Promise<number>((resolve, reject) =>
       server.bindAsync(`127.0.0.1:${port}`, grpc.ServerCredentials.createInsecure(), (error, at) =>
         error === null ? resolve(at) : reject(error),
@@ -123,6 +148,20 @@ export class FakeServer {
     );
     self = new FakeServer(server, bound);
     return self;
+  }
+
+  #download(call: DownloadCall): void {
+    const { version, offset } = call.request;
+    this.downloads.push(call.request);
+    const broken = this.brokenOff.shift();
+    const rest = this.releases.get(version)?.subarray(Number(offset));
+    if (rest === undefined) return void call.emit("error", { code: grpc.status.NOT_FOUND });
+    const sent = rest.subarray(0, broken?.afterBytes);
+    for (let at = 0; at < sent.length; at += PIECE_BYTES) {
+      call.write(create(DownloadResponseSchema, { data: sent.subarray(at, at + PIECE_BYTES) }));
+    }
+    if (broken === undefined) call.end();
+    else call.emit("error", { code: broken.code });
   }
 
   /** Waits for the `count`-th stream and welcomes it. */
