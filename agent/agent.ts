@@ -26,7 +26,8 @@ import type { ReleaseNews } from "./update/news.ts";
 import type { Release } from "./update/release.ts";
 import { type Source, Updates } from "./update/updates.ts";
 
-const PROTOCOL_VERSION = 1;
+/** The version of channel.proto that is spoken. */
+export const PROTOCOL_VERSION = 1;
 const LOCK_WAIT_MS = 3000;
 const GOODBYE_WITHIN_MS = 500;
 

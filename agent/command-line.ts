@@ -1,6 +1,6 @@
 // The agent program's command line: its commands, their options, their help, and the settings that they make.
 
-import { Command, CommanderError } from "commander";
+import { Command, CommanderError, Option } from "commander";
 import {
   allowedProgram,
   application,
@@ -90,9 +90,10 @@ export function agentProgram(version: string, made: (settings: Settings) => void
   machineOptions(serverOptions(command("doctor", "say what works on this desktop", DOCTOR), false))
     .option("--state <dir>", "the state directory, to be looked at too")
     .option("--json", "one JSON document")
-    .action(({ json = false, state, ...flags }: Flags & { json?: boolean }) => {
+    .addOption(new Option("--examiner").hideHelp())
+    .action(({ json = false, examiner = false, state, ...flags }: Flags & { json?: boolean; examiner?: boolean }) => {
       const server = flags.server === undefined ? undefined : serverOf(flags);
-      made({ does: "doctor", ...machineOf(flags), server, stateDir: state, json });
+      made({ does: "doctor", ...machineOf(flags), server, stateDir: state, json, examiner });
     });
 
   command("capture", "take one screenshot, as the health screenshots are taken")

@@ -1,9 +1,10 @@
-// The agent as a program: `run` (a supervisor with an agent under it) and `enrol`. This file is the composition root; it
-// is the only one that knows the command line, the process's signals and which desktop is real.
+// The agent as a program: `run` (a supervisor with an agent under it) and the commands around it. This file is the
+// composition root; it is the only one that knows the process's signals and which desktop is real.
 
 import { readFileSync } from "node:fs";
 import { setTimeout as sleep } from "node:timers/promises";
-import { runAgent } from "./agent.ts";
+import { PROTOCOL_VERSION, runAgent } from "./agent.ts";
+import { capture } from "./capture.ts";
 import { readSettings } from "./command-line.ts";
 import { enrol, NotEnrolled } from "./connection/enrolment.ts";
 import { type ServerAddress, serverAddress } from "./connection/server-address.ts";
@@ -12,13 +13,20 @@ import { simulatedDesktop } from "./desktop/simulated.ts";
 import { simulatedNotes } from "./desktop/simulated-notes.ts";
 import { simulatedSight } from "./desktop/simulated-sight.ts";
 import { SimulatedWorld } from "./desktop/simulated-world.ts";
+import { diagnose, examineHere } from "./doctor/doctor.ts";
 import { AGENT_VERSION, replaceable, thisProgram } from "./executable/program.ts";
 import { placeScreenCapture } from "./executable/screen-capture.ts";
 import { textReadingFiles } from "./executable/text-reading.ts";
 import { thisHost } from "./host/this-host.ts";
 import { loadIdentity } from "./identity.ts";
 import { type AgentLog, jsonLog, logLine, plainLog } from "./log.ts";
-import { type EnrolSettings, type RunSettings, WrongSetting } from "./settings.ts";
+import {
+  type DoctorSettings,
+  type EnrolSettings,
+  type RunSettings,
+  type ServerSettings,
+  WrongSetting,
+} from "./settings.ts";
 import type { Sight } from "./steps/sight.ts";
 import { type GroupNews, superviseAgent } from "./supervisor.ts";
 import { EXIT_LOCKED, EXIT_REPLACE, type ReleaseNews } from "./update/news.ts";
@@ -27,22 +35,50 @@ import { Succession } from "./update/succession.ts";
 const EXIT_FAILED = 1;
 const EXIT_WRONG_SETTING = 2;
 const STOP_WITHIN_MS = 1900;
+const REAL_PLATFORM = process.platform === "win32" ? "windows" : "x11";
 
 async function main(args: readonly string[]): Promise<number> {
   const settings = readSettings(args, AGENT_VERSION);
-  if (settings.does === "tell") {
-    process.stdout.write(settings.text);
-    return settings.asked ? 0 : EXIT_WRONG_SETTING;
+  switch (settings.does) {
+    case "tell":
+      process.stdout.write(settings.text);
+      return settings.asked ? 0 : EXIT_WRONG_SETTING;
+    case "enrol":
+      return enrolMachine(settings, addressesOf(settings)[0]);
+    case "run":
+      return run(args, settings);
+    case "doctor":
+      return doctor(args, settings);
+    case "capture":
+      useDisplay(settings.display);
+      return capture(settings.outFile, openRealDesktop);
+    default:
+      throw new WrongSetting("not yet");
   }
-  if (settings.does !== "run" && settings.does !== "enrol") throw new WrongSetting("not yet");
+}
+
+function run(args: readonly string[], settings: RunSettings): Promise<number> {
   const [server, ...others] = addressesOf(settings);
-  if (settings.does === "enrol") return enrolMachine(settings, server);
   const { machineId } = loadIdentity(settings.stateDir);
   const log = settings.logJson ? jsonLog(machineId) : plainLog();
   return settings.supervised ? supervise(args, settings, log) : work(settings, server, others, log);
 }
 
-function addressesOf(settings: RunSettings | EnrolSettings): [ServerAddress, ...ServerAddress[]] {
+function doctor(args: readonly string[], settings: DoctorSettings): Promise<number> {
+  const urls = settings.server?.server.split(",") ?? [];
+  const addresses = settings.server === undefined ? [] : addressesOf(settings.server);
+  const servers = addresses.map((address, index) => ({ url: (urls[index] ?? "").trim(), address }));
+  useDisplay(settings.display);
+  if (settings.examiner) return examineHere(settings, servers, PROTOCOL_VERSION, openRealDesktop);
+  return diagnose(args, settings);
+}
+
+/** What this process starts, screenshot-desktop's programs included, is to see the same display. */
+function useDisplay(display: string | undefined): void {
+  if (display !== undefined) process.env["DISPLAY"] = display;
+}
+
+function addressesOf(settings: ServerSettings): [ServerAddress, ...ServerAddress[]] {
   const { server, insecure, authoritiesFile } = settings;
   const authorities = authoritiesFile === undefined ? {} : { authorities: readSetting("--ca", authoritiesFile) };
   const [first = "", ...others] = server.split(",");
@@ -83,8 +119,7 @@ async function work(
   others: readonly ServerAddress[],
   log: AgentLog,
 ): Promise<number> {
-  // What this process starts, screenshot-desktop's programs included, is to see the same display.
-  if (settings.display !== undefined) process.env["DISPLAY"] = settings.display;
+  useDisplay(settings.display);
   const { desktop, sight } = await openDesktop(settings);
   const tell = (group: number, alive: boolean) => process.send?.({ group, alive } satisfies GroupNews);
   const groups = thisHost.processGroups(tell, settings.display);
@@ -110,18 +145,25 @@ async function work(
 const tellOfReleases = (news: ReleaseNews): Promise<void> =>
   new Promise((resolve) => (process.send === undefined ? resolve() : process.send(news, () => resolve())));
 
-async function openDesktop({ simulated, display }: RunSettings): Promise<{ desktop: Desktop; sight: Sight }> {
+async function openDesktop({ simulated }: RunSettings): Promise<{ desktop: Desktop; sight: Sight }> {
   if (simulated) {
     const world = new SimulatedWorld({ machine: "simulated", applications: [simulatedNotes()] });
     return { desktop: simulatedDesktop(world), sight: simulatedSight() };
   }
-  // Imported here, because only a real desktop needs Xlib and OCR.
+  // Imported here, because only a real desktop needs OCR and its system's libraries.
   const { reopeningDesktop } = await import("./desktop/reopening.ts");
-  const { openX11Desktop } = await import("./desktop/x11.ts");
   const { screenSight } = await import("./steps/screen-sight.ts");
-  placeScreenCapture();
-  const open = () => openX11Desktop(display === undefined ? {} : { display });
-  return { desktop: reopeningDesktop("x11", open), sight: screenSight(textReadingFiles()) };
+  return { desktop: reopeningDesktop(REAL_PLATFORM, openRealDesktop), sight: screenSight(textReadingFiles()) };
+}
+
+async function openRealDesktop(): Promise<Desktop> {
+  if (REAL_PLATFORM === "windows") {
+    placeScreenCapture();
+    const { openWindowsDesktop } = await import("./desktop/windows.ts");
+    return openWindowsDesktop();
+  }
+  const { openX11Desktop } = await import("./desktop/x11.ts");
+  return openX11Desktop();
 }
 
 main(process.argv.slice(2)).then(

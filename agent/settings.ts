@@ -50,6 +50,8 @@ export interface DoctorSettings extends MachineSettings {
   readonly server: ServerSettings | undefined;
   readonly stateDir: string | undefined;
   readonly json: boolean;
+  /** This is the process that looks, for another one that tells. */
+  readonly examiner: boolean;
 }
 
 export interface InstallSettings {
