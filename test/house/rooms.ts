@@ -88,12 +88,30 @@ export const rooms: Readonly<Record<string, Room>> = {
   "agent/host": { from: [], libraries: ["koffi"], node: "all" },
   // Releases of the agent program: getting one, trying it, going back.
   "agent/update": { from: ["agent/connection", "agent/log.ts", "proto"], libraries: [protobuf], node: "all" },
-  agent: {
+  // It only looks: nothing of it injects input.
+  "agent/doctor": {
     from: [
       "agent/connection",
       "agent/desktop",
       "agent/executable",
       "agent/host",
+      "agent/identity.ts",
+      "agent/settings.ts",
+      "agent/vision",
+    ],
+    libraries: ["koffi"],
+    node: "all",
+  },
+  // How the agent is started when its user logs on.
+  "agent/installation": { from: ["agent/settings.ts"], libraries: [], node: "all" },
+  agent: {
+    from: [
+      "agent/connection",
+      "agent/desktop",
+      "agent/doctor",
+      "agent/executable",
+      "agent/host",
+      "agent/installation",
       "agent/steps",
       "agent/update",
       "proto",
