@@ -70,7 +70,7 @@ async function idle(agent: ChildProcess, seconds: number) {
 type Target = Parameters<FakeStream["say"]>[0] extends infer T ? T : never;
 
 async function clicks(stream: FakeStream, window: PressWindow, attemptId: string, target: object, count: number) {
-  const lease = { leaseId: attemptId, attemptId, application: { name: "footprint", processes: ["node"] } };
+  const lease = { leaseId: attemptId, attemptId, application: { name: "footprint", processes: ["xev"] } };
   const epoch = BigInt(attemptId === "point" ? 1 : 2);
   const injected: number[] = [];
   const answered: number[] = [];
@@ -86,6 +86,7 @@ async function clicks(stream: FakeStream, window: PressWindow, attemptId: string
     const [seenAt, answeredAt] = await Promise.all([pressed, answer]);
     injected.push(seenAt - at);
     answered.push(answeredAt - at);
+    stream.say({ case: "resultAck", value: { attemptId, number } });
     // The film's frame of this click is encoded now; the next click is not to wait for it.
     await delay(60);
   }
@@ -97,11 +98,16 @@ async function main() {
   const server = await FakeServer.start();
   const stateDir = mkdtempSync(join(tmpdir(), "drover-footprint-"));
   saveIdentity(stateDir, { machineId: "machine-1", machineKey: "key-1" });
-  const window = new PressWindow(session.display, title, { width: 400, height: 300 });
+  const window = new PressWindow(session.env, title);
   const args = ["run", "--server", server.url, "--state", stateDir, "--display", session.display];
   const agent = spawn(values.agent, args, { env: session.env, stdio: "ignore" });
   const ended = once(agent, "exit");
   try {
+    const desktop = await openX11Desktop({ display: session.display, env: session.env });
+    const shown = await until("the window is listed", async () =>
+      (await desktop.windows()).find((each) => each.title === title),
+    );
+    window.own(session.env, shown.id);
     const began = performance.now();
     const times = { beatIntervalMs: 3000, stopAfterMs: 10_000, healthIntervalMs: 30_000 };
     const stream = await server.welcome(1, times);
@@ -111,10 +117,6 @@ async function main() {
     const resting = await idle(agent, Number(values.idle));
 
     process.stderr.write(`${values.clicks} clicks at a point, then at a picture\n`);
-    const desktop = await openX11Desktop({ display: session.display, env: session.env });
-    const shown = await until("the window is listed", async () =>
-      (await desktop.windows()).find((each) => each.title === title),
-    );
     const count = Number(values.clicks);
     const anywhere = { kind: { case: "window", value: { title } } };
     const atPoint = await clicks(stream, window, "point", anywhere, count);
@@ -135,7 +137,7 @@ async function main() {
   } finally {
     agent.kill("SIGTERM");
     await ended;
-    window.close();
+    await window.close();
     server.stop();
     await session.stop();
     rmSync(stateDir, { recursive: true, force: true });

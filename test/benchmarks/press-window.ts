@@ -1,41 +1,40 @@
-// A window that tells when a button is pressed on it: the far end of a click, seen by another X client than the agent.
+// A window that tells when a button is pressed on it (the program xev): the far end of a click, seen by another X client
+// than the agent.
 
-import { setImmediate as nextTurn } from "node:timers/promises";
-import koffi from "koffi";
-import { Connection } from "../../agent/desktop/x11/connection.ts";
-
-const buttonPress = 4;
-const buttonPressMask = 4;
-const cardinalType = 6;
-const stringType = 31;
+import { type ChildProcessByStdio, spawn, spawnSync } from "node:child_process";
+import { once } from "node:events";
+import type { Readable } from "node:stream";
 
 export class PressWindow {
-  readonly #connection: Connection;
+  readonly #program: ChildProcessByStdio<null, Readable, null>;
 
-  constructor(display: string, title: string, size: { readonly width: number; readonly height: number }) {
-    const connection = new Connection(display);
-    this.#connection = connection;
-    const { x, root } = connection;
-    const map = koffi.load("libX11.so.6").func("int XMapRaised(void *, unsigned long)");
-    const window = x.XCreateSimpleWindow(connection.display, root, 0, 0, size.width, size.height, 0, 0, 0xffffff);
-    const put = (name: string, type: number, format: number, bytes: Uint8Array, elements: number) =>
-      x.XChangeProperty(connection.display, window, connection.atom(name), type, format, 0, bytes, elements);
-    put("WM_NAME", stringType, 8, Buffer.from(title), title.length);
-    put("_NET_WM_PID", cardinalType, 32, new Uint8Array(BigUint64Array.of(BigInt(process.pid)).buffer), 1);
-    x.XSelectInput(connection.display, window, buttonPressMask);
-    map(connection.display, window);
-    x.XSync(connection.display, 0);
+  /** `env` names the display. */
+  constructor(env: Record<string, string>, title: string) {
+    const args = ["-event", "button", "-name", title, "-geometry", "400x300+400+250"];
+    this.#program = spawn("xev", args, { env, stdio: ["ignore", "pipe", "ignore"] });
+    this.#program.stdout.setEncoding("utf8");
   }
 
-  /** Resolves with `performance.now()` at the next press. Looks all the time: a timer would be too coarse. */
+  /** xev does not say whose its window is; it is told here, as programs tell it themselves. */
+  own(env: Record<string, string>, windowId: string): void {
+    const pid = `${this.#program.pid}`;
+    const args = ["-id", windowId, "-f", "_NET_WM_PID", "32c", "-set", "_NET_WM_PID", pid];
+    const { status } = spawnSync("xprop", args, { env, stdio: "ignore" });
+    if (status !== 0) throw new Error("xprop could not mark the window");
+  }
+
+  /** Resolves with `performance.now()` at the next press. */
   async pressed(withinMs: number): Promise<number> {
-    for (const deadline = performance.now() + withinMs; performance.now() < deadline; await nextTurn()) {
-      if (this.#connection.events().some((event) => event.readInt32LE(0) === buttonPress)) return performance.now();
+    const signal = AbortSignal.timeout(withinMs);
+    for (;;) {
+      const [text] = await once(this.#program.stdout, "data", { signal });
+      if (`${text}`.includes("ButtonPress")) return performance.now();
     }
-    throw new Error(`nothing was pressed within ${withinMs} ms`);
   }
 
-  close(): void {
-    this.#connection.close();
+  async close(): Promise<void> {
+    const ended = once(this.#program, "exit");
+    this.#program.kill("SIGTERM");
+    await ended;
   }
 }
