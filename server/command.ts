@@ -18,6 +18,7 @@ export function addServerCommand(program: Command): Command {
     .option("--agent-host <address>", "where agents are listened for (default: the API's address)")
     .option("--agent-port <number>", "the agents' port; 0 for any that is free", "7401")
     .option("--agent-address <url>", "what agents are told to dial (default: the agents' address and port)")
+    .option("--downloads <number>", "agents that may download a release at the same time", "4")
     .option("--tls-cert <file>", "PEM certificate for both ports")
     .option("--tls-key <file>", "its PEM key")
     .option("--insecure", "serve without TLS to other machines too: something else keeps it secret")

@@ -64,6 +64,7 @@ export async function startServer(
     const agents = await listenForAgents({
       host: settings.agentHost,
       port: settings.agentPort,
+      downloadsMax: settings.downloadsMax,
       ...(settings.tls === undefined ? {} : { tls: settings.tls }),
     });
     const scheme = settings.tls === undefined ? "http" : "https";

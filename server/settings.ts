@@ -20,6 +20,7 @@ export interface ServerFlags {
   readonly agentHost?: string;
   readonly agentPort: string;
   readonly agentAddress?: string;
+  readonly downloads: string;
   readonly tlsCert?: string;
   readonly tlsKey?: string;
   readonly insecure?: boolean;
@@ -38,6 +39,8 @@ export interface ServerSettings {
   readonly agentPort: number;
   /** What agents are told to dial when another replica stops; absent: host and port as listened on. */
   readonly agentAddress?: string;
+  /** Agents that may download a release at the same time. */
+  readonly downloadsMax: number;
   readonly tls?: { readonly cert: Buffer; readonly key: Buffer };
   readonly insecure: boolean;
   readonly origins: readonly string[];
@@ -76,6 +79,7 @@ export function readServerSettings(flags: ServerFlags, env: NodeJS.ProcessEnv): 
     agentHost,
     agentPort: port("--agent-port", flags.agentPort),
     ...(flags.agentAddress === undefined ? {} : { agentAddress: flags.agentAddress }),
+    downloadsMax: downloads(flags.downloads),
     ...(tls === undefined ? {} : { tls }),
     insecure,
     origins: flags.origin ?? [],
@@ -87,6 +91,13 @@ function port(option: string, text: string): number {
   const number = Number(text);
   if (!/^\d+$/.test(text) || number > 65_535)
     throw new SettingError(`${option} must be a number from 0 to 65535, not ${text}`);
+  return number;
+}
+
+function downloads(text: string): number {
+  const number = Number(text);
+  if (!/^\d+$/.test(text) || number < 1 || number > 1_000)
+    throw new SettingError(`--downloads must be a number from 1 to 1000, not ${text}`);
   return number;
 }
 

@@ -1,13 +1,15 @@
 // What the API asks of the rooms behind it: reads of the store, and the engine for every change. Tenants go first: no read
 // and no change is without one (G12).
 
-import type { ArtifactId, Instant, Json, KeyId, MachineId, RunId, TenantId } from "../rules/names.ts";
+import type { RolloutView, RolloutWanted } from "../engine/rolling-out.ts";
+import type { ArtifactId, Instant, Json, KeyId, MachineId, ReleaseId, RunId, TenantId } from "../rules/names.ts";
 import type { Answer } from "../rules/refusal.ts";
 import type { ArtifactView } from "../store/artifact-reads.ts";
 import type { DefinitionSource, DefinitionView } from "../store/definition-reads.ts";
 import type { RunEvent } from "../store/events.ts";
 import type { EnrolmentTokenView, KeyView } from "../store/key-reads.ts";
 import type { MachineFilter, MachineView } from "../store/machine-reads.ts";
+import type { NewRelease, ReleaseRow } from "../store/releases.ts";
 import type { AttemptView, RunDetail, RunFilter, RunView } from "../store/run-reads.ts";
 import type { Scope } from "../store/schema/tenancy.ts";
 
@@ -95,6 +97,17 @@ export interface KeyDoor {
   revoke(tenant: TenantId, id: KeyId): Promise<Answer<KeyView>>;
 }
 
+export interface ReleaseDoor {
+  add(tenant: TenantId, release: NewRelease): Promise<Answer<ReleaseRow>>;
+  upload(tenant: TenantId, id: ReleaseId, offset: number, data: Uint8Array): Promise<Answer<ReleaseRow>>;
+  list(tenant: TenantId, before: string | undefined, limit: number): Promise<readonly ReleaseRow[]>;
+  startRollout(tenant: TenantId, wanted: RolloutWanted): Promise<Answer<RolloutView>>;
+  /** Undefined when there is none. */
+  readRollout(tenant: TenantId): Promise<RolloutView | undefined>;
+  stopRollout(tenant: TenantId): Promise<Answer<RolloutView>>;
+  resumeRollout(tenant: TenantId): Promise<Answer<RolloutView>>;
+}
+
 export interface Door {
   readonly runs: RunDoor;
   readonly workflows: DefinitionDoor;
@@ -102,4 +115,5 @@ export interface Door {
   readonly artifacts: ArtifactDoor;
   readonly machines: MachineDoor;
   readonly keys: KeyDoor;
+  readonly releases: ReleaseDoor;
 }

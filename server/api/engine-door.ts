@@ -6,6 +6,8 @@ import type { EngineContext } from "../engine/context.ts";
 import { putApplication, putWorkflow } from "../engine/defining.ts";
 import { createEnrolmentToken, revokeEnrolmentToken, revokeMachine } from "../engine/enrolling.ts";
 import { createKey, revokeKey } from "../engine/keys.ts";
+import { addRelease, uploadPiece } from "../engine/releases.ts";
+import { resumeNewestRollout, startRollout, stopNewestRollout, viewRollout } from "../engine/rolling-out.ts";
 import { newRunId, startRun } from "../engine/starting.ts";
 import type { RunId, TenantId } from "../rules/names.ts";
 import { type Answer, accept } from "../rules/refusal.ts";
@@ -14,8 +16,9 @@ import { type DefinitionTable, listDefinitions, readDefinition } from "../store/
 import { eventsAfter } from "../store/events.ts";
 import { findKey, listEnrolmentTokens, listKeys } from "../store/key-reads.ts";
 import { listMachines, readHealthAt, readMachineView } from "../store/machine-reads.ts";
+import { listReleases } from "../store/releases.ts";
 import { listRuns, readAttempts, readOutputs, readRun, readRunView } from "../store/run-reads.ts";
-import type { DefinitionDoor, Door, RunDoor, RunStarted, RunWanted } from "./door.ts";
+import type { DefinitionDoor, Door, ReleaseDoor, RunDoor, RunStarted, RunWanted } from "./door.ts";
 import type { Authenticate } from "./keyring.ts";
 
 /** Runs of one StartRuns that are saved at the same time: a part of the connections, so that other calls get theirs. */
@@ -51,6 +54,7 @@ export const engineDoor = (context: EngineContext): Door => ({
     list: (tenant, before, limit) => listKeys(context.database.sql, tenant, before, limit),
     revoke: (tenant, id) => revokeKey(context, tenant, id),
   },
+  releases: releaseDoor(context),
 });
 
 export const authenticator =
@@ -108,6 +112,21 @@ const definitionDoor = (context: EngineContext, table: DefinitionTable, put: typ
   read: (tenant, name, version) => readDefinition(context.database.sql, table, tenant, name, version),
   list: (tenant, after, limit) => listDefinitions(context.database.sql, table, tenant, after, limit),
 });
+
+function releaseDoor(context: EngineContext): ReleaseDoor {
+  const { sql } = context.database;
+  const view = async (tenant: TenantId, changed: Answer<unknown>) =>
+    changed.ok ? there(await viewRollout(context, tenant), "rollout") : changed;
+  return {
+    add: (tenant, release) => addRelease(context, tenant, release),
+    upload: (tenant, id, offset, data) => uploadPiece(context, tenant, id, offset, data),
+    list: (tenant, before, limit) => listReleases(sql, tenant, before, limit),
+    startRollout: async (tenant, wanted) => view(tenant, await startRollout(context, tenant, wanted)),
+    readRollout: (tenant) => viewRollout(context, tenant),
+    stopRollout: async (tenant) => view(tenant, await stopNewestRollout(context, tenant)),
+    resumeRollout: async (tenant) => view(tenant, await resumeNewestRollout(context, tenant)),
+  };
+}
 
 /** What was just changed; that it is gone since is a fault. */
 function there<T>(row: T | undefined, what: string): Answer<T> {

@@ -20,7 +20,7 @@ const name = /^[^\0]{1,200}$/;
 
 /** `by` says what the list is sorted by, and so what a token of it may hold. */
 export async function page<Key extends "id" | "name", Row extends Readonly<Record<Key, string>>>(
-  list: "runs" | "workflows" | "applications" | "machines" | "keys" | "enrolment tokens",
+  list: "runs" | "workflows" | "applications" | "machines" | "keys" | "enrolment tokens" | "releases",
   request: PageRequest,
   by: Key,
   read: (after: string | undefined, limit: number) => Promise<readonly Row[]>,

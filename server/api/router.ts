@@ -8,6 +8,7 @@ import { ApplicationService } from "@drover/proto/gen/drover/v1/application_pb.t
 import { ArtifactService } from "@drover/proto/gen/drover/v1/artifact_pb.ts";
 import { KeyService } from "@drover/proto/gen/drover/v1/key_pb.ts";
 import { MachineService } from "@drover/proto/gen/drover/v1/machine_pb.ts";
+import { ReleaseService } from "@drover/proto/gen/drover/v1/release_pb.ts";
 import { RunService } from "@drover/proto/gen/drover/v1/run_pb.ts";
 import { WorkflowService } from "@drover/proto/gen/drover/v1/workflow_pb.ts";
 import { Health } from "@drover/proto/gen/grpc/health/v1/health_pb.ts";
@@ -29,6 +30,7 @@ export interface Services {
   readonly artifacts: ServiceImpl<typeof ArtifactService>;
   readonly machines: ServiceImpl<typeof MachineService>;
   readonly keys: ServiceImpl<typeof KeyService>;
+  readonly releases: ServiceImpl<typeof ReleaseService>;
 }
 
 export interface RouterOptions {
@@ -47,6 +49,7 @@ export const publicServices: readonly DescService[] = [
   ArtifactService,
   MachineService,
   KeyService,
+  ReleaseService,
 ];
 const openServices: readonly DescService[] = [Health, ServerReflection, ServerReflectionAlpha];
 export const allServices: readonly DescService[] = [...publicServices, ...openServices];
@@ -61,6 +64,7 @@ export function routeServices(options: RouterOptions): ConnectRouter["handlers"]
     router.service(ArtifactService, services.artifacts);
     router.service(MachineService, services.machines);
     router.service(KeyService, services.keys);
+    router.service(ReleaseService, services.releases);
     serveHealth(router, publicServices, options.isServing);
     serveReflection(router, allServices);
   };

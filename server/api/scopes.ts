@@ -6,6 +6,7 @@ import { ApplicationService } from "@drover/proto/gen/drover/v1/application_pb.t
 import { ArtifactService } from "@drover/proto/gen/drover/v1/artifact_pb.ts";
 import { KeyService } from "@drover/proto/gen/drover/v1/key_pb.ts";
 import { MachineService } from "@drover/proto/gen/drover/v1/machine_pb.ts";
+import { ReleaseService } from "@drover/proto/gen/drover/v1/release_pb.ts";
 import { RunService } from "@drover/proto/gen/drover/v1/run_pb.ts";
 import { WorkflowService } from "@drover/proto/gen/drover/v1/workflow_pb.ts";
 import { Health } from "@drover/proto/gen/grpc/health/v1/health_pb.ts";
@@ -48,6 +49,15 @@ service(MachineService, {
   revokeEnrolmentToken: "admin",
 });
 service(KeyService, { createKey: "admin", listKeys: "admin", revokeKey: "admin" });
+service(ReleaseService, {
+  addRelease: "admin",
+  uploadRelease: "admin",
+  listReleases: "admin",
+  startRollout: "admin",
+  getRollout: "admin",
+  stopRollout: "admin",
+  resumeRollout: "admin",
+});
 service(Health, { check: "open", watch: "open", list: "open" });
 service(ServerReflection, { serverReflectionInfo: "open" });
 service(ServerReflectionAlpha, { serverReflectionInfo: "open" });

@@ -7,6 +7,7 @@ import type { Door } from "./door.ts";
 import type { Wakeup } from "./keyring.ts";
 import { createKeys } from "./keys.ts";
 import { createMachines } from "./machines.ts";
+import { createReleases } from "./releases.ts";
 import type { Services } from "./router.ts";
 import { createRuns } from "./runs.ts";
 import { createWorkflows } from "./workflows.ts";
@@ -18,4 +19,5 @@ export const createServices = (door: Door, wakeup: Wakeup, audit: Audit): Servic
   artifacts: createArtifacts(door.artifacts, door.runs, audit),
   machines: createMachines(door.machines, audit),
   keys: createKeys(door.keys),
+  releases: createReleases(door.releases),
 });

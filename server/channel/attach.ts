@@ -15,7 +15,7 @@ import { limits } from "../rules/limits.ts";
 import type { MachineRow } from "../store/machines.ts";
 import { callerOf } from "./machine-key.ts";
 import type { PictureShelf } from "./pictures.ts";
-import { incarnationOf, inventoryOf } from "./reported.ts";
+import { incarnationOf, inventoryOf, releaseReportOf } from "./reported.ts";
 import { type AgentStream, fault, Session } from "./session.ts";
 
 /** The version of channel.proto that is spoken here. */
@@ -95,6 +95,7 @@ export async function serveAttach(
     const attached = await attach(engine.context, machine.id, {
       incarnation: incarnationOf(hello),
       inventory: inventoryOf(hello),
+      failedRelease: releaseReportOf(hello.failedRelease),
     });
     if (attached.is !== "admitted") return refuseAttach(stream, attached.is, machine, engine);
     const { clocks, log } = engine.context;

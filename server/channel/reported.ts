@@ -4,6 +4,9 @@ import {
   FailureCategory as FailureCategoryProto,
   type Hello,
   InputAmount as InputAmountProto,
+  ReleaseFault as ReleaseFaultProto,
+  type ReleaseReport as ReleaseReportProto,
+  ReleaseState as ReleaseStateProto,
   type Result,
   Verdict as VerdictProto,
 } from "@drover/proto/gen/drover/agent/v1/channel_pb.ts";
@@ -11,6 +14,7 @@ import type { CommandOutput, InputAmount } from "../rules/command.ts";
 import { agentFailures, type FailureCategory } from "../rules/failure.ts";
 import type { CommandResult } from "../rules/happening.ts";
 import type { Incarnation, Inventory } from "../rules/machine.ts";
+import { agentFaults, type ReleaseReport } from "../rules/release.ts";
 import { type ReadinessProof, verdicts } from "../rules/verdict.ts";
 
 export const incarnationOf = (hello: Hello): Incarnation => ({
@@ -32,7 +36,17 @@ export function inventoryOf(hello: Hello): Inventory {
       Object.entries(inventory?.labels ?? {}).map(([name, value]) => [clean(name), clean(value)]),
     ),
     capabilities: (inventory?.capabilities ?? []).map(clean),
+    executable: clean(inventory?.executable ?? ""),
   };
+}
+
+/** Undefined when it says nothing: a failure names its fault. */
+export function releaseReportOf(report: ReleaseReportProto | undefined): ReleaseReport | undefined {
+  if (report === undefined) return undefined;
+  const version = clean(report.version);
+  if (report.state === ReleaseStateProto.PREPARED) return { version, is: "prepared" };
+  const fault = agentFaults.find((name) => ReleaseFaultProto[name] === report.fault);
+  return fault === undefined ? undefined : { version, is: "failed", fault };
 }
 
 // What is not said is not known: `some` is the careful word.

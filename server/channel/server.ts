@@ -3,6 +3,7 @@
 import { ChannelService } from "@drover/proto/gen/drover/agent/v1/channel_pb.ts";
 import { DiagnosisService } from "@drover/proto/gen/drover/agent/v1/diagnosis_pb.ts";
 import { EnrolmentService } from "@drover/proto/gen/drover/agent/v1/enrolment_pb.ts";
+import { ReleaseService } from "@drover/proto/gen/drover/agent/v1/release_pb.ts";
 import { serviceDefinition } from "@drover/proto/grpc.ts";
 import * as grpc from "@grpc/grpc-js";
 import type { Engine } from "../engine/engine.ts";
@@ -11,6 +12,7 @@ import { type AttachCall, type Serving, serveAttach } from "./attach.ts";
 import { type DiagnoseAnswer, type DiagnoseCall, serveDiagnose } from "./diagnosis.ts";
 import { type EnrolAnswer, type EnrolCall, serveEnrol } from "./enrol.ts";
 import { createPictureShelf } from "./pictures.ts";
+import { createDownloads } from "./releases.ts";
 import type { Session } from "./session.ts";
 import { startStrays } from "./strays.ts";
 
@@ -20,6 +22,8 @@ export interface ChannelOptions {
   readonly host: string;
   readonly port: number;
   readonly tls?: { readonly cert: Buffer; readonly key: Buffer };
+  /** Releases of the agent that are downloaded from this replica at the same time. */
+  readonly downloadsMax: number;
 }
 
 export interface AgentListener {
@@ -51,6 +55,9 @@ export async function listenForAgents(options: ChannelOptions): Promise<AgentLis
   });
   server.addService(serviceDefinition(DiagnosisService), {
     diagnose: (call: DiagnoseCall, answer: DiagnoseAnswer) => void serveDiagnose(call, answer, serving),
+  });
+  server.addService(serviceDefinition(ReleaseService), {
+    download: createDownloads(options.downloadsMax, serving),
   });
   const credentials =
     options.tls === undefined

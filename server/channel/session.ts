@@ -14,6 +14,7 @@ import {
   AttachRequestSchema,
   type AttachResponse,
   AttachResponseSchema,
+  type ReleaseReport,
   type Result,
 } from "@drover/proto/gen/drover/agent/v1/channel_pb.ts";
 import { status } from "@grpc/grpc-js";
@@ -22,13 +23,15 @@ import type { EngineContext } from "../engine/context.ts";
 import { errorText } from "../engine/loop.ts";
 import type { Replica } from "../engine/replica.ts";
 import { report } from "../engine/reporting.ts";
+import { reportRelease } from "../engine/updating.ts";
 import { readWish } from "../engine/wanting.ts";
 import type { AttemptId } from "../rules/names.ts";
 import type { MachineRow } from "../store/machines.ts";
 import { topics } from "../store/wakeup.ts";
 import { Incoming } from "./incoming.ts";
 import type { PictureShelf } from "./pictures.ts";
-import { resultOf } from "./reported.ts";
+import { startReleaseTelling } from "./release-telling.ts";
+import { releaseReportOf, resultOf } from "./reported.ts";
 import { assignmentOf, picturesIn } from "./told.ts";
 
 /** The stream as the session sees it. */
@@ -77,6 +80,7 @@ export class Session {
   /** Resolves when the session has ended and its machine was declared silent. */
   readonly over: Promise<void> = this.#over.promise;
   readonly #unsubscribe: () => void;
+  readonly #releases: ReturnType<typeof startReleaseTelling>;
   readonly #timers: NodeJS.Timeout[];
 
   constructor(
@@ -97,6 +101,7 @@ export class Session {
     this.#pictures = pictures;
     this.#incoming = new Incoming(context, machine.id, (value) => this.#send({ case: "artifactAck", value }));
     this.#unsubscribe = context.wakeup.subscribe(topics.machine(machine.id), () => this.#tell());
+    this.#releases = startReleaseTelling(context, machine.id, (message) => this.#send(message));
     this.#timers = [
       setInterval(() => this.#watch(), context.clocks.beatMs / 2),
       setInterval(() => this.#tell(), rereadMs),
@@ -125,6 +130,8 @@ export class Session {
         return this.#save(() => this.#onResult(message.value));
       case "artifactChunk":
         return this.#onChunk(message.value);
+      case "releaseReport":
+        return this.#save(() => this.#onReleaseReport(message.value));
       case "goodbye":
         return this.end(status.OK, "goodbye");
       case "hello":
@@ -156,6 +163,11 @@ export class Session {
   async #onResult(result: Result): Promise<void> {
     await report(this.#context, this.#machine.id, result.attemptId as AttemptId, resultOf(result));
     this.#send({ case: "resultAck", value: { attemptId: result.attemptId, number: result.number } });
+  }
+
+  async #onReleaseReport(said: ReleaseReport): Promise<void> {
+    const report = releaseReportOf(said);
+    if (report !== undefined) await reportRelease(this.#context, this.#machine.id, report);
   }
 
   /** One after the other; a failure ends the session, and the agent reports again to the next one. */
@@ -244,6 +256,7 @@ export class Session {
   async #finish(code: status, details: string): Promise<void> {
     for (const timer of this.#timers) clearInterval(timer);
     this.#unsubscribe();
+    void this.#releases.stop();
     this.#stream.end(code, details);
     const { log } = this.#context;
     const silentMs = performance.now() - this.#heardAt;

@@ -3,6 +3,7 @@
 import type { Incarnation, Inventory } from "../rules/machine.ts";
 import { admit, takeoverAt } from "../rules/machine.ts";
 import type { Instant, MachineId } from "../rules/names.ts";
+import type { ReleaseReport } from "../rules/release.ts";
 import { readNow, type Tx } from "../store/database.ts";
 import {
   endLease,
@@ -15,6 +16,7 @@ import {
   saveStatus,
 } from "../store/machines.ts";
 import { isLive, readResumedAt } from "../store/replicas.ts";
+import { endGrant } from "../store/rollouts.ts";
 import { topics } from "../store/wakeup.ts";
 import { applyHappening, hold } from "./changing.ts";
 import type { EngineContext } from "./context.ts";
@@ -59,7 +61,11 @@ async function holdingMachine<T>(
 export async function attach(
   context: EngineContext,
   id: MachineId,
-  hello: { readonly incarnation: Incarnation; readonly inventory: Inventory },
+  hello: {
+    readonly incarnation: Incarnation;
+    readonly inventory: Inventory;
+    readonly failedRelease?: ReleaseReport | undefined;
+  },
 ): Promise<Attached> {
   const sessionId = crypto.randomUUID();
   const woken: string[] = [];
@@ -93,10 +99,15 @@ export async function attach(
     }
     // A lease that is being fenced keeps its lower epoch: that is how its end is told from its holder's return.
     const epoch = back === undefined ? machine.epoch : await nextEpoch(tx, id, back.attemptEnded ? undefined : back.id);
+    const { incarnation, inventory, failedRelease } = hello;
+    const restarted = machine.bootId !== incarnation.bootId || machine.startId !== incarnation.startId;
+    if (restarted) await endGrant(tx, id);
     await saveAttached(tx, id, {
       status: back === undefined ? "idle" : "busy",
       epoch,
-      ...hello,
+      incarnation,
+      inventory,
+      failedRelease,
       replicaId: context.replicaId,
       sessionId,
       now,
@@ -153,7 +164,13 @@ async function declareSilent(
 export async function cutOff(context: EngineContext, id: MachineId): Promise<void> {
   const woken = await holdingMachine(context, id, async (tx, found) => {
     const now = await readNow(tx);
-    const overdue = found.lease !== undefined && found.lease.deadlineAt <= now;
+    const { lease } = found;
+    const overdue = lease !== undefined && lease.deadlineAt <= now;
+    // Under a lease without an attempt nothing is injected, so that nobody has to be waited for.
+    if (overdue && lease.attemptId === null) {
+      await endLease(tx, id, lease.id, now);
+      return [topics.machine(id), topics.placing];
+    }
     return overdue ? await declareSilent(context, tx, found, now, 0) : [];
   });
   context.wakeup.publish(woken ?? []);

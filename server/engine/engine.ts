@@ -11,6 +11,7 @@ import { createInterpreters } from "./interpreters.ts";
 import { startLoop } from "./loop.ts";
 import { placeAll } from "./placing.ts";
 import { type Replica, startReplica } from "./replica.ts";
+import { rollOutAll } from "./rolling-out.ts";
 
 export interface EngineOptions {
   readonly database: Database;
@@ -45,15 +46,19 @@ export async function startEngine(options: EngineOptions): Promise<Engine> {
   });
   const placing = startLoop("placing", loopMs, options.log, () => placeAll(context));
   const expiring = startLoop("expiring", loopMs, options.log, () => expireAll(context));
-  const unsubscribe = options.wakeup.subscribe(topics.placing, placing.wake);
+  const rollingOut = startLoop("rolling out", loopMs, options.log, () => rollOutAll(context));
+  const unsubscribes = [
+    options.wakeup.subscribe(topics.placing, placing.wake),
+    options.wakeup.subscribe(topics.rollouts, rollingOut.wake),
+  ];
   let stopped: Promise<void> | undefined;
   return {
     context,
     replica,
     stop() {
       stopped ??= (async () => {
-        unsubscribe();
-        await Promise.all([placing.stop(), expiring.stop()]);
+        for (const unsubscribe of unsubscribes) unsubscribe();
+        await Promise.all([placing.stop(), expiring.stop(), rollingOut.stop()]);
         await replica.stop();
       })();
       return stopped;

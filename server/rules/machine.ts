@@ -19,6 +19,8 @@ export interface Inventory {
   readonly applications: readonly { readonly name: string; readonly version: string }[];
   readonly labels: { readonly [name: string]: string };
   readonly capabilities: readonly string[];
+  /** What the agent can be replaced by; empty: by nothing. */
+  readonly executable: string;
 }
 
 /** One start of an agent, and which of its dials this is. */

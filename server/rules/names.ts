@@ -15,6 +15,8 @@ export type MachineId = Named<"machine">;
 export type ReplicaId = Named<"replica">;
 export type KeyId = Named<"key">;
 export type ArtifactId = Named<"artifact">;
+export type ReleaseId = Named<"release">;
+export type RolloutId = Named<"rollout">;
 
 /** Milliseconds since 1970 on Postgres's clock, read once per pass and passed in. Never `Date.now()`. */
 export type Instant = number & { readonly [kind]?: "instant" };

@@ -20,6 +20,11 @@ export const reasons = [
   "EVENT_NOT_FOUND",
   "STORE_UNAVAILABLE",
   "LAST_ADMIN_KEY",
+  "RELEASE_NOT_FOUND",
+  "RELEASE_EXISTS",
+  "RELEASE_CORRUPT",
+  "ROLLOUT_NOT_FOUND",
+  "ROLLOUT_RUNNING",
 ] as const;
 
 export type Reason = (typeof reasons)[number];

@@ -4,6 +4,7 @@ import type { LeasePurpose } from "../rules/lease.ts";
 import type { Incarnation, Inventory, MachineStatus } from "../rules/machine.ts";
 import type { AttemptId, Instant, LeaseId, MachineId, PoolId, ReplicaId, RunId, TenantId } from "../rules/names.ts";
 import type { IdleMachine } from "../rules/placement.ts";
+import type { ReleaseReport } from "../rules/release.ts";
 import { json, type Query, type Tx } from "./database.ts";
 
 export interface MachineRow {
@@ -94,7 +95,7 @@ export async function readIdle(
 ): Promise<IdleMachine[]> {
   return await query<IdleMachine[]>`
     select id, applications, status_since as idle_since from machines
-    where pool_id = ${poolId} and status = 'idle' and revoked_at is null
+    where pool_id = ${poolId} and status = 'idle' and revoked_at is null and not kept_free
       and applications && ${[...applications]}::text[]
     order by status_since limit ${limit}`;
 }
@@ -108,14 +109,26 @@ export async function saveAttached(
     readonly epoch: number;
     readonly incarnation: Incarnation;
     readonly inventory: Inventory;
+    /** A release that was tried and given up. */
+    readonly failedRelease: ReleaseReport | undefined;
     readonly replicaId: ReplicaId;
     readonly sessionId: string;
     readonly now: Instant;
   },
 ): Promise<void> {
-  const { incarnation, inventory } = attached;
+  const { incarnation, inventory, failedRelease: failed } = attached;
+  // What was prepared is said anew once it is asked for; what failed stays so until something else is said.
+  const release =
+    failed === undefined
+      ? tx`release_state = nullif(release_state, 'prepared')`
+      : tx`release_version = ${failed.version}, release_state = 'failed',
+           release_fault = ${failed.is === "failed" ? failed.fault : null}`;
   await tx`
     update machines set
+      incarnation_since = case
+        when boot_id = ${incarnation.bootId} and start_id = ${incarnation.startId} then incarnation_since
+        else ${attached.now}::timestamptz end,
+      executable = ${inventory.executable}, ${release},
       status = ${attached.status}, status_since = ${attached.now}::timestamptz, takeover_at = null,
       epoch = ${attached.epoch}, boot_id = ${incarnation.bootId}, start_id = ${incarnation.startId},
       dial_number = ${incarnation.dialNumber}, replica_id = ${attached.replicaId}, session_id = ${attached.sessionId},
@@ -155,7 +168,8 @@ export async function grantLease(
     readonly machineId: MachineId;
     readonly purpose: LeasePurpose;
     readonly epoch: number;
-    readonly attemptId: AttemptId;
+    /** Absent: for a purpose in which nothing is injected. */
+    readonly attemptId: AttemptId | null;
     readonly deadlineAt: Instant;
     readonly now: Instant;
   },
@@ -164,6 +178,14 @@ export async function grantLease(
     insert into leases (id, tenant_id, machine_id, purpose, epoch, attempt_id, granted_at, deadline_at)
     values (${lease.id}, ${lease.tenantId}, ${lease.machineId}, ${lease.purpose}, ${lease.epoch}, ${lease.attemptId},
       ${lease.now}::timestamptz, ${lease.deadlineAt}::timestamptz)`;
+}
+
+/** What its agent says of a release. */
+export async function saveReleaseReport(tx: Tx, id: MachineId, report: ReleaseReport): Promise<void> {
+  await tx`
+    update machines set release_version = ${report.version}, release_state = ${report.is},
+      release_fault = ${report.is === "failed" ? report.fault : null}, generation = generation + 1
+    where id = ${id}`;
 }
 
 /** Ends the lease; a machine that is attached is idle from then on. */

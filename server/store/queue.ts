@@ -33,7 +33,7 @@ export async function queueHead(query: Query, poolId: PoolId, perRoute: number):
       where pool_id = ${poolId} and state = 'queued' and route = routes.route
         and (avoid = '{}' or exists (
           select 1 from machines m
-          where m.pool_id = ${poolId} and m.status = 'idle' and m.revoked_at is null
+          where m.pool_id = ${poolId} and m.status = 'idle' and m.revoked_at is null and not m.kept_free
             and r.route = any(m.applications) and m.id <> all(r.avoid)))
       order by priority desc, id limit ${perRoute}
     ) head

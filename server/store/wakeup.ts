@@ -101,6 +101,10 @@ export const topics = {
   machine: (id: string) => `machine:${id}`,
   /** Runs wait, or machines are free. */
   placing: "placing",
+  /** A rollout was started, stopped or resumed, or moved on: any machine may be concerned. */
+  rollouts: "rollouts",
+  /** Which release is wanted on a machine, or its restart. */
+  release: (machineId: string) => `release:${machineId}`,
   /** Keys were revoked. */
   keys: "keys",
 } as const;

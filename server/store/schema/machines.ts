@@ -1,10 +1,23 @@
 // Machines, the leases on them, and the replicas that hold their streams.
 
 import { sql } from "drizzle-orm";
-import { bigint, check, index, integer, jsonb, pgTable, text, unique, uniqueIndex, uuid } from "drizzle-orm/pg-core";
+import {
+  bigint,
+  boolean,
+  check,
+  index,
+  integer,
+  jsonb,
+  pgTable,
+  text,
+  unique,
+  uniqueIndex,
+  uuid,
+} from "drizzle-orm/pg-core";
 import { leasePurposes } from "../../rules/lease.ts";
 import { type Inventory, machineStatuses } from "../../rules/machine.ts";
 import type { AttemptId, LeaseId, MachineId, PoolId, ReplicaId, TenantId } from "../../rules/names.ts";
+import { agentFaults } from "../../rules/release.ts";
 import { bytes, instant } from "./instant.ts";
 import { pools, tenants } from "./tenancy.ts";
 
@@ -54,6 +67,16 @@ export const machines = pgTable(
     takeoverAt: instant(),
     inventory: jsonb().$type<Inventory>(),
     applications: text().array().notNull().default(sql`'{}'`),
+    /** What its agent can be replaced by; empty: by nothing. */
+    executable: text().notNull().default(""),
+    /** Since when the incarnation that is or was attached has been the one. */
+    incarnationSince: instant(),
+    /** What its agent last said of a release. */
+    releaseVersion: text(),
+    releaseState: text({ enum: ["prepared", "failed"] }),
+    releaseFault: text({ enum: agentFaults }),
+    /** Given no further run: it is to restart into a release as soon as it has nothing to do. */
+    keptFree: boolean().notNull().default(false),
     /** When its latest health screenshot came. */
     healthAt: instant(),
     generation: integer().notNull().default(1),

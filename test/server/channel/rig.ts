@@ -23,7 +23,7 @@ export interface Port {
 
 export async function startPort(rig: Rig): Promise<Port> {
   const database = openStore(rig.databaseUrl, { connectionsMax: 8 });
-  const agents = await listenForAgents({ host: "127.0.0.1", port: 0 });
+  const agents = await listenForAgents({ host: "127.0.0.1", port: 0, downloadsMax: 2 });
   const blobs = memoryBlobs();
   const engine = await startEngine({
     database,

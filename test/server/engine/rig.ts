@@ -60,6 +60,7 @@ export const inventory: Inventory = {
   applications: [{ name: "notes", version: "1" }],
   labels: {},
   capabilities: [],
+  executable: "",
 };
 
 export const memoryBlobs = (): BlobStore & { readonly held: Map<string, Uint8Array> } => {
