@@ -22,7 +22,7 @@ import manifest from "../../agent/package.json" with { type: "json" };
 import { gatherIngredients, makeExecutables } from "../../deploy/agent-build/executables.ts";
 import { fileNames, type Platform, platforms } from "../../deploy/agent-build/platforms.ts";
 import { describe, labelled, type Release, replaceFile, signed } from "../../deploy/agent-build/release.ts";
-import { until } from "./product.ts";
+import { until } from "../agent/desktop/until.ts";
 
 const root = resolve(import.meta.dirname, "../..");
 const cache = join(root, "node_modules/.cache/drover-agent-executables");

@@ -11,6 +11,7 @@ import { setTimeout as delay } from "node:timers/promises";
 import { startX11Session, type X11Session } from "../../agent/desktop/x11-session.ts";
 import { createClient, type DroverClient } from "../../sdk/index.ts";
 import { removeEmbeddedPostgres } from "../../server/postgres/embedded.ts";
+import type { WindowsMachine } from "./windows-machine.ts";
 
 const drover = resolve(import.meta.dirname, "../../drover.ts");
 const quiet = ["--disable-warning=ExperimentalWarning"];
@@ -196,6 +197,8 @@ export class Machine {
 
 export interface ProductOptions {
   readonly machines: number;
+  /** Wine sessions with the agent's executable, beside those. */
+  readonly windowsMachines?: number;
   readonly applications: readonly string[];
   /** What `exec` may start on the machines: name to path. */
   readonly allowExec?: Readonly<Record<string, string>>;
@@ -212,6 +215,7 @@ export class Product {
   readonly dir = mkdtempSync(join(tmpdir(), "drover-product-"));
   readonly servers: ServerProcess[] = [];
   readonly machines: Machine[] = [];
+  readonly windowsMachines: WindowsMachine[] = [];
   readonly #clients: DroverClient[] = [];
 
   get server(): ServerProcess {
@@ -223,6 +227,12 @@ export class Product {
   machine(name: string): Machine {
     const machine = this.machines.find((m) => m.name === name);
     if (machine === undefined) throw new Error(`there is no machine ${name}`);
+    return machine;
+  }
+
+  windowsMachine(name: string): WindowsMachine {
+    const machine = this.windowsMachines.find((m) => m.name === name);
+    if (machine === undefined) throw new Error(`there is no Windows machine ${name}`);
     return machine;
   }
 
@@ -245,10 +255,13 @@ export class Product {
 
   async startMachines(options: ProductOptions): Promise<void> {
     const client = this.client();
+    const { windowsMachines = 0 } = options;
+    const uses = options.machines + windowsMachines;
     const tokenFile = join(this.dir, "token");
-    writeFileSync(tokenFile, (await client.createToken({ uses: options.machines })).secret, { mode: 0o600 });
-    await Promise.all(
-      Array.from({ length: options.machines }, async (_, i) => {
+    writeFileSync(tokenFile, (await client.createToken({ uses })).secret, { mode: 0o600 });
+    await Promise.all([
+      this.#startWindowsMachines(windowsMachines, tokenFile, options.applications),
+      ...Array.from({ length: options.machines }, async (_, i) => {
         const name = `vm-${i + 1}`;
         const agentUrl = (await options.agentUrlFor?.(this.servers, i)) ?? this.server.agentUrl;
         const session = await startX11Session();
@@ -257,10 +270,24 @@ export class Product {
         await machine.enrol(tokenFile);
         machine.run(options.applications, options.allowExec);
       }),
-    );
-    for (const machine of this.machines) {
-      await until(`${machine.name} is idle`, async () => (await client.machine(machine.name)).status === 1, 60_000);
+    ]);
+    for (const { name } of [...this.machines, ...this.windowsMachines]) {
+      await until(`${name} is idle`, async () => (await client.machine(name)).status === 1, 60_000);
     }
+  }
+
+  async #startWindowsMachines(count: number, tokenFile: string, applications: readonly string[]): Promise<void> {
+    if (count === 0) return;
+    // Only here: building the executable is nothing for tests that do not need it.
+    const { WindowsMachine } = await import("./windows-machine.ts");
+    const { agentUrl } = this.server;
+    await Promise.all(
+      Array.from({ length: count }, async (_, i) => {
+        const name = `win-${i + 1}`;
+        const stateDir = join(this.dir, name);
+        this.windowsMachines.push(await WindowsMachine.start({ name, stateDir, agentUrl, tokenFile, applications }));
+      }),
+    );
   }
 
   async put(...definitions: readonly string[]): Promise<void> {
@@ -287,7 +314,7 @@ export class Product {
 
   async stop(): Promise<void> {
     for (const client of this.#clients) client.close();
-    await Promise.all(this.machines.map((machine) => machine.stop()));
+    await Promise.all([...this.machines, ...this.windowsMachines].map((machine) => machine.stop()));
     for (const server of this.servers) await server.stop();
     await removeEmbeddedPostgres(join(this.dir, "data", "postgres"));
     rmSync(this.dir, { recursive: true, force: true, maxRetries: 5, retryDelay: 100 });

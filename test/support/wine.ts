@@ -7,7 +7,7 @@ import { closeSync, existsSync, mkdirSync, mkdtempSync, openSync, readFileSync, 
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { makeWinePrefix, startWineSession, type WineSession } from "../../agent/desktop/wine-session.ts";
-import { until } from "./product.ts";
+import { until } from "../agent/desktop/until.ts";
 
 const madeWithinMs = 120_000;
 let own: string | undefined;
