@@ -35,6 +35,8 @@ interface RunFlags extends Flags {
   readonly simulated?: boolean;
   readonly unsupervised?: boolean;
   readonly logJson?: boolean;
+  readonly logFile?: string;
+  readonly background?: boolean;
 }
 
 /** Understands the arguments; throws `WrongSetting`. */
@@ -84,7 +86,7 @@ export function agentProgram(version: string, made: (settings: Settings) => void
 
   runOptions(command("run", "drive this machine's desktop, until it is stopped"))
     .option("--unsupervised", "end when the agent dies, rather than start it again")
-    .option("--log-json", "log JSON lines")
+    .option("--background", "leave the console: no window of it, and no output")
     .action((flags: RunFlags) => made(runOf(flags)));
 
   machineOptions(serverOptions(command("doctor", "say what works on this desktop", DOCTOR), false))
@@ -102,7 +104,6 @@ export function agentProgram(version: string, made: (settings: Settings) => void
     .action(({ out, display }: Flags & { out: string }) => made({ does: "capture", outFile: out, display }));
 
   runOptions(command("install", "start the agent whenever this user logs on", INSTALL))
-    .option("--log-json", "log JSON lines")
     .option("--print", "show what would be written and done, and do nothing")
     .action(({ print = false, ...flags }: RunFlags & { print?: boolean }) =>
       made({ does: "install", run: runOf(flags), print }),
@@ -143,9 +144,10 @@ function machineOptions(command: Command): Command {
 }
 
 function runOptions(command: Command): Command {
-  return machineOptions(
-    serverOptions(command).requiredOption("--state <dir>", "where the machine's identity is kept"),
-  ).option("--simulated", "a simulated desktop, to try things out");
+  return machineOptions(serverOptions(command).requiredOption("--state <dir>", "where the machine's identity is kept"))
+    .option("--log-file <file>", "log into this file, put aside as FILE.1 when it is long")
+    .option("--log-json", "log JSON lines")
+    .option("--simulated", "a simulated desktop, to try things out");
 }
 
 const collect = (text: string, before: readonly string[] = []) => [...before, text];
@@ -164,8 +166,8 @@ function machineOf(flags: Flags) {
 }
 
 function runOf(flags: RunFlags): RunSettings {
-  const { state = "", simulated = false, unsupervised = false, logJson = false } = flags;
-  const own = { stateDir: state, simulated, supervised: !unsupervised, logJson };
+  const { state = "", simulated = false, unsupervised = false, logJson = false, logFile, background = false } = flags;
+  const own = { stateDir: state, simulated, supervised: !unsupervised, logJson, logFile, background };
   return { does: "run", ...serverOf(flags), ...machineOf(flags), ...own };
 }
 
@@ -184,5 +186,7 @@ export function runArguments(settings: RunSettings, wholePath: (path: string) =>
     ...(settings.simulated ? ["--simulated"] : []),
     ...(settings.supervised ? [] : ["--unsupervised"]),
     ...(settings.logJson ? ["--log-json"] : []),
+    ...(settings.logFile === undefined ? [] : ["--log-file", wholePath(settings.logFile)]),
+    ...(settings.background ? ["--background"] : []),
   ];
 }

@@ -19,7 +19,10 @@ import { placeScreenCapture } from "./executable/screen-capture.ts";
 import { textReadingFiles } from "./executable/text-reading.ts";
 import { thisHost } from "./host/this-host.ts";
 import { loadIdentity } from "./identity.ts";
+import { install, uninstall } from "./install.ts";
+import { NotInstalled } from "./installation/installation.ts";
 import { type AgentLog, jsonLog, logLine, plainLog } from "./log.ts";
+import { logFile } from "./log-file.ts";
 import {
   type DoctorSettings,
   type EnrolSettings,
@@ -52,15 +55,23 @@ async function main(args: readonly string[]): Promise<number> {
     case "capture":
       useDisplay(settings.display);
       return capture(settings.outFile, openRealDesktop);
-    default:
-      throw new WrongSetting("not yet");
+    case "install":
+      addressesOf(settings.run);
+      return install(settings, thisProgram());
+    case "uninstall":
+      return uninstall(settings);
   }
 }
 
-function run(args: readonly string[], settings: RunSettings): Promise<number> {
+/** Where the log goes, and what ended the program. */
+let write = logLine;
+
+async function run(args: readonly string[], settings: RunSettings): Promise<number> {
   const [server, ...others] = addressesOf(settings);
+  if (settings.logFile !== undefined) write = logFile(settings.logFile);
+  if (settings.background) thisHost.leaveConsole();
   const { machineId } = loadIdentity(settings.stateDir);
-  const log = settings.logJson ? jsonLog(machineId) : plainLog();
+  const log = settings.logJson ? jsonLog(machineId, write) : plainLog(write);
   return settings.supervised ? supervise(args, settings, log) : work(settings, server, others, log);
 }
 
@@ -103,10 +114,14 @@ function readSetting(option: string, file: string | number): Buffer {
   }
 }
 
-async function supervise(args: readonly string[], { stateDir }: RunSettings, log: AgentLog): Promise<number> {
+async function supervise(
+  args: readonly string[],
+  { stateDir, background }: RunSettings,
+  log: AgentLog,
+): Promise<number> {
   const succession = replaceable && new Succession({ stateDir, installedVersion: AGENT_VERSION, log });
   const command = [...thisProgram(), ...args, "--unsupervised"] as const;
-  const supervisor = superviseAgent({ command, log, ...(succession && { succession }) });
+  const supervisor = superviseAgent({ command, log, background, ...(succession && { succession }) });
   for (const signal of ["SIGTERM", "SIGINT", "SIGHUP", "SIGUSR2"] as const) {
     process.on(signal, () => supervisor.signal(signal === "SIGHUP" ? "SIGTERM" : signal));
   }
@@ -170,8 +185,8 @@ main(process.argv.slice(2)).then(
   (code) => process.exit(code),
   (error: Error) => {
     // What a person can put right is one line; only a bug shows where it was.
-    const plain = error instanceof WrongSetting || error instanceof NotEnrolled;
-    logLine(`agent: ${plain ? error.message : (error.stack ?? error.message)}\n`);
+    const plain = [WrongSetting, NotEnrolled, NotInstalled].some((kind) => error instanceof kind);
+    write(`agent: ${plain ? error.message : (error.stack ?? error.message)}\n`);
     process.exit(error instanceof WrongSetting ? EXIT_WRONG_SETTING : EXIT_FAILED);
   },
 );

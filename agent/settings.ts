@@ -29,6 +29,10 @@ export interface RunSettings extends ServerSettings, MachineSettings {
   readonly simulated: boolean;
   readonly supervised: boolean;
   readonly logJson: boolean;
+  /** Instead of stderr. */
+  readonly logFile: string | undefined;
+  /** Without a console: no window of it, and nothing is written there. */
+  readonly background: boolean;
 }
 
 export interface EnrolSettings extends ServerSettings {

@@ -27,6 +27,8 @@ export interface SuperviseOptions {
   readonly log: AgentLog;
   /** Which executable takes the place of the command's own; by default none does. */
   readonly succession?: Succession;
+  /** The agent gets no console and no output: there is none to share. */
+  readonly background?: boolean;
   readonly firstDelayMs?: number;
   readonly longestDelayMs?: number;
   /** A life this long starts the delays over. */
@@ -51,7 +53,8 @@ export function restartDelayMs(shortLives: number, firstMs: number, longestMs: n
 }
 
 export function superviseAgent(options: SuperviseOptions): Supervisor {
-  const { command, log, succession, firstDelayMs = 100, longestDelayMs = 10_000, resetAfterMs = 30_000 } = options;
+  const { command, log, succession, background = false } = options;
+  const { firstDelayMs = 100, longestDelayMs = 10_000, resetAfterMs = 30_000 } = options;
   const stopping = new AbortController();
   let child: ChildProcess | undefined;
 
@@ -60,7 +63,7 @@ export function superviseAgent(options: SuperviseOptions): Supervisor {
       const program = await succession?.next();
       if (stopping.signal.aborted) return 0;
       const began = performance.now();
-      const life = start(inPlaceOf(command, program?.path), (message) => succession?.heard(message));
+      const life = start(inPlaceOf(command, program?.path), background, (message) => succession?.heard(message));
       child = life.child;
       const exit = await endOf(life, program?.trialMs);
       child = undefined;
@@ -107,10 +110,12 @@ const inPlaceOf = ([executable, ...programArguments]: Command, path: string | un
 type Life = ReturnType<typeof start>;
 
 /** One life of the agent: its process, and its exit status once its groups are ended too. */
-function start([executable, ...programArguments]: Command, heard: (message: unknown) => void) {
+function start([executable, ...programArguments]: Command, background: boolean, heard: (message: unknown) => void) {
   const life = randomUUID();
   const env = { ...process.env, [LIFE_VARIABLE]: life };
-  const child = spawn(executable, programArguments, { env, stdio: ["inherit", "inherit", "inherit", "ipc"] });
+  const output = background ? "ignore" : "inherit";
+  const stdio = [output, output, output, "ipc"] as const;
+  const child = spawn(executable, programArguments, { env, stdio: [...stdio], windowsHide: background });
   const groups = new Set<number>();
   child.on("message", (news: GroupNews) => {
     if (typeof news?.group !== "number") return heard(news);

@@ -20,6 +20,8 @@ export interface Host {
   processGroups(told?: GroupListener, display?: string): ProcessGroups;
   /** Ends what the programs of a dead agent process left behind: the groups it told of, and what began in its last moment. */
   endLeftBehind(groups: Iterable<number>, life: string): void;
+  /** Lets go of the console that this process was started with; without other users its window goes. */
+  leaveConsole(): void;
   /** Asks an agent process that was started with an IPC channel to say goodbye and to end, as the signal asked this one. */
   askToStop(agent: ChildProcess, signal: "SIGTERM" | "SIGINT"): void;
 }

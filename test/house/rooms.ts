@@ -103,7 +103,7 @@ export const rooms: Readonly<Record<string, Room>> = {
     node: "all",
   },
   // How the agent is started when its user logs on.
-  "agent/installation": { from: ["agent/settings.ts"], libraries: [], node: "all" },
+  "agent/installation": { from: ["agent/settings.ts", "agent/host/windows/command-line.ts"], libraries: [], node: "all" },
   agent: {
     from: [
       "agent/connection",

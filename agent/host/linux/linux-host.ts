@@ -16,5 +16,7 @@ export const linuxHost: Host = {
   refusedProgram: (path) => (path.startsWith("/") ? undefined : "a whole path"),
   processGroups: (told, display) => new LinuxProcessGroups(told, display),
   endLeftBehind,
+  // A program without a terminal is nothing special here, and has no window.
+  leaveConsole: () => {},
   askToStop: (agent, signal) => void agent.kill(signal),
 };

@@ -11,7 +11,7 @@ export function commandLine(path: string, programArguments: readonly string[]): 
   return [`"${path}"`, ...programArguments.map(quoted)].join(" ");
 }
 
-function quoted(argument: string): string {
+export function quoted(argument: string): string {
   if (argument !== "" && !/[\s"]/.test(argument)) return argument;
   return `"${argument.replace(/(\\*)("|$)/g, (_, slashes: string, end: string) => slashes + slashes + (end && '\\"'))}"`;
 }

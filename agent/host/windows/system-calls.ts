@@ -28,6 +28,7 @@ export interface SystemCalls {
   ReleaseMutex(mutex: Handle): number;
   WaitForSingleObject(handle: Handle, waitMs: number): number;
   LocalFree(memory: bigint): bigint;
+  FreeConsole(): number;
 
   CreateProcessW(
     program: string,
@@ -114,6 +115,7 @@ const declarations: Record<keyof SystemCalls, string> = {
   ReleaseMutex: "int ReleaseMutex(intptr_t)",
   WaitForSingleObject: "uint32_t WaitForSingleObject(intptr_t, uint32_t)",
   LocalFree: "void *LocalFree(void *)",
+  FreeConsole: "int FreeConsole()",
   CreateProcessW: "int CreateProcessW(str16, void *, void *, void *, int, uint32_t, void *, str16, void *, void *)",
   InitializeProcThreadAttributeList: "int InitializeProcThreadAttributeList(void *, uint32_t, uint32_t, void *)",
   UpdateProcThreadAttribute: "int UpdateProcThreadAttribute(void *, uint32_t, size_t, void *, size_t, void *, void *)",
