@@ -143,3 +143,8 @@ export interface Desktop {
 export class UnknownKey extends Error {
   override readonly name = "UnknownKey";
 }
+
+/** Another window took the input's place while a call was made: it may have gone there. On platforms without a grab. */
+export class ReceiverChanged extends Error {
+  override readonly name = "ReceiverChanged";
+}

@@ -7,7 +7,7 @@
 
 import { setTimeout as sleep } from "node:timers/promises";
 import { ArtifactKind, type Command, type InputAmount } from "@drover/proto/gen/drover/agent/v1/channel_pb.ts";
-import { UnknownKey } from "../desktop/desktop.ts";
+import { ReceiverChanged, UnknownKey } from "../desktop/desktop.ts";
 import { act, type Finding, untilHold } from "./actions.ts";
 import { firstFailing, nameOf } from "./conditions.ts";
 import { CommandGate, Outdated } from "./gate.ts";
@@ -93,6 +93,8 @@ async function asStepEnded(error: unknown, scope: Scope, checking: boolean): Pro
     return late ? new StepEnded("NOT_DONE", notDone) : ended;
   }
   if (ended instanceof UnknownKey) return new StepEnded("UNSUPPORTED", "the chord has a key that is not known");
+  if (ended instanceof ReceiverChanged)
+    return new StepEnded("FOCUS_LOST", "another window came up during an input call");
   const surface = await Promise.race([scope.desktop.surface().catch(() => undefined), sleep(1000)]);
   if (surface?.is !== "present") return new StepEnded("NO_SURFACE", "there is no surface to act on");
   return new StepEnded("AGENT_ERROR", `the desktop failed: ${ended instanceof Error ? ended.name : "unknown"}`);

@@ -14,6 +14,9 @@ import { isListed, relation, staysOnTop, topLevelWindows } from "./windows.ts";
 const pollMs = 10;
 const askAgainMs = 150;
 const restore = 9;
+const top = 0;
+/** Changes neither size nor place nor the foreground, and waits for nobody. */
+const orderAlone = 0x4013;
 const ownersMax = 8;
 
 /** False if the window did not get the foreground in `timeoutMs`, or did not come up to the top, or went away. */
@@ -31,6 +34,7 @@ export async function giveForeground(
     if (performance.now() >= askAt) {
       if (win32.IsIconic(window) !== 0) win32.ShowWindowAsync(window, restore);
       if (asked++ > 0) input.send([mouseInput(0)]);
+      win32.SetWindowPos(window, top, 0, 0, 0, 0, orderAlone);
       askFor(win32, window);
       askAt = performance.now() + askAgainMs;
     }

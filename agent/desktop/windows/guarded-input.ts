@@ -7,27 +7,23 @@
 // 3. After a character the foreground window is asked again. If another one has it, the character may have gone there:
 //    `ReceiverChanged` is thrown, and the call counts as made, so that the step says SOME and not ALL. After chords and
 //    pointer events the foreground changes rightly, and the next call's question finds out.
-// 4. A call ends when the window's program had its turn (or took too long for one). Input that waits in a program's queue goes
-//    to what has the focus in it when it gets there, and is lost when another program gets the foreground first: so no more
-//    than the last call or two ever wait.
+// 4. A call ends when the window's program had its turns (or was too long about one). Input that waits in a program's queue
+//    goes to what has the focus in it when it gets there, and is lost when another program gets the foreground first. So it is
+//    not piled up; that it was all taken is not promised, and a step that has to know has its own check (`done`).
 // 5. Windows itself keeps programs from taking the foreground while there is input (the foreground lock), which this is.
 // A call that Windows takes nothing of throws `InputBlocked`. It was admitted and does not count as made: SOME, the careful
 // word, as it is not told why. Windows also drops, and tells nobody, what is sent to a program of higher rights.
 
-import type { DesktopWindow, InputGate } from "../desktop.ts";
+import { type DesktopWindow, type InputGate, ReceiverChanged } from "../desktop.ts";
 import type { OwnInput } from "./own-input.ts";
 import { foreground } from "./receivers.ts";
 import { answers } from "./responsiveness.ts";
 import type { Handle, Win32 } from "./win32.ts";
+import { windowHandle } from "./windows.ts";
 
 /** Windows took no input: another program blocks it, or the agent may not use the desktop that is shown. */
 export class InputBlocked extends Error {
   override readonly name = "InputBlocked";
-}
-
-/** Another window got the foreground while a character was sent. */
-export class ReceiverChanged extends Error {
-  override readonly name = "ReceiverChanged";
 }
 
 /** One INPUT structure. */
@@ -35,6 +31,7 @@ export type InputEvent = Uint8Array;
 
 export const inputBytes = 40;
 
+/** A character is three messages: a key press, what it means, and its release. */
 const turnsOfACall = 3;
 const turnWithinMs = 200;
 
@@ -72,7 +69,13 @@ export class GuardedInput {
     if (call.keepsForeground && foreground(this.#win32) !== active) {
       throw new ReceiverChanged("another window took the foreground while a character was sent");
     }
-    for (let turn = 0; turn < turnsOfACall; turn++) await answers(this.#win32, active, turnWithinMs);
+    if (receiver !== undefined) await this.#turnsOf(windowHandle(receiver));
+  }
+
+  async #turnsOf(window: Handle): Promise<void> {
+    for (let turn = 0; turn < turnsOfACall; turn++) {
+      if (!(await answers(this.#win32, window, turnWithinMs))) return;
+    }
   }
 
   /**

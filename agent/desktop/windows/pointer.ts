@@ -16,6 +16,9 @@ const buttonFlags = {
 };
 const swapped: Record<PointerButton, PointerButton> = { left: "right", right: "left", middle: "middle" };
 const buttonsAreSwapped = 23;
+const doubleClick = { width: 36, height: 37 };
+/** Windows' clock for input goes forward by up to 16 ms at once. */
+const clockStepMs = 20;
 const notch = 120;
 const dragSteps = 12;
 /** Programs fold moves that arrive together into one: a drag is recognised by several. */
@@ -24,6 +27,7 @@ const dragStepMs = 8;
 export class Pointer {
   readonly #win32: Win32;
   readonly #input: GuardedInput;
+  #lastClick: { readonly at: Point; readonly when: number } | undefined;
 
   constructor(win32: Win32, input: GuardedInput) {
     this.#win32 = win32;
@@ -35,9 +39,14 @@ export class Pointer {
   }
 
   async click(at: Point, button: PointerButton, count: number, gate: InputGate): Promise<void> {
+    await this.#awayFromLastClick(at);
     await this.move(at, gate);
     const { press, release } = this.#button(button);
-    for (let done = 0; done < count; done++) await this.#at(at, gate, [mouseInput(press), mouseInput(release)]);
+    try {
+      for (let done = 0; done < count; done++) await this.#at(at, gate, [mouseInput(press), mouseInput(release)]);
+    } finally {
+      this.#lastClick = { at, when: performance.now() };
+    }
   }
 
   async drag(from: Point, to: Point, gate: InputGate): Promise<void> {
@@ -66,6 +75,16 @@ export class Pointer {
     const sideways = mouseInput(flag.sidewaysWheel, Math.sign(dx) * notch);
     for (let turned = 0; turned < Math.abs(Math.trunc(dy)); turned++) await this.#at(at, gate, [vertical]);
     for (let turned = 0; turned < Math.abs(Math.trunc(dx)); turned++) await this.#at(at, gate, [sideways]);
+  }
+
+  /** Windows makes one double click of two clicks at one place that come soon after each other. */
+  async #awayFromLastClick(at: Point): Promise<void> {
+    if (this.#lastClick === undefined) return;
+    const near = (axis: "x" | "y", metric: number) =>
+      Math.abs(at[axis] - (this.#lastClick?.at[axis] ?? 0)) <= this.#win32.GetSystemMetrics(metric);
+    if (!near("x", doubleClick.width) || !near("y", doubleClick.height)) return;
+    const remainingMs = this.#lastClick.when + this.#win32.GetDoubleClickTime() + clockStepMs - performance.now();
+    if (remainingMs > 0) await pause(remainingMs);
   }
 
   /** One input call with the pointer at `at`; the pointer is put there again, as a person may have moved it. */

@@ -33,6 +33,15 @@ export interface Win32 {
   GetForegroundWindow(): Handle;
   SetForegroundWindow: MayWait<[Handle], number>;
   ShowWindowAsync(window: Handle, how: number): number;
+  SetWindowPos(
+    window: Handle,
+    after: Handle,
+    x: number,
+    y: number,
+    width: number,
+    height: number,
+    flags: number,
+  ): number;
   WindowFromPoint(packedPoint: bigint): Handle;
   /** The title as the window manager knows it: asks nothing of the program, which may hang. */
   InternalGetWindowText(window: Handle, text: Uint16Array, unitsMax: number): number;
@@ -70,6 +79,7 @@ export interface Win32 {
   VkKeyScanExW(unit: number, layout: number): number;
   MapVirtualKeyW(code: number, how: number): number;
   GetSystemMetrics(which: number): number;
+  GetDoubleClickTime(): number;
 
   // user32: clipboard
   OpenClipboard(window: Handle): number;
@@ -171,6 +181,7 @@ const declarations: Record<Library, readonly string[]> = {
     "intptr_t GetForegroundWindow()",
     "int SetForegroundWindow(intptr_t)",
     "int ShowWindowAsync(intptr_t, int)",
+    "int SetWindowPos(intptr_t, intptr_t, int, int, int, int, uint32_t)",
     // A POINT by value: x64 passes eight bytes as one number.
     "intptr_t WindowFromPoint(int64_t)",
     "int InternalGetWindowText(intptr_t, _Out_ uint16_t *, int)",
@@ -193,6 +204,7 @@ const declarations: Record<Library, readonly string[]> = {
     "int16_t VkKeyScanExW(uint16_t, intptr_t)",
     "uint32_t MapVirtualKeyW(uint32_t, uint32_t)",
     "int GetSystemMetrics(int)",
+    "uint32_t GetDoubleClickTime()",
     "int OpenClipboard(intptr_t)",
     "int CloseClipboard()",
     "int EmptyClipboard()",

@@ -69,6 +69,7 @@ export async function openWindowsRig(): Promise<WindowsRig> {
     textPoint: ({ box }) => ({ x: box.x + 90, y: box.y + Math.round(box.height / 2) }),
     textOf: controls.textOf,
     raisePrompt,
+    nothingGetsBetween: false,
     suspend: (pid) => controls.suspend(pid),
     resume: (pid) => controls.resume(pid),
     endProcess(pid) {

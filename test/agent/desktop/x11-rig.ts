@@ -63,6 +63,7 @@ export async function openX11Rig(): Promise<X11Rig> {
     },
     textPoint: ({ box }) => ({ x: box.x + 90, y: box.y + Math.round(box.height / 2) }),
     raisePrompt,
+    nothingGetsBetween: true,
     suspend: (pid) => void process.kill(pid, "SIGSTOP"),
     resume: (pid) => void process.kill(pid, "SIGCONT"),
     endProcess(pid) {
