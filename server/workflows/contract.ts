@@ -36,8 +36,12 @@ const regExp = Object.assign(
   (expression: string) => {
     const pattern = linearPattern(expression);
     if (pattern === undefined) throw new Error("not a pattern that RE2 takes");
-    // Too long to be checked is not a match: a text is refused rather than let through.
-    return { test: (text: string) => pattern.test(text) === true };
+    return {
+      // Too long to be checked is not a match: a text is refused rather than let through.
+      test: (text: string) => pattern.test(text) === true,
+      // Ajv keeps one pattern for each text that this gives.
+      toString: () => expression,
+    };
   },
   { code: "linearPattern" },
 );

@@ -54,6 +54,20 @@ test("a pattern that would take a backtracking engine for ever is answered at on
   assert.ok(took < 500);
 });
 
+test("each property is held to its own pattern, and so is each schema", () => {
+  const file = withInputs({
+    type: "object",
+    properties: { name: { type: "string", pattern: "^[a-z]+$" }, age: { type: "string", pattern: "^[0-9]+$" } },
+  });
+  const other = withInputs({ type: "object", properties: { name: { type: "string", pattern: "^[A-Z]+$" } } });
+  assert.deepEqual(checkInputs(file, { name: "anna", age: "30" }), []);
+  assert.deepEqual(
+    checkInputs(file, { name: "30", age: "anna" }).map(({ path }) => path),
+    ["name", "age"],
+  );
+  assert.deepEqual(checkInputs(other, { name: "ANNA" }), []);
+});
+
 test("a text too long for its pattern or format does not pass", () => {
   const made = withInputs({
     type: "object",
