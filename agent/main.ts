@@ -32,7 +32,7 @@ import {
 } from "./settings.ts";
 import type { Sight } from "./steps/sight.ts";
 import { type GroupNews, superviseAgent } from "./supervisor.ts";
-import { EXIT_LOCKED, EXIT_REPLACE, type ReleaseNews } from "./update/news.ts";
+import { EXIT_LOCKED, EXIT_REPLACE, EXIT_STOPPED, type ReleaseNews } from "./update/news.ts";
 import { Succession } from "./update/succession.ts";
 
 const EXIT_FAILED = 1;
@@ -136,7 +136,9 @@ async function work(
 ): Promise<number> {
   useDisplay(settings.display);
   const { desktop, sight } = await openDesktop(settings);
-  const tell = (group: number, alive: boolean) => process.send?.({ group, alive } satisfies GroupNews);
+  // A supervisor that is no more is told nothing: to try is an error.
+  const tell = (group: number, alive: boolean) =>
+    void (process.connected && process.send?.({ group, alive } satisfies GroupNews));
   const groups = thisHost.processGroups(tell, settings.display);
   const replacing = replaceable && process.send && { replaceable: { ...replaceable, tell: tellOfReleases } };
   const agent = runAgent({ ...settings, server, others, desktop, sight, groups, log, ...replacing });
@@ -146,7 +148,7 @@ async function work(
   process.on("disconnect", stop);
   const end = await agent.done;
   await Promise.race([Promise.all([desktop.stop(), sight.stop()]), sleep(STOP_WITHIN_MS)]);
-  if (end.why === "STOPPED") return 0;
+  if (end.why === "STOPPED") return process.send === undefined ? 0 : EXIT_STOPPED;
   if (end.why === "REPLACED") {
     await tellOfReleases({ release: "try", candidate: end.release });
     return EXIT_REPLACE;

@@ -15,6 +15,11 @@ export type ReleaseNews =
 
 /** The exit status of an agent process that ends in order to be replaced. */
 export const EXIT_REPLACE = 75;
+/**
+ * The exit status of a supervised agent process that was asked to stop. Not 0: that is also the status of a process that
+ * somebody else ended on Windows with none in mind.
+ */
+export const EXIT_STOPPED = 77;
 /** The exit status of an agent process that met another one on its machine; says nothing against the program. */
 export const EXIT_LOCKED = 76;
 

@@ -31,6 +31,7 @@ export const keyProtection: KeyProtection = {
 
 /** From one DATA_BLOB (a length and an address) to another one, which Windows makes and we free. */
 function converted(content: Buffer, convert: (given: Buffer, result: Buffer) => number): Buffer | undefined {
+  if (content.length === 0) return undefined;
   const memory = new NativeMemory();
   try {
     const given = Buffer.alloc(BLOB_BYTES);
