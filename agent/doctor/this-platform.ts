@@ -2,5 +2,6 @@
 
 import { linuxFacts } from "./linux-facts.ts";
 import type { PlatformFacts } from "./platform-facts.ts";
+import { windowsFacts } from "./windows-facts.ts";
 
-export const platformFacts: PlatformFacts = linuxFacts;
+export const platformFacts: PlatformFacts = process.platform === "win32" ? windowsFacts : linuxFacts;
