@@ -18,4 +18,14 @@ function loadKoffi(): Koffi {
   return module.exports;
 }
 
-export default loadKoffi();
+/** Nothing of the agent works without it, and it is loaded before the program's own first line. */
+function loadOrEnd(): Koffi {
+  try {
+    return loadKoffi();
+  } catch (error) {
+    process.stderr.write(`agent: the native addon cannot be loaded: ${(error as Error).message}\n`);
+    process.exit(1);
+  }
+}
+
+export default loadOrEnd();

@@ -20,13 +20,10 @@ const replaced: Plugin = {
   },
 };
 
-/**
- * The text of a program that an executable, or Node at its locked version, runs; what `first` names is run before it.
- * Warnings are mistakes.
- */
-export async function bundle(entry: string, first: readonly string[] = []): Promise<Buffer> {
+/** The text of a program for an executable, or for Node at its locked version. Warnings are mistakes. */
+export async function bundle(program: string): Promise<Buffer> {
   const { outputFiles, warnings } = await build({
-    stdin: { contents: [...first, entry].map(imported).join("\n"), resolveDir: root, sourcefile: "entry.js" },
+    stdin: { contents: program, resolveDir: root, sourcefile: "program.js" },
     absWorkingDir: root,
     bundle: true,
     write: false,
@@ -35,6 +32,8 @@ export async function bundle(entry: string, first: readonly string[] = []): Prom
     target: "node22",
     // Names stay, so that a stack tells where.
     minifyWhitespace: true,
+    // Node shows the line of an error that nobody caught.
+    lineLimit: 160,
     charset: "utf8",
     legalComments: "none",
     define: { "import.meta.url": "moduleUrl" },
@@ -44,14 +43,11 @@ export async function bundle(entry: string, first: readonly string[] = []): Prom
   });
   const [output] = outputFiles;
   if (output === undefined || warnings.length > 0) {
-    throw new Error(`${entry}: ${warnings.map(({ text, location }) => `${location?.file}: ${text}`).join("; ")}`);
+    throw new Error(`${program}: ${warnings.map(({ text, location }) => `${location?.file}: ${text}`).join("; ")}`);
   }
   return Buffer.from(output.contents);
 }
 
-const imported = (file: string): string => `import ${JSON.stringify(resolve(root, file))};`;
+export const bundleAgent = (): Promise<Buffer> => bundle('import "./agent/main.ts";');
 
-export const bundleAgent = (): Promise<Buffer> => bundle("agent/main.ts");
-
-export const bundleTextWorker = (): Promise<Buffer> =>
-  bundle("node_modules/tesseract.js/src/worker-script/node/index.js");
+export const bundleTextWorker = (): Promise<Buffer> => bundle('import "tesseract.js/src/worker-script/node/index.js";');

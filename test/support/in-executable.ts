@@ -51,7 +51,7 @@ export async function testInExecutable(
   const dir = mkdtempSync(join(tmpdir(), "drover-test-inside-"));
   try {
     const inside = (name: string) => seenFromInside(join(dir, name)).replaceAll("\\", "/");
-    writeFileSync(join(dir, "tests.cjs"), await bundle(file, ["test/support/inside-first.ts"]));
+    writeFileSync(join(dir, "tests.cjs"), await bundle(preloaded(file)));
     writeFileSync(join(dir, "reporter.mjs"), `import { inspect } from "node:util";\nexport default ${reporter}\n`);
     const options = [
       `--require=${inside("tests.cjs")}`,
@@ -67,6 +67,14 @@ export async function testInExecutable(
     rmSync(dir, { recursive: true, force: true });
   }
 }
+
+const first = "test/support/inside-first.ts";
+
+/** A worker thread loads what its process has preloaded: only the process itself is to run the tests. */
+const preloaded = (file: string): string => `if (require("node:worker_threads").isMainThread) {
+  require("./${first}");
+  require("./${file}");
+}`;
 
 /** Makes each inner test a test of `t`. */
 export async function reportAll(t: TestContext, { results, exitCode, output }: InnerRun): Promise<void> {
