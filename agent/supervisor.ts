@@ -1,7 +1,8 @@
 // Keeps one agent process alive: starts it, starts it again when it dies, passes signals on, and ends the process groups
 // that it left behind. A new incarnation is up well within 3 s of a kill (G1: a proven newer incarnation ends the wait).
 //
-// 1. Exit 0 was asked for and exit 2 is a wrong setting or a second agent: neither is tried again.
+// 1. An agent that was asked to stop says so by its exit status, and exit 2 is a wrong setting or a second agent: neither is
+//    tried again.
 // 2. The first restart comes at once; each one after a short life waits twice as long, up to 10 s.
 // 3. A release on trial is given up when it has not attached in time, and however it ends before that (`update/trial.ts`).
 // 4. An agent whose supervisor dies stops by itself (its IPC channel closes): there are never two.
@@ -12,7 +13,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { LIFE_VARIABLE } from "./host/host.ts";
 import { thisHost } from "./host/this-host.ts";
 import type { AgentLog } from "./log.ts";
-import { EXIT_LOCKED, EXIT_REPLACE } from "./update/news.ts";
+import { EXIT_LOCKED, EXIT_REPLACE, EXIT_STOPPED } from "./update/news.ts";
 import type { Succession } from "./update/succession.ts";
 
 /** What the agent process tells its supervisor. */
@@ -68,7 +69,8 @@ export function superviseAgent(options: SuperviseOptions): Supervisor {
       const exit = await endOf(life, program?.trialMs);
       child = undefined;
       if (exit === EXIT_LOCKED) return EXIT_WRONG_SETTING;
-      if ((exit === 0 || exit === EXIT_WRONG_SETTING) && !succession?.onTrial) return exit;
+      if (exit === EXIT_STOPPED && !succession?.onTrial) return 0;
+      if (exit === EXIT_WRONG_SETTING && !succession?.onTrial) return exit;
       if (stopping.signal.aborted) return 0;
       if (performance.now() - began >= resetAfterMs) shortLives = 0;
       const delayMs = restartDelayMs(shortLives++, firstDelayMs, longestDelayMs);
