@@ -6,6 +6,7 @@ import {
   type ProbeEvidenceSchema,
   type Prove,
   type ReadinessProofSchema,
+  SurfaceCause,
   Verdict,
 } from "@drover/proto/gen/drover/agent/v1/channel_pb.ts";
 import type { Box, DesktopWindow } from "../desktop/desktop.ts";
@@ -30,11 +31,11 @@ export async function prove(action: Prove, scope: Scope): Promise<Proof> {
   };
   const surface = await look.surface();
   const present = surface.is === "present";
-  if (!holds("surface", { held: present })) return { verdict: Verdict.NO_SURFACE, evidence };
+  holds("surface", { held: present });
+  if (!present) return { verdict: Verdict.NO_SURFACE, evidence, surfaceCause: SurfaceCause[surface.cause] };
   const verdict = await verdictOf(action, look, holds);
   const frameArtifactId = scope.keep(ArtifactKind.PROOF, look.frame());
-  const size = present ? { screenWidth: surface.width, screenHeight: surface.height } : {};
-  return { verdict, evidence, frameArtifactId, ...size };
+  return { verdict, evidence, frameArtifactId, screenWidth: surface.width, screenHeight: surface.height };
 }
 
 async function verdictOf(

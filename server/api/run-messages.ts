@@ -76,6 +76,7 @@ function attemptMessage(attempt: AttemptView): MessageInitShape<typeof AttemptSc
 
 const proofMessage = (proof: ReadinessProof): MessageInitShape<typeof ReadinessProofSchema> => ({
   verdict: proof.verdict,
+  surfaceCause: proof.surfaceCause ?? "",
   evidence: proof.evidence.map(({ probe, held, score }) => ({ probe, held, score: score ?? 0 })),
   frameArtifactId: proof.frame ?? "",
   screenWidth: proof.screen.width,

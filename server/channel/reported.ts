@@ -8,6 +8,7 @@ import {
   type ReleaseReport as ReleaseReportProto,
   ReleaseState as ReleaseStateProto,
   type Result,
+  SurfaceCause as SurfaceCauseProto,
   Verdict as VerdictProto,
 } from "@drover/proto/gen/drover/agent/v1/channel_pb.ts";
 import type { CommandOutput, InputAmount } from "../rules/command.ts";
@@ -15,7 +16,7 @@ import { agentFailures, type FailureCategory } from "../rules/failure.ts";
 import type { CommandResult } from "../rules/happening.ts";
 import type { Incarnation, Inventory } from "../rules/machine.ts";
 import { agentFaults, type ReleaseReport } from "../rules/release.ts";
-import { type ReadinessProof, verdicts } from "../rules/verdict.ts";
+import { type ReadinessProof, surfaceCauses, verdicts } from "../rules/verdict.ts";
 
 export const incarnationOf = (hello: Hello): Incarnation => ({
   bootId: hello.incarnation?.bootId ?? "",
@@ -85,8 +86,10 @@ function categoryOf(category: FailureCategoryProto): FailureCategory {
 }
 
 function proofOf(proof: NonNullable<Result["proof"]>): ReadinessProof {
+  const surfaceCause = surfaceCauses.find((name) => SurfaceCauseProto[name] === proof.surfaceCause);
   return {
     verdict: verdicts.find((name) => VerdictProto[name] === proof.verdict) ?? "WRONG_SCREEN",
+    ...(surfaceCause && { surfaceCause }),
     evidence: proof.evidence.map(({ probe, held, score, box }) => ({
       probe: clean(probe),
       held,

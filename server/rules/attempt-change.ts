@@ -141,7 +141,8 @@ export class AttemptChange {
       this.attempt = { ...this.attempt, repairs: this.attempt.repairs + 1, readyBy };
       return this.#command(launch, "repairing");
     }
-    return this.#notReady(`its verdict was ${proof.verdict}`);
+    const why = proof.surfaceCause === undefined ? "" : ` (${proof.surfaceCause})`;
+    return this.#notReady(`its verdict was ${proof.verdict}${why}`);
   }
 
   #notReady(why: string): RunChange {

@@ -13,6 +13,18 @@ export const verdicts = [
 
 export type Verdict = (typeof verdicts)[number];
 
+/** Why there is nothing on a machine that a person would see. The same words as the channel's `SurfaceCause`. */
+export const surfaceCauses = [
+  "LOCKED",
+  "BLANK",
+  "NO_SESSION",
+  "UNREACHABLE",
+  "DISCONNECTED",
+  "SECURE_DESKTOP",
+] as const;
+
+export type SurfaceCause = (typeof surfaceCauses)[number];
+
 /** What one probe saw; `probe` is its kind and place in the application's list, never anything from the screen. */
 export interface ProbeEvidence {
   readonly probe: string;
@@ -24,6 +36,8 @@ export interface ProbeEvidence {
 /** The evidence that a machine was, or was not, ready; kept with the attempt. */
 export interface ReadinessProof {
   readonly verdict: Verdict;
+  /** With NO_SURFACE, unless the agent did not say. */
+  readonly surfaceCause?: SurfaceCause;
   readonly evidence: readonly ProbeEvidence[];
   /** The frame it was taken on. */
   readonly frame?: string;

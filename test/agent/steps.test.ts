@@ -15,7 +15,13 @@ import { thisHost } from "../../agent/host/this-host.ts";
 import { carryOut } from "../../agent/steps/carry-out.ts";
 import type { Scope } from "../../agent/steps/scope.ts";
 import { StepEnded } from "../../agent/steps/step-ended.ts";
-import { ArtifactKind, CommandSchema, InputAmount, Verdict } from "../../proto/gen/drover/agent/v1/channel_pb.ts";
+import {
+  ArtifactKind,
+  CommandSchema,
+  InputAmount,
+  SurfaceCause,
+  Verdict,
+} from "../../proto/gen/drover/agent/v1/channel_pb.ts";
 import { until } from "./desktop/until.ts";
 
 type CommandInit = Extract<MessageInitShape<typeof CommandSchema>, { $typeName?: never }>;
@@ -366,8 +372,11 @@ test("each verdict of a readiness proof is found", async () => {
   const beside = { x: 900, y: 600, width: 50, height: 50 };
   bench.world.open({ title: "Beside", process: "updater", box: beside });
   assert.equal((await prove(bench, ready)).verdict, Verdict.WRONG_SCREEN);
-  bench.world.surface = { is: "absent", cause: "LOCKED" };
-  assert.equal((await prove(bench, ready)).verdict, Verdict.NO_SURFACE);
+  for (const cause of ["LOCKED", "BLANK", "NO_SESSION", "UNREACHABLE", "DISCONNECTED", "SECURE_DESKTOP"] as const) {
+    bench.world.surface = { is: "absent", cause };
+    const { verdict, surfaceCause } = await prove(bench, ready);
+    assert.deepEqual([verdict, surfaceCause], [Verdict.NO_SURFACE, SurfaceCause[cause]]);
+  }
 });
 
 test("evidence says which probe failed and nothing of what is on the screen", async () => {
