@@ -9,7 +9,7 @@ import { dirname, join } from "node:path";
 import { afterEach, beforeEach, test } from "node:test";
 import { silentLog } from "../../../agent/log.ts";
 import { type Supervisor, superviseAgent } from "../../../agent/supervisor.ts";
-import { EXIT_LOCKED, EXIT_REPLACE } from "../../../agent/update/news.ts";
+import { EXIT_LOCKED, EXIT_REPLACE, EXIT_STOPPED } from "../../../agent/update/news.ts";
 import type { Release } from "../../../agent/update/release.ts";
 import { loadRecord } from "../../../agent/update/release-record.ts";
 import { releasePath } from "../../../agent/update/releases-on-disk.ts";
@@ -56,7 +56,7 @@ function source(name: string, does: string): string {
     appendFileSync(journal, "${name} " + process.pid + "\\n");
     const starts = (version) => readFileSync(journal, "utf8").split("\\n").filter((l) => l.startsWith(version + " ")).length;
     const stay = () => setInterval(() => {}, 1000);
-    process.on("SIGTERM", () => process.exit(0));
+    process.on("SIGTERM", () => process.exit(${EXIT_STOPPED}));
     process.on("disconnect", () => process.exit(0));
     ${does}`;
 }
