@@ -3,7 +3,7 @@
 //
 // Nothing here can inject input or change the desktop: of a desktop only the methods that look are known.
 
-import { accessSync, constants, existsSync, statfsSync, statSync } from "node:fs";
+import { existsSync, rmSync, statfsSync, statSync, writeFileSync } from "node:fs";
 import { homedir } from "node:os";
 import { join } from "node:path";
 import { reachServer, type ServerAnswer } from "../connection/diagnosis.ts";
@@ -157,12 +157,15 @@ function stateOf(stateDir: string): StateFact {
   const found = statSync(stateDir, { throwIfNoEntry: false });
   if (found === undefined) return { is: "missing" };
   if (!found.isDirectory()) return { is: "no-folder" };
+  // A file tells what rights alone do not: a disk that is full or read-only.
+  const sample = join(stateDir, `.doctor-${process.pid}`);
   try {
-    accessSync(stateDir, constants.R_OK | constants.W_OK);
+    writeFileSync(sample, "");
+    rmSync(sample);
   } catch {
     return { is: "not-writable" };
   }
-  return { is: "there", openToOthers: thisHost.keyProtection.shownByMode(found.mode) };
+  return { is: "there", openToOthers: onWindows ? "unknown" : (found.mode & 0o077) !== 0 };
 }
 
 function machineKey(stateDir: string | undefined): string | undefined {

@@ -142,7 +142,8 @@ export function judgeHealthShot(shot: HealthShotFact): Judgement {
         : "See what `import -window root out.png` says in this session.",
     );
   }
-  const taken = `by ${shot.path}, ${Math.ceil(shot.bytes / 1024)} KiB in ${Math.ceil(shot.durationMs)} ms`;
+  const path = shot.path === "gdi" ? "gdi, because screenshot-desktop does not work here" : shot.path;
+  const taken = `by ${path}, ${Math.ceil(shot.bytes / 1024)} KiB in ${Math.ceil(shot.durationMs)} ms`;
   if (shot.durationMs <= SLOW_SHOT_MS) return ok(taken);
   return warning(taken, "See what loads the machine: such a shot takes well under a second.");
 }

@@ -6,7 +6,8 @@ import { fault, type Judgement, ok, warning } from "./finding.ts";
 
 export type StateFact =
   | { readonly is: "missing" | "no-folder" | "not-writable" }
-  | { readonly is: "there"; readonly openToOthers: boolean };
+  /** Windows' files have lists of who may, which are not read. */
+  | { readonly is: "there"; readonly openToOthers: boolean | "unknown" };
 
 export function judgeState(state: StateFact, stateDir: string): Judgement {
   switch (state.is) {
@@ -17,7 +18,8 @@ export function judgeState(state: StateFact, stateDir: string): Judgement {
     case "not-writable":
       return fault(`${stateDir} cannot be written to`, "Give it to the user that the agent runs as.");
     case "there":
-      if (!state.openToOthers) return ok(`${stateDir}, private`);
+      if (state.openToOthers === "unknown") return ok(`${stateDir}, can be written to`);
+      if (!state.openToOthers) return ok(`${stateDir}, private and can be written to`);
       return warning(`${stateDir} is open to other users`, "Make it 0700.");
   }
 }

@@ -36,15 +36,20 @@ const standbyTimeout = guid("29f6c1db-86da-48c5-9fdb-f2b67b1f44da");
 
 /** On mains, by the active plan; 0 is never. */
 export function sleepsAfterSeconds(): number | undefined {
-  const power = koffi.load("powrprof.dll");
-  const activePlan = power.func("uint32_t PowerGetActiveScheme(void *, _Out_ void **)");
-  const readSetting = power.func("uint32_t PowerReadACValueIndex(void *, void *, void *, void *, _Out_ uint32_t *)");
-  const free = koffi.load("kernel32.dll").func("void *LocalFree(void *)");
-  const plan: (bigint | null)[] = [null];
-  if (activePlan(null, plan) !== 0 || plan[0] === null) return undefined;
+  const free = koffi.load("kernel32.dll").func("intptr_t LocalFree(intptr_t)");
+  const plan = [0];
+  const seconds = [0];
   try {
-    const seconds = [0];
+    const power = koffi.load("powrprof.dll");
+    const activePlan = power.func("uint32_t PowerGetActiveScheme(void *, _Out_ intptr_t *)");
+    const readSetting = power.func(
+      "uint32_t PowerReadACValueIndex(void *, intptr_t, void *, void *, _Out_ uint32_t *)",
+    );
+    if (activePlan(null, plan) !== 0) return undefined;
     return readSetting(null, plan[0], sleepSettings, standbyTimeout, seconds) === 0 ? seconds[0] : undefined;
+  } catch {
+    // A Windows without plans for power has no such functions.
+    return undefined;
   } finally {
     free(plan[0]);
   }

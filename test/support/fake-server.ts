@@ -10,6 +10,7 @@ import {
   type Result,
   type WelcomeSchema,
 } from "@drover/proto/gen/drover/agent/v1/channel_pb.ts";
+import { DiagnoseResponseSchema, DiagnosisService, KeyState } from "@drover/proto/gen/drover/agent/v1/diagnosis_pb.ts";
 import {
   EnrolmentService,
   type EnrolRequest,
@@ -104,6 +105,9 @@ const PIECE_BYTES = 64 * 1024;
 export class FakeServer {
   readonly streams: FakeStream[] = [];
   readonly enrolments: EnrolRequest[] = [];
+  /** What it says of itself to a diagnosis. */
+  clockAheadMs = 0;
+  protocolVersions = [1];
   /** What can be downloaded, by version. */
   readonly releases = new Map<string, Buffer>();
   readonly downloads: DownloadRequest[] = [];
@@ -139,6 +143,16 @@ export class FakeServer {
     server.addService(serviceDefinition(ReleaseService), {
       download: (call: DownloadCall) => {
         if (self !== undefined) self.#download(call);
+      },
+    });
+    server.addService(serviceDefinition(DiagnosisService), {
+      diagnose: (call: grpc.ServerUnaryCall<unknown, unknown>, answer: grpc.sendUnaryData<unknown>) => {
+        const [authorization] = call.metadata.get("authorization");
+        const known = authorization === "Bearer key-1" ? KeyState.GOOD : KeyState.REFUSED;
+        const key = authorization === undefined ? KeyState.UNSPECIFIED : known;
+        const unixMs = BigInt(Date.now() + (self?.clockAheadMs ?? 0));
+        const protocolVersions = self?.protocolVersions ?? [];
+        answer(null, create(DiagnoseResponseSchema, { unixMs, protocolVersions, key }));
       },
     });
     const bound = await new Promise<number>((resolve, reject) =>
