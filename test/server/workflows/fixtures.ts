@@ -10,9 +10,15 @@ import type { Problem } from "../../../server/workflows/problem.ts";
 import type { ApplicationProgram, FileRef, Program } from "../../../server/workflows/program.ts";
 
 export const files: ReadonlyMap<string, FileRef> = new Map(
-  ["seven.png", "a.png", "b.png", "c.png", "galculator-multiply.png", "mousepad-save-enabled.png"].map(
-    (name, index) => [name, { digest: `${index}`.repeat(64), width: 20, height: 20 }],
-  ),
+  [
+    "seven.png",
+    "a.png",
+    "b.png",
+    "c.png",
+    "galculator-multiply.png",
+    "mousepad-save-enabled.png",
+    "wordpad-bold.png",
+  ].map((name, index) => [name, { digest: `${index}`.repeat(64), width: 20, height: 20 }]),
 );
 
 export function compiled(source: string, known: Record<string, Program> = {}) {
