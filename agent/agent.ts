@@ -105,6 +105,8 @@ class Agent {
   readonly #random: () => number;
   #dial: Dial | undefined;
   #dialNumber = 0n;
+  /** What a grant has named, until the next assignment. */
+  #grant: Release | undefined;
   #replacement: Release | undefined;
 
   constructor(options: AgentOptions, stop: AbortController) {
@@ -191,14 +193,11 @@ class Agent {
     await dial.goodbye(reason, GOODBYE_WITHIN_MS);
   }
 
-  /** Ends, to come back as another release; never with an attempt in hand. */
-  #granted(version: string): void {
-    const release = this.#updates.granted(version);
-    if (release === undefined || this.#runner.held.attempt !== undefined) {
-      this.#options.log.warn("a restart into another release was granted, and is not the time for it");
-      return;
-    }
-    this.#replacement = release;
+  /** Ends, to come back as another release; never with an attempt in hand. The assignment that ends the last attempt may
+   * be a moment behind the grant; any other one means that the grant is no more. */
+  #followGrant(): void {
+    if (this.#grant === undefined || this.#runner.held.attempt !== undefined) return;
+    this.#replacement = this.#grant;
     this.#stop.abort();
   }
 
@@ -221,6 +220,7 @@ class Agent {
         this.#permission.streamBegan(welcome.stopAfterMs);
         this.#artifacts.streamBegan(welcome.artifactBytesMax);
         this.#updates.streamBegan(source);
+        this.#grant = undefined;
         for (const result of this.#outbox.unacknowledged()) dial.send({ case: "result", value: result });
         this.#pictures.watchHealth(welcome.healthIntervalMs, this.#random() * welcome.healthIntervalMs);
       },
@@ -230,11 +230,15 @@ class Agent {
             this.#permission.beatAcked(message.value.number);
             return this.#updates.attached();
           case "assignment":
-            return this.#runner.assigned(message.value);
+            this.#runner.assigned(message.value);
+            this.#followGrant();
+            this.#grant = undefined;
+            return;
           case "wantedRelease":
             return this.#updates.wanted(message.value);
           case "releaseGrant":
-            return this.#granted(message.value.version);
+            this.#grant = this.#updates.granted(message.value.version);
+            return this.#followGrant();
           case "resultAck":
             return this.#outbox.acknowledged(message.value.attemptId, message.value.number);
           case "artifactAck": {

@@ -145,21 +145,52 @@ test("a grant ends an idle agent with a goodbye, to come back as the release", a
   assert.deepEqual(await rig.agent.done, { why: "REPLACED", release });
 });
 
-test("a grant is not followed while an attempt is assigned, nor for a release that is not ready", async () => {
+/** Waits for beats, to see that the agent goes on, and for as long as a goodbye would take. */
+async function goesOn(stream: FakeStream): Promise<void> {
+  await stream.heardOf("beat", stream.all("beat").length + 3);
+  assert.equal(stream.all("goodbye").length, 0);
+}
+const granted = { case: "releaseGrant", value: { version: "0.2.0" } } as const;
+
+test("a grant for a release that is not ready is not followed", async () => {
+  const stream = await attached();
+  stream.say(granted);
+  await reportOf(stream, wanted);
+  await goesOn(stream);
+  stream.say({ case: "releaseGrant", value: { version: "0.3.0" } });
+  await goesOn(stream);
+});
+
+test("a grant is not followed while an attempt is assigned, and is when the next assignment is none", async () => {
   const stream = await attached();
   await reportOf(stream, wanted);
-  const beats = async () => stream.heardOf("beat", stream.all("beat").length + 3);
-  stream.say({ case: "releaseGrant", value: { version: "0.3.0" } });
-  await beats();
   stream.say(assign(1, { case: "screenshot", value: {} }));
   await stream.result(1);
-  stream.say({ case: "releaseGrant", value: { version: "0.2.0" } });
-  await beats();
-  assert.equal(stream.all("goodbye").length, 0);
+  stream.say(granted);
+  await goesOn(stream);
   stream.say({ case: "assignment", value: { epoch: 2n } });
-  await stream.heardOf("assignmentAck", 2);
-  stream.say({ case: "releaseGrant", value: { version: "0.2.0" } });
   await stream.heardOf("goodbye");
+});
+
+test("a grant is forgotten when another attempt is assigned, or the stream ends", async () => {
+  const first = await attached();
+  await reportOf(first, wanted);
+  const screenshot = { case: "screenshot", value: {} } as const;
+  first.say(assign(1, screenshot));
+  await first.result(1);
+  first.say(granted);
+  first.say(assign(1, screenshot, { epoch: 2n, attemptId: "a2" }));
+  await first.result(1, 2);
+  first.say({ case: "assignment", value: { epoch: 3n } });
+  await goesOn(first);
+  first.say(assign(1, screenshot, { epoch: 4n, attemptId: "a3" }));
+  await first.result(1, 3);
+  first.say(granted);
+  await goesOn(first);
+  first.refuse(grpc.status.UNAVAILABLE, "gone");
+  const second = await rig.server.welcome(2);
+  second.say({ case: "assignment", value: { epoch: 5n } });
+  await goesOn(second);
 });
 
 test("a release that was given up is told of, and not prepared again until another one was wanted", async () => {
