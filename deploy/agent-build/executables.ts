@@ -5,7 +5,7 @@
 // gets into it: the same sources give the same bytes.
 
 import { execFile } from "node:child_process";
-import { chmodSync, mkdirSync, mkdtempSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
+import { mkdirSync, mkdtempSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
 import { join, resolve } from "node:path";
 import { promisify } from "node:util";
 import {
@@ -17,6 +17,7 @@ import {
 } from "../../agent/executable/assets.ts";
 import { blankLabel } from "../../agent/executable/label.ts";
 import { bundleAgent, bundleTextWorker } from "./bundle.ts";
+import { filled } from "./hollow.ts";
 import { NODE_VERSION, partFor } from "./parts.ts";
 import { BuildRefused, fileNames, type Platform } from "./platforms.ts";
 
@@ -66,9 +67,6 @@ export async function makeExecutables(
 async function makeExecutable(platform: Platform, work: string, say: Say): Promise<void> {
   const file = fileNames[platform];
   writeFileSync(join(work, `${platform}.node`), await partFor("koffi", platform, say));
-  writeFileSync(join(work, file), await partFor("node", platform, say));
-  chmodSync(join(work, file), 0o755);
-  if (platform === "linux-x64") await strip(file, work);
   const assets = [LABEL_ASSET, TEXT_WORKER_ASSET, TEXT_DATA_ASSET];
   if (platform === "win32-x64") assets.push(...SCREEN_CAPTURE_ASSETS);
   const blob = `${platform}.blob`;
@@ -83,21 +81,7 @@ async function makeExecutable(platform: Platform, work: string, say: Say): Promi
   };
   writeFileSync(join(work, `${platform}.json`), JSON.stringify(config));
   await run(process.execPath, ["--experimental-sea-config", `${platform}.json`], { cwd: work });
-  say(`making ${file}`);
-  await run(
-    process.execPath,
-    ["--disable-warning=ExperimentalWarning", join(root, "deploy/agent-build/inject.ts"), file, blob],
-    { cwd: work },
-  );
-}
-
-/** Takes the names of Node's own functions off: 17 MB that nobody reads. */
-async function strip(file: string, work: string): Promise<void> {
-  try {
-    await run("strip", [file], { cwd: work });
-  } catch (error) {
-    throw new BuildRefused(`strip (package binutils) cannot work on Node: ${(error as Error).message}`);
-  }
+  writeFileSync(join(work, file), await filled(platform, readFileSync(join(work, blob)), say), { mode: 0o755 });
 }
 
 const packaged = (path: string): Buffer => readFileSync(join(root, "node_modules", path));

@@ -21,6 +21,9 @@ const cache = join(root, "node_modules/.cache/drover-agent-parts");
 /** The Node that is inside the executables; the blob has to be made by the same. */
 export const NODE_VERSION: string = parts.node.version;
 
+/** SHA-512 of a part's package, in base64. */
+export const partDigest = (part: Part, platform: Platform): string => parts[part].packages[platform].sha512;
+
 /** A part's file, as its package has it. */
 export async function partFor(part: Part, platform: Platform, say: (line: string) => void): Promise<Buffer> {
   const { version, packages } = parts[part];

@@ -1,32 +1,16 @@
-// The agent's executables for tests, built once per test run by whichever test file comes first.
-//
-// The slow part is done once for one state of the sources: it is kept below node_modules/.cache under a digest of all that
-// goes in. Versions and release keys are written into copies, which takes less than a second each.
+// The agent's executables for tests, built once per test run by whichever test file comes first. Versions and release keys
+// are written into copies, which takes less than a second each.
 
-import { createHash, type KeyObject, randomUUID } from "node:crypto";
-import {
-  copyFileSync,
-  existsSync,
-  globSync,
-  mkdirSync,
-  mkdtempSync,
-  readdirSync,
-  readFileSync,
-  renameSync,
-  rmSync,
-  statSync,
-} from "node:fs";
+import type { KeyObject } from "node:crypto";
+import { existsSync, mkdirSync, mkdtempSync, readFileSync, renameSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
-import { join, resolve } from "node:path";
+import { join } from "node:path";
 import manifest from "../../agent/package.json" with { type: "json" };
 import { gatherIngredients, makeExecutables } from "../../deploy/agent-build/executables.ts";
 import { fileNames, type Platform, platforms } from "../../deploy/agent-build/platforms.ts";
 import { describe, labelled, type Release, replaceFile, signed } from "../../deploy/agent-build/release.ts";
 import { until } from "../agent/desktop/until.ts";
 
-const root = resolve(import.meta.dirname, "../..");
-const cache = join(root, "node_modules/.cache/drover-agent-executables");
-const keptMax = 3;
 const madeWithinMs = 180_000;
 let own: string | undefined;
 let unlabelled: Promise<string> | undefined;
@@ -75,33 +59,7 @@ async function unlabelledOfThisRun(): Promise<string> {
   } catch {
     return until("another test has built the agent", () => (existsSync(made) ? made : undefined), madeWithinMs);
   }
-  const kept = await keptExecutables();
-  for (const platform of platforms)
-    copyFileSync(join(kept, fileNames[platform]), join(`${made}.making`, fileNames[platform]));
+  await makeExecutables(platforms, await gatherIngredients(), `${made}.making`, () => {});
   renameSync(`${made}.making`, made);
   return made;
-}
-
-async function keptExecutables(): Promise<string> {
-  const ingredients = await gatherIngredients();
-  const digest = createHash("sha256");
-  for (const [name, bytes] of ingredients) digest.update(`${name} ${bytes.length}\n`).update(bytes);
-  // How they are put together counts as well.
-  for (const file of globSync("deploy/agent-build/*", { cwd: root }).sort())
-    digest.update(readFileSync(join(root, file)));
-  digest.update(readFileSync(join(root, "node_modules/postject/package.json")));
-  const kept = join(cache, digest.digest("hex").slice(0, 32));
-  if (existsSync(kept)) return kept;
-  const unfinished = join(cache, randomUUID());
-  await makeExecutables(platforms, ingredients, unfinished, () => {});
-  try {
-    renameSync(unfinished, kept);
-  } catch {
-    // Another test run was faster.
-    rmSync(unfinished, { recursive: true });
-  }
-  const ageOf = (name: string) => statSync(join(cache, name)).mtimeMs;
-  const oldest = readdirSync(cache).sort((a, b) => ageOf(b) - ageOf(a));
-  for (const name of oldest.slice(keptMax)) rmSync(join(cache, name), { recursive: true, force: true });
-  return kept;
 }
