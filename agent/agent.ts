@@ -116,10 +116,11 @@ class Agent {
     this.#stopping = stop.signal;
     this.#random = options.random ?? Math.random;
     this.#groups = options.groups ?? thisHost.processGroups();
-    this.#permission = new Permission(options.clock ?? thisHost.clock(), () => {
+    const voided = () => {
       log.warn("the machine stood still; the lease is void until the next beat is acknowledged");
       this.#dial?.beat();
-    });
+    };
+    this.#permission = new Permission(options.clock ?? thisHost.clock(), voided, () => desktop.foreignInputMsAgo());
     this.#pictures = new Pictures(desktop, sight, this.#artifacts, log, () => this.#dial?.sendArtifacts());
     const [permission, outbox, groups] = [this.#permission, this.#outbox, this.#groups];
     this.#runner = new Runner({
@@ -249,7 +250,10 @@ class Agent {
         }
       },
       beatSending: (number) => this.#permission.beatSending(number),
-      holding: () => (this.#runner.busy && !this.#permission.mayInject() ? HoldReason.LEASE : HoldReason.UNSPECIFIED),
+      holding: () => {
+        if (this.#permission.personPresent()) return HoldReason.HUMAN_PRESENT;
+        return this.#runner.busy && !this.#permission.mayInject() ? HoldReason.LEASE : HoldReason.UNSPECIFIED;
+      },
       nextChunk: () => this.#artifacts.nextChunk(),
     };
   }

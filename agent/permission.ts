@@ -1,11 +1,15 @@
-// The one answer to "may an input call be made now?" (G1): the lease clock, and an assignment of this stream that still
-// names the attempt. Everything that injects asks here, and everything that must stop with the lease is told here.
+// The one answer to "may an input call be made now?": the lease clock, and an assignment of this stream that still names the
+// attempt (G1), and nobody at the mouse (G14). Everything that injects asks here, and everything that must stop with the lease
+// is told here. A person takes no lease away: what `exec` started goes on, and the agent does when the person is gone.
 
 import type { AgentClock } from "./host/host.ts";
 import { LeaseClock } from "./lease.ts";
 
 /** Why permission went: the lease clock ran out or was voided under an attempt, or no attempt is named any more. */
 export type HoldCause = "LEASE_CLOCK" | "NO_ATTEMPT";
+
+/** A person who did nothing for so long has let go. */
+export const PERSON_QUIET_MS = 5_000;
 
 export class Permission {
   readonly #clock: AgentClock;
@@ -17,16 +21,23 @@ export class Permission {
   #tickMs = 250;
   #ticking: NodeJS.Timeout | undefined;
   readonly #voided: () => void;
+  readonly #foreignInputMsAgo: () => number | undefined;
 
   /** `voided` is called when the machine was found to have stood still; the next beat is wanted at once. */
-  constructor(clock: AgentClock, voided: () => void) {
+  constructor(clock: AgentClock, voided: () => void, foreignInputMsAgo: () => number | undefined) {
     this.#clock = clock;
     this.#voided = voided;
+    this.#foreignInputMsAgo = foreignInputMsAgo;
     this.#startTicking();
   }
 
   mayInject(): boolean {
-    return this.#named && this.#lease.mayInject(this.#clock.read());
+    return this.#leased() && !this.personPresent();
+  }
+
+  personPresent(): boolean {
+    const msAgo = this.#foreignInputMsAgo();
+    return msAgo !== undefined && msAgo < PERSON_QUIET_MS;
   }
 
   /** Resolves at the next event that may have given permission back. */
@@ -77,13 +88,18 @@ export class Permission {
     }, this.#tickMs);
   }
 
+  #leased(): boolean {
+    return this.#named && this.#lease.mayInject(this.#clock.read());
+  }
+
   #notice(): void {
-    const live = this.mayInject();
+    const live = this.#leased();
     if (this.#wasLive && !live) {
       const cause = this.#named ? "LEASE_CLOCK" : "NO_ATTEMPT";
       for (const listener of [...this.#holdListeners]) listener(cause);
     }
-    if (live) {
+    // Asked at every tick, so that a person is seen while the agent sends nothing.
+    if (!this.personPresent() && live) {
       this.#changed.resolve();
       this.#changed = Promise.withResolvers();
     }

@@ -156,7 +156,9 @@ export class Runner {
       return id;
     };
     await Promise.race([previous, sleep(LET_GO_WITHIN_MS)]);
-    const processNames = application?.processes ?? [];
+    const asNamed = application?.processes ?? [];
+    // The Windows desktop says names in lower case, because Windows does not tell cases apart.
+    const processNames = desktop.platform === "windows" ? asNamed.map((name) => name.toLowerCase()) : asNamed;
     const { signal } = ending;
     const scope = { desktop, sight, processNames, permission, signal, allowExec, groups, keep };
     const carriedOut = await carryOut(command, scope);

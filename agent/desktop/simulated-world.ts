@@ -57,6 +57,8 @@ export class SimulatedWorld {
   launchMs: number;
   surface: Surface = SCREEN;
   clipboard = "";
+  /** How long ago a person used the mouse; undefined when nobody did. */
+  personMsAgo: number | undefined;
   /** While set, the desktop answers nothing. */
   hung: Promise<void> | undefined;
   /** The topmost last. */

@@ -36,7 +36,7 @@ class SimulatedDesktop implements Desktop {
   }
 
   foreignInputMsAgo() {
-    return undefined;
+    return this.#world.personMsAgo;
   }
 
   async capture(): Promise<Frame> {

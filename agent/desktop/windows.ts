@@ -10,9 +10,9 @@ import { HealthScreenshots } from "./health-screenshots.ts";
 import { captureScreen, NoPicture } from "./windows/capture.ts";
 import { Clipboard } from "./windows/clipboard.ts";
 import { giveForeground } from "./windows/focus.ts";
+import { ForeignInput } from "./windows/foreign-input.ts";
 import { GuardedInput } from "./windows/guarded-input.ts";
 import { Keyboard } from "./windows/keyboard.ts";
-import { OwnInput } from "./windows/own-input.ts";
 import { Pointer } from "./windows/pointer.ts";
 import { launchProgram, listProcesses } from "./windows/processes.ts";
 import { keyboardReceiver } from "./windows/receivers.ts";
@@ -46,7 +46,7 @@ class WindowsDesktop implements Desktop {
   readonly platform = "windows";
   readonly #win32: Win32;
   readonly #env: NodeJS.ProcessEnv;
-  readonly #ownInput: OwnInput;
+  readonly #foreignInput: ForeignInput;
   readonly #input: GuardedInput;
   readonly #keyboard: Keyboard;
   readonly #pointer: Pointer;
@@ -59,8 +59,8 @@ class WindowsDesktop implements Desktop {
   constructor(win32: Win32, env: NodeJS.ProcessEnv) {
     this.#win32 = win32;
     this.#env = env;
-    this.#ownInput = new OwnInput(win32);
-    this.#input = new GuardedInput(win32, this.#ownInput);
+    this.#foreignInput = new ForeignInput(win32);
+    this.#input = new GuardedInput(win32, this.#foreignInput);
     this.#keyboard = new Keyboard(win32, this.#input);
     this.#pointer = new Pointer(win32, this.#input);
     this.#clipboard = new Clipboard(win32);
@@ -85,7 +85,7 @@ class WindowsDesktop implements Desktop {
   }
 
   foreignInputMsAgo() {
-    return this.#ownInput.foreignMsAgo();
+    return this.#foreignInput.msAgo();
   }
 
   async capture() {

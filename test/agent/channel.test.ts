@@ -4,6 +4,7 @@ import assert from "node:assert/strict";
 import { afterEach, test } from "node:test";
 import { status } from "@grpc/grpc-js";
 import { silentLog } from "../../agent/log.ts";
+import { PERSON_QUIET_MS } from "../../agent/permission.ts";
 import { FailureCategory, HoldReason, InputAmount } from "../../proto/gen/drover/agent/v1/channel_pb.ts";
 import { type AgentRig, assign, type RigOptions, startRig, typed, typing } from "../support/agent-rig.ts";
 import { until } from "./desktop/until.ts";
@@ -98,6 +99,26 @@ test("nothing is injected before the first beat of the stream is acknowledged", 
   stream.ackBeat(beat.number);
   await stream.result(1);
   assert.equal(typed(inputs), "x");
+});
+
+test("while a person is at the mouse the agent injects nothing and says so; it goes on in place when all is quiet", async () => {
+  const { server, inputs, world } = await begin({ inputLatencyMs: 10 });
+  const text = "abcdefghij".repeat(12);
+  const stream = await server.welcome();
+  stream.say(assign(1, typing(text)));
+  await until("it types", () => inputs.length > 5);
+  world.personMsAgo = 0;
+  await until("it says so", () => stream.all("beat").at(-1)?.hold === HoldReason.HUMAN_PRESENT);
+  const typedSoFar = inputs.length;
+  assert.ok(typedSoFar < text.length);
+  const beats = stream.all("beat").length;
+  await stream.heardOf("beat", beats + 2);
+  assert.equal(inputs.length, typedSoFar);
+  world.personMsAgo = PERSON_QUIET_MS;
+  const result = await stream.result(1);
+  assert.equal(result.input, InputAmount.ALL);
+  assert.equal(typed(inputs), text);
+  await until("it holds no more", () => stream.all("beat").at(-1)?.hold === HoldReason.UNSPECIFIED);
 });
 
 test("the agent holds when acknowledgements stop, and goes on in place when it came back in time", async () => {

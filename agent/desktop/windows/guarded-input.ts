@@ -15,7 +15,7 @@
 // word, as it is not told why. Windows also drops, and tells nobody, what is sent to a program of higher rights.
 
 import { type DesktopWindow, type InputGate, ReceiverChanged } from "../desktop.ts";
-import type { OwnInput } from "./own-input.ts";
+import type { ForeignInput } from "./foreign-input.ts";
 import { foreground } from "./receivers.ts";
 import { answers } from "./responsiveness.ts";
 import type { Handle, Win32 } from "./win32.ts";
@@ -47,11 +47,11 @@ export interface Call {
 
 export class GuardedInput {
   readonly #win32: Win32;
-  readonly #own: OwnInput;
+  readonly #foreign: ForeignInput;
 
-  constructor(win32: Win32, own: OwnInput) {
+  constructor(win32: Win32, foreign: ForeignInput) {
     this.#win32 = win32;
-    this.#own = own;
+    this.#foreign = foreign;
   }
 
   async inject(gate: InputGate, call: Call): Promise<void> {
@@ -94,7 +94,7 @@ export class GuardedInput {
   send(events: readonly InputEvent[]): number {
     if (events.length === 0) return 0;
     const taken = this.#win32.SendInput(events.length, Buffer.concat(events), inputBytes);
-    this.#own.sent();
+    this.#foreign.sent();
     return taken;
   }
 }

@@ -73,6 +73,7 @@ export interface Win32 {
 
   // user32: input
   SendInput(count: number, inputs: Uint8Array, bytesEach: number): number;
+  GetCursorPos(point: Uint8Array): number;
   GetLastInputInfo(info: Uint8Array): number;
   GetKeyState(key: number): number;
   GetKeyboardLayout(thread: number): number;
@@ -198,6 +199,7 @@ const declarations: Record<Library, readonly string[]> = {
     "intptr_t CreateWindowExW(uint32_t, str16, str16, uint32_t, int, int, int, int, intptr_t, intptr_t, intptr_t, void *)",
     "int DestroyWindow(intptr_t)",
     "uint32_t SendInput(uint32_t, const void *, int)",
+    "int GetCursorPos(_Out_ void *)",
     "int GetLastInputInfo(_Inout_ void *)",
     "int16_t GetKeyState(int)",
     "intptr_t GetKeyboardLayout(uint32_t)",
