@@ -7,6 +7,7 @@ import {
   type AttachResponse,
   ChannelService,
   type HelloSchema,
+  ReleaseState,
 } from "@drover/proto/gen/drover/agent/v1/channel_pb.ts";
 import { openBidi } from "@drover/proto/grpc.ts";
 import * as grpc from "@grpc/grpc-js";
@@ -22,6 +23,18 @@ export const hello = (changes: HelloInit = {}): HelloInit => ({
   incarnation: { bootId: "boot-1", startId: "start-0001", holdsLock: true },
   dialNumber: 1n,
   inventory: { platform: "simulated", os: "none", applications: [{ name: "notes", version: "1" }] },
+  ...changes,
+});
+
+/** What an agent that can be replaced says of itself. */
+export const updatable = (agentVersion: string, changes: HelloInit = {}): HelloInit => ({
+  agentVersion,
+  inventory: {
+    platform: "simulated",
+    os: "none",
+    applications: [{ name: "notes", version: "1" }],
+    executable: "linux-x64",
+  },
   ...changes,
 });
 
@@ -98,6 +111,16 @@ export class FakeAgent {
   /** Waits for an assignment of this command. */
   assigned(number: number): Promise<Said<"assignment">> {
     return until(`command ${number}`, () => this.all("assignment").find((a) => a.command?.number === number));
+  }
+
+  /** Says that this release lies on its disk. */
+  prepared(version: string): void {
+    this.say({ case: "releaseReport", value: { version, state: ReleaseState.PREPARED } });
+  }
+
+  /** The version that it was last told to run; empty: its own. */
+  wantedVersion(): string | undefined {
+    return this.all("wantedRelease").at(-1)?.version;
   }
 
   async end(): Promise<{ readonly code: grpc.status; readonly details: string }> {
