@@ -9,7 +9,7 @@ import { VERSION_PATTERN } from "../../agent/executable/label.ts";
 import manifest from "../../agent/package.json" with { type: "json" };
 import { ensureSystemPackages } from "../system-packages.ts";
 import { gatherIngredients, makeExecutables } from "./executables.ts";
-import { BuildRefused, bytesMax, fileNames, platforms } from "./platforms.ts";
+import { BuildRefused, fileNames, platforms, requireFits } from "./platforms.ts";
 import { describe, labelled, type Made, readReleaseKey, replaceFile, signed } from "./release.ts";
 
 const USAGE = `usage: npm run build:agent -- [--out DIR] [--version X] [--release-key FILE] [--json] [--yes]
@@ -69,9 +69,7 @@ async function buildAgent({ out, version, releaseKeyFile, yes }: Settings): Prom
     return platforms.map((platform) => {
       const name = fileNames[platform];
       const executable = labelled(readFileSync(join(unlabelled, name)), version, releaseKey);
-      if (executable.length > bytesMax[platform]) {
-        throw new BuildRefused(`${name} has ${executable.length} bytes, and ${bytesMax[platform]} are the limit`);
-      }
+      requireFits(platform, executable.length);
       const made = describe(executable, version, platform);
       replaceFile(join(out, name), executable, 0o755);
       rmSync(join(out, `${name}.release.json`), { force: true });

@@ -10,7 +10,7 @@ export const fileNames: Readonly<Record<Platform, string>> = {
 };
 
 /** Longest executable, with everything that it has inside. */
-export const bytesMax: Readonly<Record<Platform, number>> = {
+const bytesMax: Readonly<Record<Platform, number>> = {
   "win32-x64": 105_000_000,
   "linux-x64": 120_000_000,
 };
@@ -18,4 +18,9 @@ export const bytesMax: Readonly<Record<Platform, number>> = {
 /** What a person can put right: one clear line, and no stack. */
 export class BuildRefused extends Error {
   override readonly name = "BuildRefused";
+}
+
+export function requireFits(platform: Platform, sizeBytes: number): void {
+  if (sizeBytes <= bytesMax[platform]) return;
+  throw new BuildRefused(`${fileNames[platform]} has ${sizeBytes} bytes, and ${bytesMax[platform]} are the limit`);
 }

