@@ -9,7 +9,7 @@ import { setTimeout as pause } from "node:timers/promises";
 import type { GuardedInput } from "./guarded-input.ts";
 import { mouseInput } from "./pointer.ts";
 import type { Handle, Win32 } from "./win32.ts";
-import { isListed, relation, staysOnTop, topLevelWindows } from "./windows.ts";
+import { hasExtent, isListed, relation, staysOnTop, topLevelWindows } from "./windows.ts";
 
 const pollMs = 10;
 const askAgainMs = 150;
@@ -29,7 +29,7 @@ export async function giveForeground(
   const deadline = performance.now() + timeoutMs;
   let askAt = performance.now();
   let asked = 0;
-  while (win32.GetForegroundWindow() !== window || win32.IsIconic(window) !== 0 || !isOnTop(win32, window)) {
+  while (win32.GetForegroundWindow() !== window || !hasExtent(win32, window) || !isOnTop(win32, window)) {
     if (performance.now() >= deadline || win32.IsWindow(window) === 0) return false;
     if (performance.now() >= askAt) {
       if (win32.IsIconic(window) !== 0) win32.ShowWindowAsync(window, restore);

@@ -105,12 +105,18 @@ function classOf(win32: Win32, window: Handle): string {
 const text = (units: Uint16Array, length: number): string =>
   Buffer.from(units.buffer, 0, Math.max(0, length) * 2).toString("utf16le");
 
-/** A minimised window shows nothing: it has no extent. */
+/** A minimised window shows nothing, and for a moment longer one that is shown again. */
+export function hasExtent(win32: Win32, window: Handle): boolean {
+  const client = Buffer.alloc(16);
+  if (win32.IsIconic(window) !== 0 || win32.GetClientRect(window, client) === 0) return false;
+  return client.readInt32LE(8) > 0 && client.readInt32LE(12) > 0;
+}
+
 function boxOf(win32: Win32, window: Handle): Box {
   const client = Buffer.alloc(16);
   const origin = Buffer.alloc(8);
   const nowhere = { x: 0, y: 0, width: 0, height: 0 };
-  if (win32.IsIconic(window) !== 0 || win32.GetClientRect(window, client) === 0) return nowhere;
+  if (!hasExtent(win32, window) || win32.GetClientRect(window, client) === 0) return nowhere;
   if (win32.ClientToScreen(window, origin) === 0) return nowhere;
   const screen = virtualScreen(win32);
   const left = origin.readInt32LE(0);
