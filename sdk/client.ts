@@ -7,11 +7,13 @@ import { ApplicationService } from "./gen/drover/v1/application_pb.ts";
 import { ArtifactService } from "./gen/drover/v1/artifact_pb.ts";
 import { KeyService } from "./gen/drover/v1/key_pb.ts";
 import { MachineService } from "./gen/drover/v1/machine_pb.ts";
+import { ReleaseService } from "./gen/drover/v1/release_pb.ts";
 import { RunService } from "./gen/drover/v1/run_pb.ts";
 import { WorkflowService } from "./gen/drover/v1/workflow_pb.ts";
 import { keysOver } from "./keys.ts";
 import { type ClientLimits, defaultLimits } from "./limits.ts";
 import { machinesOver } from "./machines.ts";
+import { releasesOver } from "./releases.ts";
 import { joinReplicas } from "./replicas.ts";
 import { runsOver } from "./runs.ts";
 
@@ -52,6 +54,7 @@ export function createClientOver(makeTransport: TransportMaker, options: ClientO
     ...definitionsOver(transport),
     ...machinesOver(transport),
     ...keysOver(transport),
+    ...releasesOver(transport),
     /** The generated Connect clients, for what has no method here. They throw ConnectError. */
     services: {
       runs: createClient(RunService, transport),
@@ -60,6 +63,7 @@ export function createClientOver(makeTransport: TransportMaker, options: ClientO
       machines: createClient(MachineService, transport),
       artifacts: createClient(ArtifactService, transport),
       keys: createClient(KeyService, transport),
+      releases: createClient(ReleaseService, transport),
     },
     /** Closes the connections. Idle connections do not keep a process alive, so this is seldom needed. */
     close(): void {

@@ -19,6 +19,15 @@ export { type Artifact, ArtifactKind } from "./gen/drover/v1/artifact_pb.ts";
 export { Reason } from "./gen/drover/v1/error_pb.ts";
 export { type Key, Scope } from "./gen/drover/v1/key_pb.ts";
 export { type EnrolmentToken, type Machine, MachineStatus } from "./gen/drover/v1/machine_pb.ts";
+export {
+  type Release,
+  type Rollout,
+  type RolloutFailure,
+  RolloutFault,
+  type RolloutRing,
+  RolloutState,
+  StopReason,
+} from "./gen/drover/v1/release_pb.ts";
 export { type Attempt, CommitLabel, Outcome, type Run, RunEventKind, RunState } from "./gen/drover/v1/run_pb.ts";
 export type { Workflow } from "./gen/drover/v1/workflow_pb.ts";
 export type { KeyWanted } from "./keys.ts";
@@ -46,5 +55,6 @@ export {
   RunUnknown,
 } from "./outcomes.ts";
 export { all } from "./pages.ts";
+export type { AddReleaseOptions, ReleaseWanted, RolloutOptions } from "./releases.ts";
 export type { RunFilter, RunHandle, StartItem, StartOptions, StartResult } from "./runs.ts";
 export type { WatchOptions } from "./watch.ts";

@@ -28,6 +28,9 @@ export const defaultLimits: ClientLimits = {
 /** The most runs that one StartRuns call may carry; `startMany` splits what is more. */
 export const startRunsMax = 1000;
 
+/** A release of the agent is uploaded in pieces of this length, as release.proto says. */
+export const releasePieceBytes = 1024 * 1024;
+
 /** The largest message that is read: an artifact with room to spare. Without it the library would accept 4 GiB. */
 export const messageBytesMax = 64 * 1024 * 1024;
 

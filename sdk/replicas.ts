@@ -1,6 +1,6 @@
 // The control plane as the client sees it: one transport that tries again and moves to the next replica when one is gone.
-// 1. A call is repeated only if repeating it changes nothing: all are, save those that make secrets or start a run without
-//    an idempotency key. Those are repeated only when they cannot have arrived.
+// 1. A call is repeated only if repeating it changes nothing: all are, save those that make secrets, start a rollout, or
+//    start a run without an idempotency key. Those are repeated only when they cannot have arrived.
 // 2. Whoever meets a failing replica moves on for everybody, once: later failures of the same replica change nothing.
 
 import type { DescMessage, DescMethod, DescMethodUnary, MessageInitShape } from "@bufbuild/protobuf";
@@ -83,6 +83,7 @@ function mayRepeat(method: DescMethod, input: object): boolean {
   switch (method.name) {
     case "CreateKey":
     case "CreateEnrolmentToken":
+    case "StartRollout":
       return false;
     case "StartRun":
       return hasKey(input);

@@ -8,6 +8,8 @@ import { addKey } from "./key.ts";
 import { addMachines } from "./machines.ts";
 import { addFilm, addScreenshot } from "./pictures.ts";
 import { addPut } from "./put.ts";
+import { addRelease } from "./release.ts";
+import { addRollout } from "./rollout.ts";
 import { addCancel, addRun, addRuns } from "./runs.ts";
 import { addStart } from "./start.ts";
 import { addToken } from "./token.ts";
@@ -31,6 +33,8 @@ export function addClientCommands(program: Command): Command {
     addScreenshot,
     addToken,
     addKey,
+    addRelease,
+    addRollout,
   ].flatMap((add) => add(program));
   for (const command of [program, ...commands]) addConnectionOptions(command);
   program.addHelpText(

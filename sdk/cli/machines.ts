@@ -17,6 +17,7 @@ const columns = [
   },
   { title: "SINCE", value: (machine: Machine) => whenText(machine.statusSince) },
   { title: "SYSTEM", value: (machine: Machine) => machine.os || machine.platform, elastic: true },
+  { title: "AGENT", value: (machine: Machine) => machine.agentVersion },
   { title: "APPLICATIONS", value: (machine: Machine) => machine.applications.join(" "), elastic: true },
 ];
 

@@ -2,6 +2,7 @@
 
 import assert from "node:assert/strict";
 import { spawn } from "node:child_process";
+import { createHash } from "node:crypto";
 import { mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -207,7 +208,7 @@ test("tables fit 80 columns, keep ids whole, and let no name touch the terminal"
   assert.ok(row.startsWith(`${run.id}  clinic.sched`) && row.includes("…"), row);
   const machines = await drover(["machines"]);
   assert.ok(!machines.out.includes("\u001b"));
-  assert.match(machines.out, /^MACHINE .*\nvm-1 +default +IDLE +1 h ago +Debian 12 +mousepad@0\.5\.10\n$/);
+  assert.match(machines.out, /^MACHINE .*\nvm-1 +default +IDLE +1 h ago +Debian 12 +1\.0\.0 +mousepad@0\.5\.10\n$/);
 });
 
 test("--json of a list is one array in the API's own words", async () => {
@@ -302,4 +303,46 @@ test("the exit codes are all told, in the same words, by the README, the help an
   assert.ok(help.includes(`Exit codes: ${told}.`), help);
   const rows = [...readFlat("sdk/README.md").matchAll(/\| (\d+) +\| ([^|]+?) \|/g)].map(([, ...row]) => row);
   assert.deepEqual(rows, meanings);
+});
+
+test("release add sends what is missing of a file that is what its build says, and nothing of any other", async () => {
+  const content = Buffer.alloc(1_048_576 + 10, "x");
+  const sha256 = createHash("sha256").update(content).digest("hex");
+  const signature = Buffer.alloc(64).toString("base64");
+  const built = { version: "1.0.0", executable: "linux-x64", sizeBytes: content.length, sha256, signature };
+  writeFileSync(join(folder, "drover-agent"), content);
+  const beside = join(folder, "drover-agent.release.json");
+  for (const [wrong, told] of [
+    ["{", /is not JSON/],
+    [JSON.stringify({ ...built, signature: "" }), /has no good "signature"/],
+    [JSON.stringify({ ...built, sha256: "0".repeat(64) }), /is not the file that .* describes/],
+  ] as const) {
+    writeFileSync(beside, wrong);
+    const said = await drover(["release", "add", "drover-agent"]);
+    assert.equal(said.code, exitCodes.usage, said.err);
+    assert.match(said.err, told);
+  }
+  assert.equal(api.state.calls.get("AddRelease"), undefined);
+  writeFileSync(beside, JSON.stringify(built));
+  const said = await drover(["release", "add", "drover-agent"]);
+  assert.equal(said.out, "release 1.0.0 for linux-x64 is complete\n", said.err);
+  assert.equal(api.state.calls.get("UploadRelease"), 1);
+  assert.match((await drover(["release", "list"])).out, /1\.0\.0 +linux-x64 +1\.0 MB +complete/);
+});
+
+test("rollout tells how far each ring is and who failed, as text and as JSON", async () => {
+  const shown = await drover(["rollout", "start", "1.0.0", "--canaries", "5", "--soak", "10m"]);
+  assert.equal(shown.code, 0, shown.err);
+  assert.match(shown.out, /^1\.0\.0 {2}RUNNING_CANARY {2}started .* ago, soak 10 min$/m);
+  assert.match(shown.out, /^canaries +3 +0 +0 +1 +1 +0$/m);
+  assert.match(shown.out, /^rest +40 +0 +0 +0 +0 +0$/m);
+  assert.match(shown.out, /^left out: 2 /m);
+  assert.match(shown.out, /^failed: vm-9 {2}NOT_ATTACHED$/m);
+  assert.match((await drover(["rollout", "stop"])).out, /STOPPED \(OPERATOR\)/);
+  assert.match((await drover(["rollout", "resume"])).out, /RUNNING_CANARY/);
+  const json = JSON.parse((await drover(["rollout", "show", "--json"])).out);
+  assert.deepEqual([json.state, json.failures[0].machine], ["ROLLOUT_STATE_RUNNING_CANARY", "vm-9"]);
+  const refused = await drover(["rollout", "start", "9.9.9"]);
+  assert.equal(refused.code, exitCodes.refused);
+  assert.match(refused.err, /See what there is: drover release list/);
 });

@@ -1,12 +1,13 @@
 // The services of the fake API: just enough of each that clients and their commands can be tried.
 
-import { timestampFromDate, timestampNow } from "@bufbuild/protobuf/wkt";
+import { durationFromMs, timestampFromDate, timestampNow } from "@bufbuild/protobuf/wkt";
 import { Code, ConnectError, type ConnectRouter, type HandlerContext } from "@connectrpc/connect";
 import { ApplicationService } from "../../sdk/gen/drover/v1/application_pb.ts";
 import { ArtifactKind, ArtifactService } from "../../sdk/gen/drover/v1/artifact_pb.ts";
 import type { Reason } from "../../sdk/gen/drover/v1/error_pb.ts";
 import { KeyService, Scope } from "../../sdk/gen/drover/v1/key_pb.ts";
 import { MachineService, MachineStatus } from "../../sdk/gen/drover/v1/machine_pb.ts";
+import { ReleaseService, RolloutFault, RolloutState, StopReason } from "../../sdk/gen/drover/v1/release_pb.ts";
 import { RunService, RunState } from "../../sdk/gen/drover/v1/run_pb.ts";
 import { WorkflowService } from "../../sdk/gen/drover/v1/workflow_pb.ts";
 import { BadRequestSchema, ErrorInfoSchema } from "../../sdk/gen/google/rpc/error_details_pb.ts";
@@ -176,6 +177,7 @@ function fakeMachines(router: ConnectRouter, enter: Enter): void {
     status: MachineStatus.IDLE,
     platform: "linux",
     os: "Debian 12",
+    agentVersion: "1.0.0",
     applications: ["mousepad@0.5.10"],
     statusSince: timestampFromDate(new Date(Date.now() - 3_600_000)),
   };
@@ -208,6 +210,7 @@ function fakeMachines(router: ConnectRouter, enter: Enter): void {
     listKeys: async () => ({ keys: [key] }),
     revokeKey: async () => ({ key: { ...key, revoked: true } }),
   });
+  fakeReleases(router, enter);
   router.service(ArtifactService, {
     listArtifacts: async ({ runId }) => ({
       artifacts: [
@@ -223,5 +226,47 @@ function fakeMachines(router: ConnectRouter, enter: Enter): void {
       ],
     }),
     getArtifact: async () => ({ artifact: { id }, content: png }),
+  });
+}
+
+/** Takes a release that has two pieces, and has had the first of one of version 1.0.0 before. */
+function fakeReleases(router: ConnectRouter, enter: Enter): void {
+  const id = "01980000-0000-7000-c000-000000000001";
+  const held = { id, version: "", executable: "", sizeBytes: 0n, receivedBytes: 0n, complete: false };
+  const ring = { waiting: 3, updated: 1, failed: 1 };
+  const rollout = (state: RolloutState) => ({
+    id,
+    version: "1.0.0",
+    state,
+    stopReason: state === RolloutState.STOPPED ? StopReason.OPERATOR : StopReason.UNSPECIFIED,
+    soak: durationFromMs(600_000),
+    createdAt: timestampNow(),
+    canaries: ring,
+    rest: { waiting: 40 },
+    leftOut: 2,
+    failures: [{ machine: "vm-9", fault: RolloutFault.NOT_ATTACHED }],
+  });
+  router.service(ReleaseService, {
+    addRelease: async ({ version, executable, sizeBytes }, context) => {
+      await enter(context, true);
+      Object.assign(held, { version, executable, sizeBytes });
+      if (version === "1.0.0") held.receivedBytes = 1_048_576n;
+      return { release: held };
+    },
+    uploadRelease: async ({ offset, data }, context) => {
+      await enter(context, true);
+      if (offset === held.receivedBytes) held.receivedBytes += BigInt(data.length);
+      held.complete = held.receivedBytes === held.sizeBytes;
+      return { release: held };
+    },
+    listReleases: async () => ({ releases: [{ ...held, sha256: new Uint8Array(32), createdAt: timestampNow() }] }),
+    startRollout: async ({ version }, context) => {
+      await enter(context, true);
+      if (version === "1.0.0") return { rollout: rollout(RolloutState.RUNNING_CANARY) };
+      throw refusal(Code.NotFound, "RELEASE_NOT_FOUND", `There is no release ${version}.`);
+    },
+    getRollout: async () => ({ rollout: rollout(RolloutState.RUNNING_CANARY) }),
+    stopRollout: async () => ({ rollout: rollout(RolloutState.STOPPED) }),
+    resumeRollout: async () => ({ rollout: rollout(RolloutState.RUNNING_CANARY) }),
   });
 }

@@ -1,7 +1,7 @@
 // The whole API over the real store and engine: what is put, started and made is there when it is asked for.
 
 import assert from "node:assert/strict";
-import { randomUUID } from "node:crypto";
+import { createHash, randomBytes, randomUUID } from "node:crypto";
 import { rm } from "node:fs/promises";
 import { type TestContext, test } from "node:test";
 import { Code, ConnectError, createClient, type Transport } from "@connectrpc/connect";
@@ -10,6 +10,7 @@ import { ApplicationService } from "../../../proto/gen/drover/v1/application_pb.
 import { ArtifactKind, ArtifactService } from "../../../proto/gen/drover/v1/artifact_pb.ts";
 import { KeyService, Scope } from "../../../proto/gen/drover/v1/key_pb.ts";
 import { MachineService, MachineStatus } from "../../../proto/gen/drover/v1/machine_pb.ts";
+import { ReleaseService, RolloutState, StopReason } from "../../../proto/gen/drover/v1/release_pb.ts";
 import { Outcome, RunEventKind, RunService, RunState } from "../../../proto/gen/drover/v1/run_pb.ts";
 import { WorkflowService } from "../../../proto/gen/drover/v1/workflow_pb.ts";
 import { BadRequestSchema, ErrorInfoSchema } from "../../../proto/gen/google/rpc/error_details_pb.ts";
@@ -274,4 +275,68 @@ test("machines enrol by token, are listed and found by name or id, and every loo
   const artifacts = createClient(ArtifactService, as(admin));
   assert.equal(await reasonOf(artifacts.getArtifact({ artifactId: randomUUID() })), "ARTIFACT_NOT_FOUND");
   assert.equal(ArtifactKind.FRAME, 1);
+});
+
+test("a release is uploaded piece by piece, goes on where it broke off, and is checked when it is whole", async (t) => {
+  const { as, admin, context } = await serveReal(t);
+  const releases = createClient(ReleaseService, as(admin));
+  const mib = 1_048_576;
+  const bytes = randomBytes(2 * mib + 100);
+  const announced = {
+    version: "1.2.0",
+    executable: "linux-x64",
+    sizeBytes: BigInt(bytes.length),
+    sha256: createHash("sha256").update(bytes).digest(),
+    signature: randomBytes(64),
+  };
+  assert.equal(await reasonOf(releases.getRollout({})), "ROLLOUT_NOT_FOUND");
+  const start = () => releases.startRollout({ version: "1.2.0" });
+  const { release } = await releases.addRelease(announced);
+  const releaseId = release?.id ?? assert.fail();
+  const send = async (at: number, data = bytes.subarray(at, at + mib)) =>
+    (await releases.uploadRelease({ releaseId, offset: BigInt(at), data })).release;
+  assert.equal((await send(0))?.receivedBytes, BigInt(mib));
+  assert.equal((await send(2 * mib))?.receivedBytes, BigInt(mib), "a piece too far on is left aside");
+  assert.equal((await send(0))?.receivedBytes, BigInt(mib), "and so is one that is there");
+  assert.equal(await reasonOf(send(mib, bytes.subarray(mib, mib + 5))), "RELEASE_CORRUPT");
+  assert.equal(await reasonOf(start()), "RELEASE_NOT_FOUND");
+  assert.equal((await releases.addRelease(announced)).release?.receivedBytes, BigInt(mib));
+  await send(mib);
+  const whole = await send(2 * mib);
+  assert.deepEqual([whole?.complete, whole?.receivedBytes], [true, BigInt(bytes.length)]);
+  assert.equal((await releases.addRelease(announced)).release?.complete, true);
+  const other = { ...announced, signature: randomBytes(64) };
+  assert.equal(await reasonOf(releases.addRelease(other)), "RELEASE_EXISTS");
+
+  const wrong = { ...announced, version: "1.3.0", sizeBytes: 10n };
+  const added = await releases.addRelease(wrong);
+  const spoilt = { releaseId: added.release?.id ?? "", offset: 0n, data: bytes.subarray(0, 10) };
+  assert.equal(await reasonOf(releases.uploadRelease(spoilt)), "RELEASE_CORRUPT");
+  assert.equal(await context.blobs.get(`releases/${spoilt.releaseId}/0`), undefined);
+  assert.equal(await reasonOf(releases.uploadRelease(spoilt)), "RELEASE_NOT_FOUND");
+  assert.deepEqual(
+    (await releases.listReleases({})).releases.map(({ version }) => version),
+    ["1.2.0"],
+  );
+
+  assert.equal((await start()).rollout?.state, RolloutState.RUNNING_CANARY);
+  assert.equal(await reasonOf(start()), "ROLLOUT_RUNNING");
+  const stopped = (await releases.stopRollout({})).rollout;
+  assert.deepEqual([stopped?.state, stopped?.stopReason], [RolloutState.STOPPED, StopReason.OPERATOR]);
+  assert.equal((await releases.resumeRollout({})).rollout?.state, RolloutState.RUNNING_CANARY);
+  await releases.stopRollout({});
+  assert.equal((await start()).rollout?.soak?.seconds, 600n);
+
+  // Another tenant sees nothing of it (G12).
+  const { sql } = context.database;
+  const tenant = randomUUID() as TenantId;
+  await sql`insert into tenants (id, name, created_at) values (${tenant}, 'other', now())`;
+  const { secret } = await createKey(context, tenant, { owner: "other", scope: "admin" });
+  const theirs = createClient(ReleaseService, as(secret));
+  assert.deepEqual((await theirs.listReleases({})).releases, []);
+  assert.equal(await reasonOf(theirs.getRollout({})), "ROLLOUT_NOT_FOUND");
+  assert.equal(await reasonOf(theirs.startRollout({ version: "1.2.0" })), "RELEASE_NOT_FOUND");
+  assert.equal(await reasonOf(theirs.stopRollout({})), "ROLLOUT_NOT_FOUND");
+  const foreign = { releaseId, offset: 0n, data: new Uint8Array(1) };
+  assert.equal(await reasonOf(theirs.uploadRelease(foreign)), "RELEASE_NOT_FOUND");
 });
