@@ -73,11 +73,8 @@ export function checksOf(examined: Examined): Checks {
       return judgeCapture({ path: facts.ownCapture, width, height, bytes: rgba.length, durationMs });
     },
     "health-shot": async () => {
-      try {
-        return judgeHealthShot({ is: "taken", ...(await takeHealthShot(await desktop())) });
-      } catch {
-        return judgeHealthShot({ is: "failed", missing: facts.missingForHealthShots(), onWindows });
-      }
+      const shot = await takeHealthShot(await desktop()).catch(() => undefined);
+      return judgeHealthShot({ shot, missing: facts.missingForHealthShots(), onWindows });
     },
     input: async () => judgeInput(await facts.input(), await facts.rights()),
     windows: async () => {

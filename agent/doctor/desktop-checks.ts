@@ -123,30 +123,37 @@ export const judgeCapture = ({ path, width, height, durationMs }: ShotFact): Jud
 
 const SLOW_SHOT_MS = 5000;
 
-export type HealthShotFact =
-  | ({ readonly is: "taken" } & ShotFact)
-  | { readonly is: "failed"; readonly missing: readonly string[]; readonly onWindows: boolean };
+export interface HealthShotFact {
+  /** Undefined when none could be taken. */
+  readonly shot: ShotFact | undefined;
+  /** Programs that the independent path needs and that are not there. */
+  readonly missing: readonly string[];
+  readonly onWindows: boolean;
+}
 
-export function judgeHealthShot(shot: HealthShotFact): Judgement {
-  if (shot.is === "failed") {
-    if (shot.missing.length > 0) {
-      return fault(
-        `not possible without ${shot.missing.join(" and ")}`,
-        `Install ${shot.missing.map((program) => packageOf[program] ?? program).join(" and ")}.`,
-      );
-    }
+/** A shot that came by the agent's own path says nothing of that path when it is broken: two eyes see what one does not. */
+export function judgeHealthShot({ shot, missing, onWindows }: HealthShotFact): Judgement {
+  if (missing.length > 0) {
     return fault(
-      "no picture came",
-      shot.onWindows
-        ? "See whether the antivirus blocks the program that screenshot-desktop compiles in the temporary folder."
-        : "See what `import -window root out.png` says in this session.",
+      `not possible without ${missing.join(" and ")}${shot === undefined ? "" : `; by ${shot.path} instead`}`,
+      `Install ${missing.map((program) => packageOf[program] ?? program).join(" and ")}.`,
     );
   }
-  const path = shot.path === "gdi" ? "gdi, because screenshot-desktop does not work here" : shot.path;
-  const taken = `by ${path}, ${Math.ceil(shot.bytes / 1024)} KiB in ${Math.ceil(shot.durationMs)} ms`;
+  if (shot === undefined) return fault("no picture came", "See what the checks above say, and restart the session.");
+  const taken = `by ${shot.path}, ${Math.ceil(shot.bytes / 1024)} KiB in ${Math.ceil(shot.durationMs)} ms`;
+  if (shot.path !== INDEPENDENT) {
+    return warning(
+      `${taken}: ${INDEPENDENT} does not work here`,
+      onWindows
+        ? "Let the antivirus allow the program that it compiles in the temporary folder, if it may be allowed."
+        : "See what `import -window root out.png` and `xrandr` say in this session.",
+    );
+  }
   if (shot.durationMs <= SLOW_SHOT_MS) return ok(taken);
   return warning(taken, "See what loads the machine: such a shot takes well under a second.");
 }
+
+const INDEPENDENT = "screenshot-desktop";
 
 const packageOf: Readonly<Record<string, string>> = {
   import: "imagemagick (it has the program import)",
