@@ -1,6 +1,5 @@
 // A Windows machine of the product under test: a Wine session, and the agent's executable for Windows in it.
 
-import { randomUUID } from "node:crypto";
 import { mkdirSync, readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { type WineSession, winePath } from "../../agent/desktop/wine-session.ts";
@@ -62,12 +61,11 @@ export class WindowsMachine {
       );
   }
 
-  /** A new empty folder on its drive C, as Windows and as this system call it. */
-  makeFolder(): { readonly windows: string; readonly here: string } {
-    const name = `notes-${randomUUID().slice(0, 8)}`;
-    const here = join(this.session.prefix, "drive_c", name);
-    mkdirSync(here);
-    return { windows: `C:\\${name}`, here };
+  /** Makes the folder `C:\\<name>`, and gives what this system calls it. */
+  makeFolder(name: string): string {
+    const folder = join(this.session.prefix, "drive_c", name);
+    mkdirSync(folder);
+    return folder;
   }
 
   /** Wine has no way to ask a program to end that is not its own; ending the session ends all of its programs. */
