@@ -7,9 +7,14 @@ import { join } from "node:path";
 import { assetBytes, isExecutable, SCREEN_CAPTURE_ASSETS } from "./assets.ts";
 import { placeFile } from "./extraction.ts";
 
+/** Where they cannot be written, the library fails, and the desktop takes its pictures in another way. */
 export function placeScreenCapture(): void {
   if (!isExecutable || process.platform !== "win32") return;
   const folder = join(tmpdir(), "screenCapture");
-  mkdirSync(folder, { recursive: true });
-  for (const name of SCREEN_CAPTURE_ASSETS) placeFile(folder, name, assetBytes(name));
+  try {
+    mkdirSync(folder, { recursive: true });
+    for (const name of SCREEN_CAPTURE_ASSETS) placeFile(folder, name, assetBytes(name));
+  } catch {
+    // As said above.
+  }
 }
