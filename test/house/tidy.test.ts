@@ -40,7 +40,7 @@ test("every source file begins by saying what it is", () => {
 const entryPoints = new Set([
   "drover.ts",
   "agent/main.ts",
-  "agent/desktop/x11/screenshot-desktop.d.ts",
+  "agent/desktop/screenshot-desktop.d.ts",
   "deploy/agent-build/main.ts",
   "deploy/agent-build/postject.d.ts",
   "deploy/system-packages.ts",
