@@ -14,7 +14,7 @@ import { LIFE_VARIABLE } from "./host/host.ts";
 import { thisHost } from "./host/this-host.ts";
 import type { AgentLog } from "./log.ts";
 import { EXIT_LOCKED, EXIT_REPLACE, EXIT_STOPPED } from "./update/news.ts";
-import type { Succession } from "./update/succession.ts";
+import type { NextProgram, Succession } from "./update/succession.ts";
 
 /** What the agent process tells its supervisor. */
 export interface GroupNews {
@@ -64,9 +64,7 @@ export function superviseAgent(options: SuperviseOptions): Supervisor {
       const program = await succession?.next();
       if (stopping.signal.aborted) return 0;
       const began = performance.now();
-      const life = start(inPlaceOf(command, program?.path), background, (message) => succession?.heard(message));
-      child = life.child;
-      const exit = await endOf(life, program?.trialMs);
+      const exit = await oneLife(program);
       child = undefined;
       if (exit === EXIT_LOCKED) return EXIT_WRONG_SETTING;
       if (exit === EXIT_STOPPED && !succession?.onTrial) return 0;
@@ -81,10 +79,20 @@ export function superviseAgent(options: SuperviseOptions): Supervisor {
     }
   };
 
-  const endOf = async ({ child, ended }: Life, trialMs: number | undefined) => {
-    if (trialMs === undefined) return ended;
-    const trial = setTimeout(() => succession?.timeOver() && child.kill("SIGKILL"), trialMs);
-    return ended.finally(() => clearTimeout(trial));
+  const oneLife = async ({ path, trialMs }: Partial<NextProgram> = {}): Promise<number | undefined> => {
+    try {
+      const life = start(inPlaceOf(command, path), background, (message) => succession?.heard(message));
+      child = life.child;
+      if (trialMs === undefined) return await life.ended;
+      const trial = setTimeout(() => succession?.timeOver() && life.child.kill("SIGKILL"), trialMs);
+      return await life.ended.finally(() => clearTimeout(trial));
+    } catch (error) {
+      // A file that the system cannot start is told of by an event, or is thrown: it depends on what is wrong with it.
+      const { code, syscall } = error as NodeJS.ErrnoException;
+      if (syscall === undefined) throw error;
+      log.error("the agent's program cannot be started", { code: code ?? "unknown" });
+      return undefined;
+    }
   };
 
   return {
@@ -108,8 +116,6 @@ const inPlaceOf = ([executable, ...programArguments]: Command, path: string | un
   path ?? executable,
   ...programArguments,
 ];
-
-type Life = ReturnType<typeof start>;
 
 /** One life of the agent: its process, and its exit status once its groups are ended too. */
 function start([executable, ...programArguments]: Command, background: boolean, heard: (message: unknown) => void) {

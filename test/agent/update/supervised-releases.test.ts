@@ -3,7 +3,7 @@
 import assert from "node:assert/strict";
 import { type ChildProcess, spawn } from "node:child_process";
 import { createHash } from "node:crypto";
-import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { afterEach, beforeEach, test } from "node:test";
@@ -61,9 +61,8 @@ function source(name: string, does: string): string {
     ${does}`;
 }
 
-function placed(version: string, does: string): Release {
+function placed(version: string, does: string, bytes = Buffer.from(source(version, does))): Release {
   const path = releasePath(stateDir, version);
-  const bytes = Buffer.from(source(version, does));
   mkdirSync(dirname(path), { recursive: true });
   writeFileSync(path, bytes, { mode: 0o700 });
   return { version, sizeBytes: bytes.length, sha256: createHash("sha256").update(bytes).digest("hex") };
@@ -134,21 +133,27 @@ test("a release that does not attach in time is ended, and the one before it com
   assert.throws(() => process.kill(journal()[1]?.pid ?? 0, 0), "it is not left behind");
 });
 
-test("a file that the system cannot run is given up", async () => {
-  const candidate = placed("2.0.0", attaches);
-  const bytes = Buffer.from("\0no program");
-  writeFileSync(releasePath(stateDir, "2.0.0"), bytes);
-  const digest = createHash("sha256").update(bytes).digest("hex");
-  const program = installed(`${attaches}
-    if (starts("installed") === 1) process.send({ release: "try", candidate: ${JSON.stringify({
-      ...candidate,
-      sizeBytes: bytes.length,
-      sha256: digest,
-    })} }, () => process.exit(${EXIT_REPLACE}));`);
-  supervise(program);
-  await startsUntil("installed", "installed");
-  assert.deepEqual(failedRelease(), { version: "2.0.0", fault: "NOT_ATTACHED" });
-});
+for (const [what, bytes] of [
+  ["that is no program", () => "\0no program"],
+  ["that the system refuses to start", selfReferring],
+] as const) {
+  test(`a file ${what} is given up`, async () => {
+    const candidate = placed("2.0.0", attaches, Buffer.from(bytes()));
+    supervise(
+      installed(`if (starts("installed") > 1) { ${attaches} }
+      else process.send({ release: "try", candidate: ${JSON.stringify(candidate)} }, () => process.exit(${EXIT_REPLACE}));`),
+    );
+    await startsUntil("installed", "installed");
+    assert.deepEqual(failedRelease(), { version: "2.0.0", fault: "NOT_ATTACHED" });
+  });
+}
+
+/** A program whose interpreter is a link to itself: Node throws what it otherwise tells by an event. */
+function selfReferring(): string {
+  const link = join(stateDir, "link");
+  symlinkSync(link, link);
+  return `#!${link}\n`;
+}
 
 test("a release that has attached may end like any other agent", async () => {
   const supervisor = supervise(installed(asksFor(placed("2.0.0", attaches))));
