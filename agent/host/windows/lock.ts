@@ -4,7 +4,8 @@
 // the process, so that a killed agent lets go of them at once and a living one cannot lose them; no program that the agent
 // starts inherits them.
 
-import { join } from "node:path";
+import { closeSync, openSync } from "node:fs";
+import { join, toNamespacedPath } from "node:path";
 import type { TryLock } from "../host.ts";
 import { takeMutex } from "./mutex.ts";
 import { INVALID_HANDLE, systemCalls } from "./system-calls.ts";
@@ -18,7 +19,16 @@ export function fileLock(): TryLock {
   const { CreateFileW, CloseHandle } = systemCalls();
   return async (stateDir, machineId) => {
     const path = join(stateDir, "agent.lock");
-    const file = CreateFileW(path, GENERIC_WRITE, SHARED_WITH_NOBODY, null, OPEN_ALWAYS, FILE_ATTRIBUTE_NORMAL, 0);
+    if (!canBeOpened(path)) return undefined;
+    const file = CreateFileW(
+      toNamespacedPath(path),
+      GENERIC_WRITE,
+      SHARED_WITH_NOBODY,
+      null,
+      OPEN_ALWAYS,
+      FILE_ATTRIBUTE_NORMAL,
+      0,
+    );
     if (file === INVALID_HANDLE) return undefined;
     const name = takeMutex(`Global\\drover-agent-${machineId}`, 0);
     if (name === undefined) {
@@ -32,4 +42,15 @@ export function fileLock(): TryLock {
       },
     };
   };
+}
+
+/** False when another process has it; a file that cannot be opened for any other reason is an error that says which. */
+function canBeOpened(path: string): boolean {
+  try {
+    closeSync(openSync(path, "a"));
+    return true;
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === "EBUSY") return false;
+    throw error;
+  }
 }

@@ -1,4 +1,5 @@
-// A program for exec to start: it says what it was given, writes much, or starts another one that goes on.
+// A program for a host to start: it says what it was given, writes much, starts another one that goes on, or waits for
+// the end of its channel.
 
 import { spawn } from "node:child_process";
 import { writeFileSync, writeSync } from "node:fs";
@@ -26,6 +27,10 @@ switch (does) {
     setInterval(() => {}, 1000);
     break;
   }
+  case "supervised":
+    process.once("disconnect", () => process.exit(5));
+    process.send?.("ready");
+    break;
   case "child": {
     let count = 0;
     setInterval(() => writeFileSync(first, `${++count}`), 20);

@@ -2,6 +2,8 @@
 // that it is to run are).
 
 import assert from "node:assert/strict";
+import { spawn } from "node:child_process";
+import { once } from "node:events";
 import { existsSync, mkdtempSync, readFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -43,6 +45,7 @@ test("the lock has one holder: of a state directory, and of a machine whatever i
   const again = await tryLock(here, "machine-inside");
   assert.ok(again !== undefined, "what was let go of can be taken");
   again.release();
+  await assert.rejects(tryLock(join(scratch, "nowhere"), "machine-inside"), { code: "ENOENT" });
 });
 
 test("the boot id is the same whenever it is asked", () => {
@@ -105,6 +108,15 @@ test("ending a program ends what it started, detached as well", async () => {
 
 test("a program that is not there is not started", async () => {
   await assert.rejects(groups.start("C:\\nowhere\\nothing.exe", []), /cannot be started/);
+});
+
+test("an agent process that is asked to stop hears it over its channel and ends in its own way", async () => {
+  const agent = spawn(node, [program, "supervised"], { stdio: ["ignore", "ignore", "ignore", "ipc"] });
+  const ended = once(agent, "exit");
+  assert.deepEqual(await once(agent, "message"), ["ready", undefined]);
+  thisHost.askToStop(agent, "SIGTERM");
+  assert.deepEqual(await ended, [5, null]);
+  thisHost.askToStop(agent, "SIGTERM");
 });
 
 function alive(pid: number): boolean {
