@@ -101,7 +101,7 @@ test("nothing is injected before the first beat of the stream is acknowledged", 
   assert.equal(typed(inputs), "x");
 });
 
-test("while a person is at the mouse the agent injects nothing and says so; it goes on in place when all is quiet", async () => {
+test("while a person is at the mouse the agent injects nothing and says so; it goes on in place when all is quiet (G14)", async () => {
   const { server, inputs, world } = await begin({ inputLatencyMs: 10 });
   const text = "abcdefghij".repeat(12);
   const stream = await server.welcome();

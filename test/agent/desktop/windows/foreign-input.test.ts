@@ -1,4 +1,4 @@
-// Whose input it was: the agent's own, a person's, or only what looks like one.
+// Whose input it was: the agent's own, a person's (G14), or only what looks like one.
 
 import assert from "node:assert/strict";
 import { test } from "node:test";
