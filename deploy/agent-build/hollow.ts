@@ -8,11 +8,14 @@ import { join, resolve } from "node:path";
 import { promisify } from "node:util";
 import { partDigest, partFor } from "./parts.ts";
 import { BuildRefused, type Platform } from "./platforms.ts";
+import { unsigned } from "./unsigned.ts";
 
 const run = promisify(execFile);
 const root = resolve(import.meta.dirname, "../..");
 const cache = join(root, "node_modules/.cache/drover-agent-hollow");
 const injector = join(root, "deploy/agent-build/inject.ts");
+/** What a kept one depends on, beside the parts. */
+const recipe = [import.meta.filename, injector, join(root, "deploy/agent-build/unsigned.ts")];
 /** A room is so many bytes, or a multiple, so that it serves the next blob too. */
 const roomStepBytes = 1024 * 1024;
 const mark = Buffer.from("drover-agent: room for a blob\n");
@@ -31,7 +34,7 @@ export async function filled(platform: Platform, blob: Buffer, say: (line: strin
 async function hollow(platform: Platform, roomBytes: number, say: (line: string) => void): Promise<string> {
   const made = createHash("sha256")
     .update(`${partDigest("node", platform)} ${roomBytes}\n`)
-    .update(readFileSync(injector))
+    .update(Buffer.concat(recipe.map((file) => readFileSync(file))))
     .update(readFileSync(join(root, "node_modules/postject/package.json")));
   const kept = join(cache, `${platform}-${made.digest("hex").slice(0, 32)}`);
   if (existsSync(kept)) return kept;
@@ -41,7 +44,7 @@ async function hollow(platform: Platform, roomBytes: number, say: (line: string)
   const unfinished = join(cache, `.${randomUUID()}`);
   const room = `${unfinished}.room`;
   try {
-    writeFileSync(unfinished, node);
+    writeFileSync(unfinished, platform === "win32-x64" ? unsigned(node) : node);
     chmodSync(unfinished, 0o755);
     if (platform === "linux-x64") await strip(unfinished);
     writeFileSync(room, Buffer.concat([mark], roomBytes));

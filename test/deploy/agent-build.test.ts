@@ -151,6 +151,9 @@ test("a release names the bytes that lie beside it, and its signature covers all
     assert.ok(signs("drover-agent-release", "4.5.6", platform, bytes.length, release.sha256));
     assert.ok(!signs("drover-agent-release", "4.5.7", platform, bytes.length, release.sha256));
   }
+  const windows = readFileSync(join(out, "drover-agent.exe"));
+  const certificates = windows.readUInt32LE(0x3c) + 24 + 112 + 4 * 8;
+  assert.equal(windows.readBigUInt64LE(certificates), 0n, "Node's own signature, which no longer holds, is off");
   const version = spawnSync(join(out, "drover-agent"), ["--version"], {
     encoding: "utf8",
     env: { HOME: scratch, XDG_CACHE_HOME: join(scratch, "cache") },
