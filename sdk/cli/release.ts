@@ -62,7 +62,7 @@ function releaseIn(file: string): { file: string; wanted: ReleaseWanted; content
     throw new UsageError(`${beside} has no good "${name}". Is it what the build of the agent wrote?`);
   };
   const wanted = {
-    version: text("version", /^[0-9A-Za-z][0-9A-Za-z.+-]{0,63}$/),
+    version: text("version", /^\d+\.\d+\.\d+(-[0-9A-Za-z.-]+)?$/),
     executable: text("executable", /^(win32|linux)-x64$/),
     sha256: Buffer.from(text("sha256", /^[0-9a-f]{64}$/), "hex"),
     signature: Buffer.from(text("signature", /^[A-Za-z0-9+/]{86}==$/), "base64"),

@@ -4,18 +4,9 @@ import type { Instant, MachineId, ReleaseId, RolloutId, TenantId } from "../rule
 import type { Executable } from "../rules/release.ts";
 import type { RolloutState } from "../rules/rollout.ts";
 import type { Query } from "./database.ts";
+import type { releases } from "./schema/releases.ts";
 
-export interface ReleaseRow {
-  readonly id: ReleaseId;
-  readonly version: string;
-  readonly executable: Executable;
-  readonly sizeBytes: number;
-  readonly sha256: Uint8Array;
-  readonly signature: Uint8Array;
-  readonly receivedBytes: number;
-  readonly createdAt: Instant;
-  readonly completedAt: Instant | null;
-}
+export type ReleaseRow = Readonly<Omit<typeof releases.$inferSelect, "tenantId">>;
 
 const columns = [
   "id",

@@ -91,7 +91,7 @@ export const ReleaseSchema: GenMessage<Release> = /*@__PURE__*/
  */
 export type AddReleaseRequest = Message<"drover.v1.AddReleaseRequest"> & {
   /**
-   * Its version.
+   * Its version, as Semantic Versioning has it, without build metadata: 1.4.0, 1.4.0-rc.1.
    *
    * @generated from field: string version = 1;
    */
