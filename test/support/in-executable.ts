@@ -38,9 +38,12 @@ export interface InnerRun {
 }
 
 export interface StartedExecutable {
+  readonly pid: number;
   readonly ended: Promise<number | null>;
   output(): string;
 }
+
+const insideWithinMs = 150_000;
 
 /** Runs the tests of `file` in the executable that `start` starts with this environment. */
 export async function testInExecutable(
@@ -59,7 +62,9 @@ export async function testInExecutable(
       `--test-reporter-destination=${inside("results")}`,
     ];
     const started = start({ NODE_OPTIONS: options.join(" ") });
-    const exitCode = await started.ended;
+    const tooLate = AbortSignal.timeout(insideWithinMs);
+    const exitCode = await Promise.race([started.ended, once(tooLate, "abort").then(() => null)]);
+    if (tooLate.aborted) process.kill(started.pid, "SIGKILL");
     const lines = existsSync(join(dir, "results")) ? readFileSync(join(dir, "results"), "utf8").trim().split("\n") : [];
     const results = lines.filter((line) => line !== "").map((line) => JSON.parse(line) as InnerResult);
     return { results, exitCode, output: started.output() };
@@ -97,7 +102,8 @@ export function startHere(path: string, env: Record<string, string>, args = ["--
       output += text;
     });
   }
-  return { ended: once(child, "close").then(([code]) => code as number | null), output: () => output };
+  const ended = once(child, "close").then(([code]) => code as number | null);
+  return { pid: child.pid ?? 0, ended, output: () => output };
 }
 
 /** Written out as a module of its own, and run inside; `inspect` is imported there. One line for each test that has no others. */
