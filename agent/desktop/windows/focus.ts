@@ -29,7 +29,7 @@ export async function giveForeground(
   const deadline = performance.now() + timeoutMs;
   let askAt = performance.now();
   let asked = 0;
-  while (win32.GetForegroundWindow() !== window || !hasExtent(win32, window) || !isOnTop(win32, window)) {
+  while (!isInFront(win32, window)) {
     if (performance.now() >= deadline || win32.IsWindow(window) === 0) return false;
     if (performance.now() >= askAt) {
       if (win32.IsIconic(window) !== 0) win32.ShowWindowAsync(window, restore);
@@ -41,6 +41,12 @@ export async function giveForeground(
     await pause(pollMs);
   }
   return true;
+}
+
+/** A window that is being closed is hidden first, and keeps the foreground a moment longer. */
+function isInFront(win32: Win32, window: Handle): boolean {
+  if (win32.GetForegroundWindow() !== window || win32.IsWindowVisible(window) === 0) return false;
+  return hasExtent(win32, window) && isOnTop(win32, window);
 }
 
 /** On another thread: it may have to wait for the window's program. Whether it helped is seen at the foreground. */

@@ -88,7 +88,6 @@ export interface Win32 {
   EmptyClipboard(): number;
   SetClipboardData(format: number, memory: Handle): Handle;
   GetClipboardData(format: number): Handle;
-  IsClipboardFormatAvailable(format: number): number;
   RegisterClipboardFormatW(name: string): number;
 
   // user32: desktops and their resolution
@@ -212,7 +211,6 @@ const declarations: Record<Library, readonly string[]> = {
     "int EmptyClipboard()",
     "intptr_t SetClipboardData(uint32_t, intptr_t)",
     "intptr_t GetClipboardData(uint32_t)",
-    "int IsClipboardFormatAvailable(uint32_t)",
     "uint32_t RegisterClipboardFormatW(str16)",
     "intptr_t OpenInputDesktop(uint32_t, int, uint32_t)",
     "int CloseDesktop(intptr_t)",
