@@ -63,12 +63,11 @@ test("it enrols, attaches under its supervisor, and is back within 3 s when it i
   const where = ["--server", server.url, "--state", join(scratch, "state")];
   const token = join(scratch, "token");
   writeFileSync(token, "good-token-000000000\n");
-  const enrolling = spawn(executable, ["enrol", ...where, "--name", "vm-1", "--token-file", token], {
-    stdio: "ignore",
-  });
+  const options = { stdio: "ignore", env: { ...process.env, XDG_CACHE_HOME: freshCache() } } as const;
+  const enrolling = spawn(executable, ["enrol", ...where, "--name", "vm-1", "--token-file", token], options);
   await ended(enrolling);
   assert.equal(enrolling.exitCode, 0);
-  const supervisor = spawn(executable, ["run", ...where, "--simulated", "--log-json"], { stdio: "ignore" });
+  const supervisor = spawn(executable, ["run", ...where, "--simulated", "--log-json"], options);
   started.push(supervisor);
   const stream = await server.welcome(1, { beatIntervalMs: 500, stopAfterMs: 2000 });
   const hello = await stream.heardOf("hello");
@@ -89,7 +88,6 @@ test("what is inside works: label, addon, text reader", async (t) => {
     DROVER_TEST_VERSION: version,
     DROVER_TEST_PICTURE: picture,
     DROVER_TEST_KEY: key.toString("base64"),
-    XDG_CACHE_HOME: freshCache(),
   };
   const inner = await testInExecutable("test/agent/executable-inside.ts", (env) =>
     startHere(executable, { ...told, ...env }),

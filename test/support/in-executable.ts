@@ -48,7 +48,7 @@ const insideWithinMs = 150_000;
 /** Runs the tests of `file` in the executable that `start` starts with this environment. */
 export async function testInExecutable(
   file: string,
-  start: (env: { readonly NODE_OPTIONS: string }) => StartedExecutable,
+  start: (env: { readonly NODE_OPTIONS: string; readonly XDG_CACHE_HOME: string }) => StartedExecutable,
   seenFromInside: (path: string) => string = (path) => path,
 ): Promise<InnerRun> {
   const dir = mkdtempSync(join(tmpdir(), "drover-test-inside-"));
@@ -61,7 +61,7 @@ export async function testInExecutable(
       `--test-reporter=file:///${inside("reporter.mjs").replace(/^\//, "")}`,
       `--test-reporter-destination=${inside("results")}`,
     ];
-    const started = start({ NODE_OPTIONS: options.join(" ") });
+    const started = start({ NODE_OPTIONS: options.join(" "), XDG_CACHE_HOME: join(dir, "cache") });
     const tooLate = AbortSignal.timeout(insideWithinMs);
     const exitCode = await Promise.race([started.ended, once(tooLate, "abort").then(() => null)]);
     if (tooLate.aborted) process.kill(started.pid, "SIGKILL");
