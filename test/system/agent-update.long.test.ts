@@ -9,7 +9,7 @@ import { join } from "node:path";
 import { after, before, test } from "node:test";
 import { promisify } from "node:util";
 import { describe, signed } from "../../deploy/agent-build/release.ts";
-import { type DroverClient, type Rollout, RolloutFault, RolloutState, StopReason } from "../../sdk/index.ts";
+import { type DroverClient, nameOf, type Rollout, RolloutFault, RolloutState, StopReason } from "../../sdk/index.ts";
 import { builtAgent } from "../support/built-agent.ts";
 import { releaseKey } from "../support/made-release.ts";
 import { testDatabase } from "../support/postgres.ts";
@@ -45,7 +45,7 @@ after(async () => {
 
 const reached = (state: RolloutState): Promise<Rollout> =>
   until(
-    `the rollout is ${RolloutState[state]}`,
+    `the rollout is ${nameOf(RolloutState, state)}`,
     async () => {
       const rollout = await client.rollout();
       return rollout.state === state ? rollout : undefined;
@@ -80,8 +80,8 @@ test("a version that does not work is given up on its canary, and reaches nobody
   const { stopReason, failures, rest } = await reached(RolloutState.STOPPED);
   assert.equal(stopReason, StopReason.FAILURES);
   assert.deepEqual(
-    failures.map(({ fault }) => RolloutFault[fault]),
-    ["NOT_ATTACHED"],
+    failures.map(({ fault }) => fault),
+    [RolloutFault.NOT_ATTACHED],
   );
   assert.equal(rest?.waiting, 1);
   for (const name of names) await until(`${name} is idle`, async () => (await client.machine(name)).status === 1);
