@@ -1,0 +1,117 @@
+// Simulated callers of the API: each asks for one order, again and with the same idempotency key until somebody says yes; some
+// ask two replicas at once, some change their mind. They live outside of all simulated processes.
+
+import { cancelRun } from "../../server/engine/cancelling.ts";
+import type { EngineContext } from "../../server/engine/context.ts";
+import { startRun } from "../../server/engine/starting.ts";
+import type { RunId, TenantId } from "../../server/rules/names.ts";
+import type { Chance } from "./chance.ts";
+import type { Entry } from "./record.ts";
+import type { SimulatedReplica } from "./replica.ts";
+import type { Schedule } from "./schedule.ts";
+
+export interface CallersOptions {
+  readonly schedule: Schedule;
+  readonly chance: Chance;
+  readonly replicas: readonly SimulatedReplica[];
+  readonly tenantId: TenantId;
+  readonly workflows: readonly string[];
+  readonly log: (entry: Entry) => void;
+  readonly cancelRate: number;
+  /** Part of the runs that have less time than they need. */
+  readonly hurryRate: number;
+}
+
+const patienceMs = 4_000;
+
+export class Callers {
+  readonly #options: CallersOptions;
+  /** Orders that nobody has said yes to yet. */
+  readonly open = new Set<string>();
+
+  constructor(options: CallersOptions) {
+    this.#options = options;
+  }
+
+  /** Asks for `count` orders, spread over a time. */
+  ask(count: number, overMs: number): void {
+    const { schedule, chance } = this.#options;
+    for (let number = 1; number <= count; number++) {
+      const order = `n${number}`;
+      this.open.add(order);
+      schedule.in(undefined, chance.next() * overMs, () => this.#begin(order));
+    }
+  }
+
+  #begin(order: string): void {
+    const { chance, hurryRate, workflows } = this.#options;
+    const hurried = chance.happens(hurryRate);
+    const request = {
+      workflow: chance.pick(workflows),
+      workflowVersion: 0,
+      inputs: { order },
+      idempotencyKey: `key ${order}`,
+      priority: chance.pick([0, 0, 0, 5, -5]),
+      ...(hurried ? { timeoutMs: chance.between(500, 4_000), queueTimeoutMs: chance.between(1_000, 20_000) } : {}),
+    };
+    this.#start(order, request);
+    if (chance.happens(0.1)) this.#start(order, request);
+  }
+
+  #start(order: string, request: Parameters<typeof startRun>[2]): void {
+    const { schedule, chance, tenantId } = this.#options;
+    if (!this.open.has(order)) return;
+    this.#call(
+      (context) => startRun(context, tenantId, request),
+      (answer) => {
+        if (!answer.ok) {
+          schedule.failure ??= new Error(`a start was refused: ${answer.refusal.reason}`);
+        } else if (this.open.delete(order)) this.#accepted(order, answer.value.runId);
+      },
+      () => schedule.in(undefined, chance.between(50, 1_000), () => this.#start(order, request)),
+    );
+  }
+
+  #accepted(order: string, run: RunId): void {
+    const { schedule, chance, cancelRate, log } = this.#options;
+    log({ at: schedule.now, is: "accepted", order, run });
+    if (chance.happens(cancelRate)) {
+      schedule.in(undefined, chance.mostlyShort(0, 20_000), () => this.#cancel(run, 5));
+    }
+  }
+
+  #cancel(run: RunId, triesLeft: number): void {
+    const { schedule, tenantId, log } = this.#options;
+    this.#call(
+      (context) => cancelRun(context, tenantId, run),
+      () => log({ at: schedule.now, is: "cancelled", run }),
+      () => {
+        if (triesLeft > 1) this.#cancel(run, triesLeft - 1);
+      },
+    );
+  }
+
+  /** One call of one replica: it may not arrive, it may fail, and its answer may be lost. */
+  #call<T>(ask: (context: EngineContext) => Promise<T>, answered: (answer: T) => void, failed: () => void): void {
+    const { schedule, chance, replicas } = this.#options;
+    const replica = chance.pick(replicas);
+    let over = false;
+    const end = (then: () => void) => {
+      if (over) return;
+      over = true;
+      then();
+    };
+    const back = (then: () => void) => schedule.in(undefined, chance.mostlyShort(1, 50), () => end(then));
+    schedule.in(undefined, patienceMs, () => end(failed));
+    schedule.in(undefined, chance.mostlyShort(1, 50), () => {
+      const { process, context } = replica;
+      if (process === undefined || context === undefined) return void back(failed);
+      schedule.in({ process }, 0, () => {
+        ask(context).then(
+          (answer) => back(() => answered(answer)),
+          () => back(failed),
+        );
+      });
+    });
+  }
+}

@@ -1,0 +1,37 @@
+// What the control plane says that happened, read from its tables when a simulation is over.
+
+import type { Database } from "../../server/store/database.ts";
+import { calendarAt } from "./process.ts";
+import type { AttemptFact, EventFact, LeaseFact, RunFact, SimulationRecord } from "./record.ts";
+
+type Timed<T> = { readonly [Key in keyof T]: T[Key] };
+
+/** Instants of the calendar become virtual times. */
+function timed<T extends object>(row: Timed<T>, names: readonly (keyof T)[]): T {
+  const changed: Record<string, unknown> = { ...row };
+  for (const name of names) {
+    const at = row[name];
+    if (typeof at === "number") changed[name as string] = at - calendarAt(0);
+  }
+  return changed as T;
+}
+
+export async function readFacts({ sql }: Database): Promise<Omit<SimulationRecord, "entries" | "endedAt">> {
+  const runs = await sql<RunFact[]>`
+    select id, inputs->>'order' as order, workflow, state, outcome, commit_label as label, created_at, ended_at,
+      queue_timeout_ms, timeout_ms, last_event from runs order by id`;
+  const attempts = await sql<AttemptFact[]>`
+    select a.id, a.run_id as run, a.number, m.name as machine, a.commit_label as label, a.started_at, a.ended_at
+    from attempts a join machines m on m.id = a.machine_id order by a.id`;
+  const leases = await sql<LeaseFact[]>`
+    select m.name as machine, l.attempt_id as attempt, l.epoch, l.granted_at, l.ended_at
+    from leases l join machines m on m.id = l.machine_id order by l.id`;
+  const events = await sql<EventFact[]>`
+    select run_id as run, number, at, body->>'kind' as kind from events order by run_id, number`;
+  return {
+    runs: runs.map((run) => timed(run, ["createdAt", "endedAt"])),
+    attempts: attempts.map((attempt) => timed(attempt, ["startedAt", "endedAt"])),
+    leases: leases.map((lease) => timed(lease, ["grantedAt", "endedAt"])),
+    events: events.map((event) => timed(event, ["at"])),
+  };
+}

@@ -1,0 +1,175 @@
+// One simulation: three replicas, a fleet of machines and their callers on a real Postgres, from a seed.
+//
+// Product code runs as it is: rules, engine, agent port and store on one side, the whole agent on the other, between them the
+// product's own messages as bytes. What is simulated is what it stands on: time and chance (`loading.ts`), the network
+// (`network.ts`), when Postgres is reached (`database.ts`), wake-ups, desktops. Everything happens in one order, which follows
+// from the seed: one event at a time, and the next one when the last has come to rest.
+//
+// What cannot be found here: two transactions that overlap in time (each is carried out at one instant; the tests of races are
+// `test/server/engine/races.test.ts`), and faults of the libraries that are replaced (grpc-js, the LISTEN connection).
+
+import type { EngineContext } from "../../server/engine/context.ts";
+import { putApplication, putWorkflow } from "../../server/engine/defining.ts";
+import { createEnrolmentToken, enrol } from "../../server/engine/enrolling.ts";
+import { createInterpreters } from "../../server/engine/interpreters.ts";
+import { leaseClocks } from "../../server/rules/limits.ts";
+import type { ReplicaId, TenantId } from "../../server/rules/names.ts";
+import { openStore } from "../../server/store/database.ts";
+import { Callers } from "./callers.ts";
+import { Chance } from "./chance.ts";
+import { SimulatedPostgres } from "./database.ts";
+import { readFacts } from "./facts.ts";
+import { connectProduct } from "./grpc.ts";
+import { ledgerSource, workflowSources } from "./ledger.ts";
+import { SimulatedMachine } from "./machine.ts";
+import { Network } from "./network.ts";
+import { SimulatedProcess } from "./process.ts";
+import { seedProduct, v7 as uuid } from "./product-chance.ts";
+import type { Entry, SimulationRecord } from "./record.ts";
+import { SimulatedReplica } from "./replica.ts";
+import { Schedule } from "./schedule.ts";
+import { Wakeups } from "./wakeups.ts";
+
+export interface SimulationOptions {
+  readonly seed: number;
+  readonly runs: number;
+  /** A database of its own, migrated, with the simulated clock. */
+  readonly databaseUrl: string;
+  /** What replicas log, for who looks into a failure. */
+  readonly told?: (at: number, replica: string, message: string, fields: Readonly<Record<string, unknown>>) => void;
+}
+
+export interface Simulated {
+  readonly record: SimulationRecord;
+  /** Calls of Postgres. */
+  readonly calls: number;
+}
+
+export async function simulate(options: SimulationOptions): Promise<Simulated> {
+  const database = openStore(options.databaseUrl, { connectionsMax: 1 });
+  try {
+    const chance = new Chance(`seed ${options.seed}`);
+    const schedule = new Schedule(chance.fork("schedule"));
+    const postgres = new SimulatedPostgres(database, schedule, chance.fork("postgres"));
+    const fleet = new Fleet(options, chance, schedule, postgres);
+    await fleet.run();
+    const record = { entries: fleet.entries, ...(await readFacts(database)), endedAt: schedule.now };
+    return { record, calls: postgres.calls };
+  } finally {
+    await database.stop();
+  }
+}
+
+class Fleet {
+  readonly entries: Entry[] = [];
+  readonly #options: SimulationOptions;
+  readonly #chance: Chance;
+  readonly #schedule: Schedule;
+  readonly #postgres: SimulatedPostgres;
+  readonly #network: Network;
+  readonly #wakeups: Wakeups;
+  readonly #replicas: SimulatedReplica[];
+  readonly #machines: SimulatedMachine[] = [];
+
+  constructor(options: SimulationOptions, chance: Chance, schedule: Schedule, postgres: SimulatedPostgres) {
+    this.#options = options;
+    this.#chance = chance;
+    this.#schedule = schedule;
+    this.#postgres = postgres;
+    this.#network = new Network(schedule, chance.fork("network"));
+    const lossRate = chance.pick([0, 0.01, 0.2]);
+    this.#wakeups = new Wakeups(schedule, chance.fork("wake-ups"), lossRate, () => postgres.isAway);
+    seedProduct(chance.fork("product"));
+    connectProduct(this.#network);
+    this.#replicas = [1, 2, 3].map(
+      (number) =>
+        new SimulatedReplica({
+          ...{ port: 7400 + number, schedule, network: this.#network, postgres, wakeups: this.#wakeups },
+          told: (replica, message, fields) => options.told?.(schedule.now, replica, message, fields),
+        }),
+    );
+  }
+
+  async run(): Promise<void> {
+    const tenantId = await this.#define();
+    for (const replica of this.#replicas) replica.start();
+    for (const machine of this.#machines) machine.start();
+    const callers = new Callers({
+      ...{ schedule: this.#schedule, chance: this.#chance.fork("callers"), replicas: this.#replicas, tenantId },
+      workflows: workflowSources.map((source) => /workflow: (\S+)/.exec(source)?.[1] ?? ""),
+      ...{ log: (entry: Entry) => void this.entries.push(entry), cancelRate: 0.03, hurryRate: 0.05 },
+    });
+    const { runs } = this.#options;
+    const overMs = (runs * 3_000) / this.#machines.length;
+    callers.ask(runs, overMs);
+    await this.#schedule.run(this.#schedule.now + overMs, () => false);
+    await this.#untilEnded(callers);
+  }
+
+  /** Until every run has ended, or should have by far. */
+  async #untilEnded(callers: Callers): Promise<void> {
+    const limitMs = this.#schedule.now + 10 * 60_000;
+    const process = new SimulatedProcess("onlooker", this.#schedule);
+    const { sql } = this.#postgres.for(process);
+    let ended = false;
+    const look = async () => {
+      const rows = await sql`select 1 from runs where state <> 'ended' limit 1`;
+      ended = rows.length === 0 && callers.open.size === 0;
+      this.#schedule.in({ process }, 1_000, () => void look());
+    };
+    this.#schedule.in({ process }, 0, () => void look());
+    await this.#schedule.run(limitMs, () => ended);
+  }
+
+  /** A tenant, what its runs do, and its machines. */
+  async #define(): Promise<TenantId> {
+    const process = new SimulatedProcess("setup", this.#schedule);
+    const database = this.#postgres.for(process);
+    const tenantId = process.run(uuid) as TenantId;
+    const context: EngineContext = {
+      ...{
+        database,
+        wakeup: this.#wakeups.for(process),
+        clocks: leaseClocks,
+        replicaId: process.run(uuid) as ReplicaId,
+      },
+      ...{ interpreters: createInterpreters(), log: { debug() {}, info() {}, warn() {}, error() {} } },
+      blobs: { put: async () => {}, get: async () => undefined, delete: async () => {} },
+    };
+    const define = async () => {
+      await database.sql`insert into tenants (id, name, created_at) values (${tenantId}, 'one', clock_timestamp())`;
+      const source = { source: ledgerSource, files: {}, checkOnly: false };
+      const answers = [await putApplication(context, tenantId, source)];
+      for (const workflow of workflowSources) {
+        answers.push(await putWorkflow(context, tenantId, { ...source, source: workflow }));
+      }
+      for (const answer of answers) if (!answer.ok) throw new Error(JSON.stringify(answer.refusal));
+      const count = this.#chance.between(8, 24);
+      const wanted = { pool: "default", uses: count, lifetimeMs: 60_000 };
+      const { secret } = await createEnrolmentToken(context, tenantId, wanted);
+      for (let number = 1; number <= count; number++) await this.#enrol(context, secret, `vm-${number}`);
+    };
+    let done = false;
+    process.run(() => {
+      define().then(
+        () => (done = true),
+        (error) => (this.#schedule.failure = error),
+      );
+    });
+    await this.#schedule.run(60_000, () => done);
+    return tenantId;
+  }
+
+  async #enrol(context: EngineContext, token: string, name: string): Promise<void> {
+    const enrolled = await enrol(context, token, name);
+    if (enrolled.is !== "enrolled") throw new Error(`${name} could not be enrolled`);
+    this.#machines.push(
+      new SimulatedMachine({
+        ...{ name, id: enrolled.machineId, key: enrolled.machineKey, schedule: this.#schedule },
+        ...{ chance: this.#chance.fork(name), network: this.#network },
+        servers: this.#replicas.map((replica) => replica.url),
+        log: (entry) => void this.entries.push(entry),
+      }),
+    );
+  }
+}

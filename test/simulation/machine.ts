@@ -1,0 +1,152 @@
+// A simulated machine: the product's whole agent on a simulated desktop, in a process that can be killed, paused and started
+// again. What its desktop receives is told to the world's log with what the agent was told when it began.
+
+import { tmpdir } from "node:os";
+import { runAgent } from "../../agent/agent.ts";
+import { serverAddress } from "../../agent/connection/server-address.ts";
+import { simulatedDesktop } from "../../agent/desktop/simulated.ts";
+import { simulatedSight } from "../../agent/desktop/simulated-sight.ts";
+import { SimulatedWorld } from "../../agent/desktop/simulated-world.ts";
+import type { AttachResponse } from "../../proto/gen/drover/agent/v1/channel_pb.ts";
+import type { Chance } from "./chance.ts";
+import { ledger, ledgerProcess } from "./ledger.ts";
+import type { Network } from "./network.ts";
+import { SimulatedProcess } from "./process.ts";
+import type { Entry } from "./record.ts";
+import { here, type Schedule } from "./schedule.ts";
+
+export interface MachineOptions {
+  readonly name: string;
+  readonly id: string;
+  readonly key: string;
+  readonly schedule: Schedule;
+  readonly chance: Chance;
+  readonly network: Network;
+  /** Where replicas are, as URLs. */
+  readonly servers: readonly string[];
+  readonly log: (entry: Entry) => void;
+}
+
+/** What the agent that acts now was told last before it began to. */
+function toldHere(): { readonly attempt: string; readonly epoch: number; readonly command: number } {
+  const cause = here.getStore()?.cause as AttachResponse | undefined;
+  if (cause?.message.case !== "assignment") return { attempt: "", epoch: 0, command: 0 };
+  const { lease, epoch, command } = cause.message.value;
+  return { attempt: lease?.attemptId ?? "", epoch: Number(epoch), command: command?.number ?? 0 };
+}
+
+export class SimulatedMachine {
+  readonly name: string;
+  readonly world: SimulatedWorld;
+  readonly #options: MachineOptions;
+  #boot = 1;
+  #process: SimulatedProcess | undefined;
+  #lockedBy: SimulatedProcess | undefined;
+  #attached = false;
+
+  constructor(options: MachineOptions) {
+    const { name, schedule, chance, log } = options;
+    this.#options = options;
+    this.name = name;
+    this.world = new SimulatedWorld({
+      machine: name,
+      applications: [
+        ledger(schedule, chance, (order) => {
+          // The key press that led to this is long over: what it followed from was noted then.
+          log({ at: schedule.now, is: "commit", machine: name, attempt: this.#pressedBy.get(order) ?? "", order });
+        }),
+      ],
+      inputLatencyMs: chance.between(5, 30),
+      now: () => schedule.now,
+      log: ({ receiver, key }) => {
+        const told = toldHere();
+        const window = this.world.active;
+        if (key === "ctrl+s" && window?.process === ledgerProcess) this.#pressedBy.set(window.text, told.attempt);
+        log({ at: schedule.now, is: "input", machine: name, ...told, receiver, key });
+      },
+    });
+  }
+
+  /** By order: the attempt that pressed the key last. */
+  readonly #pressedBy = new Map<string, string>();
+
+  get process(): SimulatedProcess | undefined {
+    return this.#process?.isDead === false ? this.#process : undefined;
+  }
+
+  /** Starts the agent; nothing when it runs. */
+  start(): void {
+    if (this.process !== undefined) return;
+    const { name, id, key, schedule, chance, network, servers } = this.#options;
+    const process = new SimulatedProcess(name, schedule, `${name} boot ${this.#boot}`);
+    this.#process = process;
+    const [server, ...others] = servers.map((url) => serverAddress(url, { insecure: true }));
+    if (server === undefined) throw new Error("there are no servers");
+    process.run(() => {
+      const agent = runAgent({
+        ...{ server, others, stateDir: tmpdir(), desktop: simulatedDesktop(this.world) },
+        // Most frames come to nothing: pictures are not what is tried here, and they cost.
+        sight: {
+          ...simulatedSight(),
+          encode: async () => ({ contentType: "image/png", bytes: this.#picture(chance) }),
+        },
+        log: {
+          info: (message) => message === "attached" && this.#tell(process, true),
+          warn: (message) => message === "the stream ended" && this.#tell(process, false),
+          error() {},
+        },
+        identity: { machineId: id, machineKey: key },
+        lock: async () => {
+          if (this.#lockedBy !== undefined && !this.#lockedBy.isDead) return undefined;
+          this.#lockedBy = process;
+          return { release: () => (this.#lockedBy = undefined) };
+        },
+        random: () => chance.next(),
+        applications: [{ name: "ledger", version: "1" }],
+        labels: {},
+        allowExec: new Map(),
+      });
+      agent.done.then(
+        () => this.#ended(process),
+        (error) => (schedule.failure ??= error),
+      );
+    });
+    network.lineOf(name);
+  }
+
+  /** The agent's process ends at once; the system closes its sockets. */
+  kill(): void {
+    const { process } = this;
+    if (process === undefined) return;
+    process.kill();
+    this.#options.network.died(process, "closing");
+    this.#tell(process, false);
+  }
+
+  /** The whole machine goes dark, its applications with it; the next start is another boot. */
+  crash(): void {
+    const { process } = this;
+    this.#boot++;
+    this.world.kill(ledgerProcess);
+    if (process === undefined) return;
+    process.kill();
+    this.#options.network.died(process, "silently");
+    this.#tell(process, false);
+  }
+
+  #ended(process: SimulatedProcess): void {
+    process.kill();
+    this.#options.network.died(process, "closing");
+  }
+
+  #tell(process: SimulatedProcess, attached: boolean): void {
+    if (process !== this.#process || attached === this.#attached) return;
+    this.#attached = attached;
+    const { schedule, log } = this.#options;
+    log({ at: schedule.now, is: attached ? "attached" : "detached", machine: this.name });
+  }
+
+  #picture(chance: Chance): Uint8Array {
+    return new Uint8Array(chance.happens(0.05) ? 100 : 0);
+  }
+}

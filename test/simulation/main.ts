@@ -1,0 +1,79 @@
+// Simulates fleets and judges them: npm run simulate -- --seeds N --runs M [--seed S] [--log]
+//
+// N simulations of M runs each, from seed S on (1 if it is not said). A simulation in which something was wrong says what, and
+// the command that does it again; the exit code is then 1. With --log everything is told in the order in which it happened.
+
+import { chmodSync, mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { parseArgs } from "node:util";
+import { startEmbeddedPostgres } from "../../server/postgres/embedded.ts";
+import { loadProductSimulated } from "./loading.ts";
+
+loadProductSimulated();
+const { prepareGround } = await import("./ground.ts");
+const { trial } = await import("./trial.ts");
+
+/** The server keeps nothing, and does nothing of its own accord. */
+const settings = { fsync: "off", synchronous_commit: "off", autovacuum: "off" };
+
+const usage = "npm run simulate -- --seeds N --runs M [--seed S] [--log]";
+
+function numbersFrom(args: readonly string[]) {
+  const { values } = parseArgs({
+    args: [...args],
+    options: {
+      seeds: { type: "string", default: "1" },
+      runs: { type: "string", default: "200" },
+      seed: { type: "string", default: "1" },
+      log: { type: "boolean", default: false },
+    },
+  });
+  const [seeds, runs, seed] = [values.seeds, values.runs, values.seed].map(Number);
+  for (const number of [seeds, runs, seed]) {
+    if (!Number.isSafeInteger(number) || Number(number) < 1) throw new Error("the numbers are whole, and at least 1");
+  }
+  return { seeds: Number(seeds), runs: Number(runs), seed: Number(seed), log: values.log };
+}
+
+function wantedOrUsage() {
+  try {
+    return numbersFrom(process.argv.slice(2));
+  } catch (error) {
+    console.error(`${(error as Error).message}\n${usage}`);
+    process.exit(2);
+  }
+}
+
+const { seeds, runs, seed: first, log } = wantedOrUsage();
+const directory = mkdtempSync(join(tmpdir(), "drover-simulation-"));
+// Postgres's account passes through it when this runs as root.
+chmodSync(directory, 0o711);
+const server = await startEmbeddedPostgres({ dir: join(directory, "postgres"), settings });
+let stopped = false;
+async function stop(): Promise<void> {
+  if (stopped) return;
+  stopped = true;
+  await server.stop();
+  rmSync(directory, { recursive: true, force: true });
+}
+for (const signal of ["SIGINT", "SIGTERM"] as const)
+  process.once(signal, () => void stop().then(() => process.exit(1)));
+
+let wrong = 0;
+try {
+  const ground = await prepareGround(server.url);
+  for (let seed = first; seed < first + seeds; seed++) {
+    const { line, findings } = await trial(ground, { seed, runs, ...(log && { told: console.log }) });
+    console.log(line);
+    if (findings.length === 0) continue;
+    wrong++;
+    for (const { at, rule, says } of findings.slice(0, 20)) console.log(`  ${at.toFixed(0)} ms: ${rule}: ${says}`);
+    if (findings.length > 20) console.log(`  and ${findings.length - 20} more`);
+    console.log(`  again: npm run simulate -- --seeds 1 --runs ${runs} --seed ${seed} --log`);
+  }
+  console.log(wrong === 0 ? "Nothing was wrong." : `Something was wrong in ${wrong} of ${seeds} simulations.`);
+} finally {
+  await stop();
+}
+process.exit(wrong === 0 ? 0 : 1);

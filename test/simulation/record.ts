@@ -1,0 +1,81 @@
+// What is known of a simulation when it is over: the world's own log, and what the control plane says that happened. The judge
+// compares the two. Times are virtual milliseconds since the beginning.
+
+import { createHash } from "node:crypto";
+
+/** The world's log: what machines and callers saw, whoever was right. */
+export type Entry = { readonly at: number } & (
+  | {
+      readonly is: "input";
+      readonly machine: string;
+      /** What the agent was told when it began the command that this input belongs to. */
+      readonly attempt: string;
+      readonly epoch: number;
+      readonly command: number;
+      /** The program whose window received it. */
+      readonly receiver: string;
+      readonly key: string;
+    }
+  /** It took hold: the order is in the books. */
+  | { readonly is: "commit"; readonly machine: string; readonly attempt: string; readonly order: string }
+  /** The agent was welcomed; its stream ended, or it did. */
+  | { readonly is: "attached" | "detached"; readonly machine: string }
+  /** A caller was answered that this run is saved. */
+  | { readonly is: "accepted"; readonly order: string; readonly run: string }
+  | { readonly is: "cancelled"; readonly run: string }
+  /** Something went wrong, on purpose. `on` is a machine, or empty when all of them may feel it. */
+  | { readonly is: "fault"; readonly what: string; readonly on: string; readonly until: number }
+);
+
+export interface RunFact {
+  readonly id: string;
+  readonly order: string;
+  readonly workflow: string;
+  readonly state: string;
+  readonly outcome: string | null;
+  readonly label: string | null;
+  readonly createdAt: number;
+  readonly endedAt: number | null;
+  readonly queueTimeoutMs: number;
+  readonly timeoutMs: number;
+  readonly lastEvent: number;
+}
+
+export interface AttemptFact {
+  readonly id: string;
+  readonly run: string;
+  readonly number: number;
+  readonly machine: string;
+  readonly label: string;
+  readonly startedAt: number;
+  readonly endedAt: number | null;
+}
+
+export interface LeaseFact {
+  readonly machine: string;
+  readonly attempt: string | null;
+  readonly epoch: number;
+  readonly grantedAt: number;
+  readonly endedAt: number | null;
+}
+
+export interface EventFact {
+  readonly run: string;
+  readonly number: number;
+  readonly at: number;
+  readonly kind: string;
+}
+
+export interface SimulationRecord {
+  readonly entries: readonly Entry[];
+  readonly runs: readonly RunFact[];
+  readonly attempts: readonly AttemptFact[];
+  readonly leases: readonly LeaseFact[];
+  readonly events: readonly EventFact[];
+  /** When it ended. */
+  readonly endedAt: number;
+}
+
+/** Two simulations with the same hash went alike in everything that is recorded. */
+export const hashOf = (record: SimulationRecord): string =>
+  createHash("sha256").update(JSON.stringify(record)).digest("hex").slice(0, 16);

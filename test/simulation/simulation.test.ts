@@ -1,0 +1,21 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { createDatabase } from "../support/postgres.ts";
+import { loadProductSimulated } from "./loading.ts";
+
+loadProductSimulated();
+const { prepareGround } = await import("./ground.ts");
+const { trial } = await import("./trial.ts");
+const { hashOf } = await import("./record.ts");
+
+const ground = await prepareGround((await createDatabase()).url);
+
+test("the same seed gives the same simulation, and another seed another one", async () => {
+  const [once, again, other] = [
+    await trial(ground, { seed: 7, runs: 40 }),
+    await trial(ground, { seed: 7, runs: 40 }),
+    await trial(ground, { seed: 8, runs: 40 }),
+  ];
+  assert.equal(hashOf(once.record), hashOf(again.record));
+  assert.notEqual(hashOf(once.record), hashOf(other.record));
+});
