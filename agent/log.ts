@@ -18,6 +18,8 @@ export interface LogFields {
   readonly delayMs?: number;
   readonly dialNumber?: string;
   readonly pid?: number;
+  /** Of a release of the agent. */
+  readonly version?: string;
   readonly exit?: string;
   /** An error's own words; only for errors of the agent's plumbing, which know no screen and no input. */
   readonly detail?: string;

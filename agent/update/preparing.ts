@@ -87,7 +87,7 @@ async function prepareOnDisk(options: PreparationOptions): Promise<Preparation> 
     if (!goneOnWith) return { is: "failed", fault: "DIGEST", because: "it is not what was named" };
   }
   reached("found good");
-  finish(stateDir, release.version);
+  await finish(stateDir, release.version);
   reached("named");
   return { is: "prepared" };
 }

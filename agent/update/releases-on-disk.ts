@@ -19,9 +19,13 @@ import {
 } from "node:fs";
 import { join } from "node:path";
 import { pipeline } from "node:stream/promises";
+import { setTimeout as sleep } from "node:timers/promises";
 import type { Release } from "./release.ts";
 
 const windows = process.platform === "win32";
+/** What Windows says while a virus scanner has a new file open, and how long that may take. */
+const HELD = new Set(["EBUSY", "EPERM", "EACCES"]);
+const HELD_MS = 5000;
 
 export const releasePath = (stateDir: string, version: string): string =>
   join(stateDir, "releases", version, windows ? "drover-agent.exe" : "drover-agent");
@@ -49,7 +53,7 @@ export async function isRelease(path: string, { sizeBytes, sha256 }: Release): P
 }
 
 /** Gives a download that was found good its name. */
-export function finish(stateDir: string, version: string): void {
+export async function finish(stateDir: string, version: string, rename = renameSync): Promise<void> {
   const [partial, path] = [partialPath(stateDir, version), releasePath(stateDir, version)];
   const file = openSync(partial, "r+");
   try {
@@ -58,7 +62,14 @@ export function finish(stateDir: string, version: string): void {
     closeSync(file);
   }
   chmodSync(partial, 0o700);
-  renameSync(partial, path);
+  for (const end = performance.now() + HELD_MS; ; await sleep(50)) {
+    try {
+      rename(partial, path);
+      break;
+    } catch (error) {
+      if (!HELD.has((error as NodeJS.ErrnoException).code ?? "") || performance.now() > end) throw error;
+    }
+  }
   syncFolder(join(path, ".."));
 }
 

@@ -60,7 +60,7 @@ export class Succession {
         this.#trialEnd ??= now + trialMs;
         return { path, trialMs: Math.max(0, this.#trialEnd - now) };
       }
-      log.error("the file of a release is damaged; the one before it is started");
+      log.error("the file of a release is damaged; the one before it is started", { version: program.release.version });
       this.#happened({ what: "DAMAGED" });
     }
   }
@@ -98,9 +98,9 @@ export class Succession {
       log.error("what is known of releases could not be written", { code });
       this.#record = after.is === "trying" ? givenUp(after, "NOT_ATTACHED") : after;
     }
-    if (before.is === "trying" && after.is === "settled") {
-      if (happening.what === "ATTACHED") log.info("a release is on trial no longer: it has attached");
-      else log.error("a release was given up; the one before it comes back");
-    }
+    if (before.is !== "trying" || after.is === "trying") return;
+    const { version } = before.candidate;
+    if (happening.what === "ATTACHED") log.info("a release is on trial no longer: it has attached", { version });
+    else log.error("a release was given up; the one before it comes back", { version });
   }
 }

@@ -129,15 +129,15 @@ export class Updates {
       if (this.#source === undefined) throw new Error("nobody has wanted a release yet");
       return downloadRelease({ ...this.#source, version, offset, silenceMs: SILENCE_MS, signal, take });
     };
-    log.info("a release is being prepared");
+    log.info("a release is being prepared", { version });
     keepOnly(stateDir, new Set([...versionsIn(loadRecord(stateDir)), version, this.#options.running?.version ?? ""]));
     const end = await prepare({ stateDir, release, download, random, signal, ...(pauses && { pauses }) });
     if (end.is === "stopped" || signal.aborted) return;
     if (end.is === "prepared") {
-      log.info("a release is prepared");
+      log.info("a release is prepared", { version });
       this.#progress = { is: "prepared" };
     } else {
-      log.warn("a release could not be prepared", { code: end.fault, detail: end.because });
+      log.warn("a release could not be prepared", { version, code: end.fault, detail: end.because });
       this.#progress = { is: "failed", fault: ReleaseFault[end.fault], passing: end.fault !== "DIGEST" };
     }
     this.#report();

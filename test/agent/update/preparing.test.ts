@@ -8,6 +8,7 @@ import {
   mkdtempSync,
   readdirSync,
   readFileSync,
+  renameSync,
   rmSync,
   statSync,
   writeFileSync,
@@ -20,7 +21,7 @@ import { downloadRelease } from "../../../agent/connection/release-download.ts";
 import { serverAddress } from "../../../agent/connection/server-address.ts";
 import { type PreparationOptions, type PreparationPoint, prepare } from "../../../agent/update/preparing.ts";
 import { offeredRelease, refusal } from "../../../agent/update/release.ts";
-import { partialPath, releasePath } from "../../../agent/update/releases-on-disk.ts";
+import { finish, partialPath, releasePath } from "../../../agent/update/releases-on-disk.ts";
 import type { WantedRelease } from "../../../proto/gen/drover/agent/v1/channel_pb.ts";
 import { FakeServer } from "../../support/fake-server.ts";
 import { publicKeyOf, releaseKey, wantedRelease } from "../../support/made-release.ts";
@@ -155,6 +156,18 @@ for (const point of ["folder made", "piece written", "all there", "found good", 
     assertPrepared();
   });
 }
+
+test("a file that is held for a moment, as virus scanners do, gets its name afterwards", async () => {
+  mkdirSync(dirname(partialPath(stateDir, "2.0.0")), { recursive: true });
+  writeFileSync(partialPath(stateDir, "2.0.0"), program);
+  let tries = 0;
+  await finish(stateDir, "2.0.0", (from, to) => {
+    if (++tries < 3) throw Object.assign(new Error("held"), { code: "EBUSY" });
+    renameSync(from, to);
+  });
+  assertPrepared();
+  await assert.rejects(finish(stateDir, "2.0.0"), /ENOENT/, "what is not there is not waited for");
+});
 
 test("only what is newer, fits, and is signed with the agent's own release key is taken", () => {
   const key = generateKeyPairSync("ed25519").privateKey;
