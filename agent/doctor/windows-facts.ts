@@ -2,9 +2,9 @@
 
 import { readSessionFacts } from "../desktop/windows/session-facts.ts";
 import { loadWin32 } from "../desktop/windows/win32.ts";
+import { isElevated, sleepsAfterSeconds } from "../host/windows/rights-and-power.ts";
+import { currentUser, localMachine, numberIn, textIn } from "../host/windows/stored-values.ts";
 import type { IdleFact, PlatformFacts, SessionFact } from "./platform-facts.ts";
-import { currentUser, localMachine, numberIn, textIn } from "./windows-registry.ts";
-import { isElevated, sleepsAfterSeconds } from "./windows-system.ts";
 
 const userDesktop = "Control Panel\\Desktop";
 const systemPolicies = "SOFTWARE\\Microsoft\\Windows\\CurrentVersion\\Policies\\System";

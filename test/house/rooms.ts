@@ -99,11 +99,15 @@ export const rooms: Readonly<Record<string, Room>> = {
       "agent/settings.ts",
       "agent/vision",
     ],
-    libraries: ["koffi"],
+    libraries: [],
     node: "all",
   },
   // How the agent is started when its user logs on.
-  "agent/installation": { from: ["agent/settings.ts", "agent/host/windows/command-line.ts"], libraries: [], node: "all" },
+  "agent/installation": {
+    from: ["agent/settings.ts", "agent/host/windows/command-line.ts"],
+    libraries: [],
+    node: "all",
+  },
   agent: {
     from: [
       "agent/connection",
@@ -135,7 +139,16 @@ export const rooms: Readonly<Record<string, Room>> = {
     node: "all",
   },
   examples: {
-    from: ["sdk", "sdk/cli", "deploy", "agent/desktop/x11-session.ts", "server/postgres"],
+    from: [
+      "sdk",
+      "sdk/cli",
+      "deploy",
+      "deploy/agent-build",
+      "agent/desktop/x11-session.ts",
+      "agent/desktop/wine-session.ts",
+      "agent/package.json",
+      "server/postgres",
+    ],
     libraries: ["commander"],
     node: "all",
   },

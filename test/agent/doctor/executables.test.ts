@@ -31,9 +31,11 @@ const onC = (...path: string[]) => join(session.prefix, "drive_c", ...path);
 /** Runs a command of the agent under Wine to its end. */
 async function agent(...args: string[]): Promise<{ status: number | null; text: string }> {
   const started = startUnderWine(session, executable, args);
-  const timer = setTimeout(() => process.kill(started.pid, "SIGKILL"), WITHIN_MS);
+  const kill = () => process.kill(started.pid, "SIGKILL");
+  const late = AbortSignal.timeout(WITHIN_MS);
+  late.addEventListener("abort", kill);
   const status = await started.ended;
-  clearTimeout(timer);
+  late.removeEventListener("abort", kill);
   return { status, text: started.output() };
 }
 

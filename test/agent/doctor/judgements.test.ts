@@ -34,7 +34,7 @@ const cases: readonly (readonly [Judgement["is"], RegExp, Judgement])[] = [
   ["warning", /remote desktop, session 2/, judgeSession({ is: "rdp", number: 2, disconnected: false })],
   ["fault", /disconnected/, judgeSession({ is: "rdp", number: 2, disconnected: true })],
   ["warning", /cannot be read/, judgeSession({ is: "unknown" })],
-  ["warning", /root/, judgeRights("root")],
+  ["warning", /^root/, judgeRights("root")],
   ["ok", /elevated/, judgeRights("elevated")],
   ["ok", /ordinary/, judgeRights("ordinary")],
   ["warning", /cannot be read/, judgeRights("unknown")],

@@ -1,6 +1,6 @@
-// Reading values of Windows' registry.
+// Reading what is stored in the registry of Windows.
 
-import { type Handle, systemCalls } from "../host/windows/system-calls.ts";
+import { type Handle, systemCalls } from "./system-calls.ts";
 
 /** The predefined handles, sign-extended as on x64. */
 export const currentUser: Handle = -0x7fffffff;
