@@ -29,13 +29,18 @@ export async function giveForeground(
   const deadline = performance.now() + timeoutMs;
   let askAt = performance.now();
   let asked = 0;
+  let waiting = false;
   while (!isInFront(win32, window)) {
     if (performance.now() >= deadline || win32.IsWindow(window) === 0) return false;
-    if (performance.now() >= askAt) {
+    if (performance.now() >= askAt && !waiting) {
       if (win32.IsIconic(window) !== 0) win32.ShowWindowAsync(window, restore);
       if (asked++ > 0) input.send([mouseInput(0)]);
       win32.SetWindowPos(window, top, 0, 0, 0, 0, orderAlone);
-      askFor(win32, window);
+      // On another thread: it may have to wait for the window's program. Whether it helped is seen at the foreground.
+      waiting = true;
+      win32.SetForegroundWindow.async(window, () => {
+        waiting = false;
+      });
       askAt = performance.now() + askAgainMs;
     }
     await pause(pollMs);
@@ -47,11 +52,6 @@ export async function giveForeground(
 function isInFront(win32: Win32, window: Handle): boolean {
   if (win32.GetForegroundWindow() !== window || win32.IsWindowVisible(window) === 0) return false;
   return hasExtent(win32, window) && isOnTop(win32, window);
-}
-
-/** On another thread: it may have to wait for the window's program. Whether it helped is seen at the foreground. */
-function askFor(win32: Win32, window: Handle): void {
-  win32.SetForegroundWindow.async(window, () => {});
 }
 
 /** Windows raises what got the foreground a moment later. A window may stay below its own dialogs, and below always-on-top. */
