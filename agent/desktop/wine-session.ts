@@ -18,10 +18,8 @@ export interface WineSession extends X11Session {
 }
 
 export interface WineSessionOptions extends X11SessionOptions {
-  /** A prefix made by `makeWinePrefix`, on the file system of `within`. */
+  /** A prefix made by `makeWinePrefix`. The session's copy of it lies beside it. */
   readonly template: string;
-  /** The folder to put the copy of the prefix in; by default the template's. */
-  readonly within?: string;
 }
 
 const settings = [
@@ -42,9 +40,9 @@ function wineEnvironment(prefix: string): Record<string, string> {
   return { ...quiet, WINEPREFIX: prefix, WINEARCH: "win64" };
 }
 
-/** Makes a prefix in a folder that does not exist yet; needs the program `wine` and an X server for a moment. */
-export async function makeWinePrefix(prefix: string): Promise<void> {
-  const session = await startX11Session();
+/** Makes a prefix in a folder that does not exist yet; needs the program `wine` and an X session of its own for a moment. */
+export async function makeWinePrefix(prefix: string, options: X11SessionOptions = {}): Promise<void> {
+  const session = await startX11Session(options);
   const unfinished = `${prefix}.unfinished`;
   const env = { ...session.env, ...wineEnvironment(unfinished) };
   try {
@@ -81,7 +79,7 @@ function makeWhole(drive: string): void {
 export async function startWineSession(options: WineSessionOptions): Promise<WineSession> {
   const { width = 1280, height = 800, template } = options;
   const session = await startX11Session(options);
-  const prefix = join(options.within ?? join(template, ".."), `wine-${basename(session.dir)}`);
+  const prefix = join(template, "..", `wine-${basename(session.dir)}`);
   const env = { ...session.env, ...wineEnvironment(prefix) };
   const stop = async () => {
     await finished("wineserver", ["-k", "-w"], env).catch(() => {});

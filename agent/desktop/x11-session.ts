@@ -19,6 +19,8 @@ export interface X11SessionOptions {
   readonly height?: number;
   /** Added to the environment of the session and of its programs; nothing else of this process's is passed on. */
   readonly env?: Record<string, string>;
+  /** Where to make the session's folder; by default where temporary files are. */
+  readonly within?: string;
 }
 
 export interface X11Session {
@@ -36,8 +38,8 @@ const stopTimeoutMs = 2_000;
 const pollMs = 10;
 
 export async function startX11Session(options: X11SessionOptions = {}): Promise<X11Session> {
-  const { width = 1280, height = 800, env: added = {} } = options;
-  const dir = mkdtempSync(join(tmpdir(), "drover-x11-"));
+  const { width = 1280, height = 800, env: added = {}, within = tmpdir() } = options;
+  const dir = mkdtempSync(join(within, "drover-x11-"));
   const started: ChildProcess[] = [];
   // Should this process end without `stop`, nothing is left running behind it (except by kill -9).
   const killAll = () => {

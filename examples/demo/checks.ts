@@ -25,7 +25,7 @@ export function productRead(left: number, right: number): ResultCheck {
   });
 }
 
-function contentOf(path: string): Buffer | undefined {
+export function contentOf(path: string): Buffer | undefined {
   try {
     return readFileSync(path);
   } catch {

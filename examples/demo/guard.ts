@@ -2,11 +2,11 @@
 // word (kill -9, a crash), it ends all of it and removes what it left. It must live until then whatever comes: below it
 // hears first, so functions are declarations and not constants.
 
-import { readFileSync, rmSync } from "node:fs";
+import { readdirSync, readFileSync, rmSync } from "node:fs";
 import { createInterface } from "node:readline";
 import { setTimeout as delay } from "node:timers/promises";
 import { removeEmbeddedPostgres } from "../../server/postgres/embedded.ts";
-import { droverProgram, type Watched } from "./guarded.ts";
+import { markOf, type Watched } from "./guarded.ts";
 
 const endWithinMs = 10_000;
 
@@ -22,28 +22,30 @@ for await (const line of createInterface({ input: process.stdin })) {
 if (!done) await clean();
 
 async function clean(): Promise<void> {
-  const processes = watched.flatMap((each) => ("pid" in each ? [each] : []));
-  // Agents and server first: they are to find their desktops and their database while they end.
-  await endAll(processes.filter(({ called }) => called === droverProgram));
-  await endAll(processes);
+  // Agents and server first: they are to find their desktops and their database while they end. A number that means
+  // another process by now is left alone.
+  const own = watched.flatMap((each) => ("pid" in each ? [each] : []));
+  await endAll(() => own.filter(({ pid, called }) => read(pid, "cmdline").includes(called)).map(({ pid }) => pid));
   for (const each of watched) {
-    if ("dir" in each) remove(each.dir);
     if (!("root" in each)) continue;
+    await endAll(() => marked(each.root));
     await removeEmbeddedPostgres(each.postgres).catch(() => undefined);
-    remove(each.root);
+    rmSync(each.root, { recursive: true, force: true, maxRetries: 5, retryDelay: 100 });
   }
 }
 
-function remove(dir: string): void {
-  rmSync(dir, { recursive: true, force: true, maxRetries: 5, retryDelay: 100 });
+/** Desktops and what runs on them: X servers, window managers, Wine's servers and services, applications. */
+function marked(root: string): number[] {
+  const [[name, value] = []] = Object.entries(markOf(root));
+  const processes = readdirSync("/proc").map(Number);
+  return processes.filter((pid) => pid > 0 && `\0${read(pid, "environ")}`.includes(`\0${name}=${value}\0`));
 }
 
-/** SIGTERM to all of them, and SIGKILL to those that do not go. A number that means another process by now is left alone. */
-async function endAll(processes: readonly { pid: number; called: string }[]): Promise<void> {
-  const living = () => processes.filter(({ pid, called }) => read(`/proc/${pid}/cmdline`).includes(called));
-  for (const { pid } of living()) kill(pid, "SIGTERM");
+/** SIGTERM to all of them, and SIGKILL to those that do not go, until none is left. */
+async function endAll(living: () => readonly number[]): Promise<void> {
+  for (const pid of living()) kill(pid, "SIGTERM");
   for (const deadline = Date.now() + endWithinMs; living().length > 0 && Date.now() < deadline; ) await delay(50);
-  for (const { pid } of living()) kill(pid, "SIGKILL");
+  for (const pid of living()) kill(pid, "SIGKILL");
 }
 
 function kill(pid: number, signal: NodeJS.Signals): void {
@@ -54,9 +56,9 @@ function kill(pid: number, signal: NodeJS.Signals): void {
   }
 }
 
-function read(path: string): string {
+function read(pid: number, file: "cmdline" | "environ"): string {
   try {
-    return readFileSync(path, "latin1");
+    return readFileSync(`/proc/${pid}/${file}`, "latin1");
   } catch {
     return "";
   }

@@ -2,20 +2,20 @@
 
 import { spawn } from "node:child_process";
 import { once } from "node:events";
-import { readdirSync, readFileSync } from "node:fs";
 import { resolve } from "node:path";
 
 /** One thing that must not outlive the demo. */
 export type Watched =
   /** A process, and a word of its command line: by then the number may mean another process. */
   | { readonly pid: number; readonly called: string }
-  /** The folder of a desktop session. */
-  | { readonly dir: string }
-  /** The demo's folder, and the directory of its embedded Postgres. */
+  /** The demo's folder, with all processes that carry its mark, and the directory of its embedded Postgres. */
   | { readonly root: string; readonly postgres: string };
 
 /** What Drover's own processes are called. */
 export const droverProgram = "drover.ts";
+
+/** In the environment of everything that runs on the demo's desktops: who knows its folder finds it. */
+export const markOf = (root: string): Record<string, string> => ({ DROVER_DEMO: root });
 
 export interface Guard {
   watch(what: Watched): void;
@@ -41,24 +41,4 @@ export function startGuard(): Guard {
       await gone;
     },
   };
-}
-
-const sessionPrograms = ["Xvfb", "openbox"];
-
-/** The programs of all desktop sessions that this process has started. */
-export function sessionProcesses(): Watched[] {
-  return readdirSync("/proc").flatMap((entry) => {
-    const pid = Number(entry);
-    if (!(pid > 0)) return [];
-    const [, called = "", parent] = /^\d+ \((.*)\) \S+ (\d+)/s.exec(statOf(pid)) ?? [];
-    return Number(parent) === process.pid && sessionPrograms.includes(called) ? [{ pid, called }] : [];
-  });
-}
-
-function statOf(pid: number): string {
-  try {
-    return readFileSync(`/proc/${pid}/stat`, "latin1");
-  } catch {
-    return "";
-  }
 }

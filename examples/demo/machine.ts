@@ -4,7 +4,7 @@ import { mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { startX11Session } from "../../agent/desktop/x11-session.ts";
 import { startChild } from "./child.ts";
-import { type Guard, sessionProcesses } from "./guarded.ts";
+import { type Guard, markOf } from "./guarded.ts";
 
 export interface MachinePlan {
   readonly name: string;
@@ -12,10 +12,15 @@ export interface MachinePlan {
   readonly root: string;
   readonly agentUrl: string;
   readonly tokenFile: string;
-  readonly applications: readonly string[];
   readonly guard: Guard;
   /** Told how to end what has begun, as soon as it has begun. */
   onStop(stop: () => Promise<void>): void;
+}
+
+/** Where a desktop session keeps its files, and how the guard and the tests find its processes. */
+export function sessionWithin(root: string): { readonly within: string; readonly env: Record<string, string> } {
+  const testRun = process.env["DROVER_TEST_RUN"];
+  return { within: root, env: { ...markOf(root), ...(testRun !== undefined && { DROVER_TEST_RUN: testRun }) } };
 }
 
 /** How the desktops look: the pictures that workflows search for were taken so. Real fleets fix this in their image. */
@@ -25,13 +30,10 @@ gtk-font-name=DejaVu Sans 10
 gtk-enable-animations=0
 `;
 
-export async function startMachine(plan: MachinePlan): Promise<void> {
+export async function startMachine(plan: MachinePlan & { readonly applications: readonly string[] }): Promise<void> {
   const { name, root, agentUrl, guard, onStop } = plan;
-  const testRun = process.env["DROVER_TEST_RUN"];
-  const session = await startX11Session(testRun === undefined ? {} : { env: { DROVER_TEST_RUN: testRun } });
+  const session = await startX11Session(sessionWithin(root));
   onStop(() => session.stop());
-  guard.watch({ dir: session.dir });
-  for (const program of sessionProcesses()) guard.watch(program);
   const { HOME: home = session.dir } = session.env;
   mkdirSync(join(home, ".config", "gtk-3.0"), { recursive: true });
   writeFileSync(join(home, ".config", "gtk-3.0", "settings.ini"), gtkSettings);

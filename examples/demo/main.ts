@@ -12,16 +12,19 @@ import { ensureSystemPackages } from "../../deploy/system-packages.ts";
 import { createClient, type DroverClient, MachineStatus } from "../../sdk/index.ts";
 import { removeEmbeddedPostgres } from "../../server/postgres/embedded.ts";
 import { type Guard, startGuard } from "./guarded.ts";
-import { startMachine } from "./machine.ts";
+import { type MachinePlan, startMachine } from "./machine.ts";
 import { type DemoOptions, readOptions } from "./options.ts";
-import { applications, planRuns, putExamples } from "./plan.ts";
+import { applications, type PlannedRun, planRuns, putExamples } from "./plan.ts";
 import { progressOn } from "./progress.ts";
 import { reportJson, reportOf, reportText, whereToLook } from "./report.ts";
 import { doRuns } from "./runs.ts";
 import { type DemoServer, postgresDirectory, startDemoServer } from "./server.ts";
 import { collectStops, Interrupted, type Stops } from "./stops.ts";
+import { makeWindowsParts, startWindowsMachine } from "./windows-machine.ts";
+import { planWindowsRuns, putWindowsExamples, windowsApplications } from "./windows-plan.ts";
 
 const attachedWithinMs = 60_000;
+const windowsMachines = 2;
 const progress = progressOn(process.stderr);
 
 async function demo(options: DemoOptions, stops: Stops): Promise<boolean> {
@@ -37,20 +40,25 @@ async function demo(options: DemoOptions, stops: Stops): Promise<boolean> {
   const server = await stops.during(startDemoServer(root, guard, (child) => stops.onStop(() => child.stop())));
   const client = createClient({ url: server.apiUrl, key: server.key });
   stops.onStop(() => client.close());
-  const names = Array.from({ length: options.machines }, (_, index) => `vm-${index + 1}`);
+  const around = { root, server, client, guard, stops };
+  const names = namesOf("vm", options.machines);
   progress.say(`Starting ${names.length} machines: ${names.join(", ")}`);
-  await startMachines(names, { root, server, client, guard, stops });
+  await startMachines(names, around, (plan) => startMachine({ ...plan, applications }));
   await stops.during(putExamples(client));
-
   const notes = join(root, "notes");
   mkdirSync(notes);
   const plan = planRuns(options.runs, notes);
+  const windows = options.windows ? namesOf("win", windowsMachines) : [];
+  if (options.windows) plan.push(...(await startWindows(windows, around)));
+
   progress.say(`Up after ${((performance.now() - began) / 1000).toFixed(1)} s; starting ${plan.length} runs at once`);
   progress.runs(plan);
   const runs = await stops.during(doRuns(client, plan, join(root, "films"), progress));
   progress.stop();
 
-  const report = reportOf(names, runs);
+  const fleets = [{ called: "machines", machines: names, runs: runs.slice(0, options.runs) }];
+  if (options.windows) fleets.push({ called: "Windows machines", machines: windows, runs: runs.slice(options.runs) });
+  const report = reportOf(fleets);
   const text = options.json ? reportJson(report, options) : reportText(report, process.stdout.columns ?? 160);
   process.stdout.write(`${text}\n`);
   if (!options.once) {
@@ -68,9 +76,28 @@ interface Around {
   readonly stops: Stops;
 }
 
-async function startMachines(names: readonly string[], { root, server, client, guard, stops }: Around): Promise<void> {
+const namesOf = (kind: string, count: number): string[] =>
+  Array.from({ length: count }, (_, index) => `${kind}-${index + 1}`);
+
+/** Starts the Windows machines, and gives the plan of their runs. */
+async function startWindows(names: readonly string[], around: Around): Promise<PlannedRun[]> {
+  const { root, stops, client } = around;
+  progress.say(`Starting ${names.length} Windows machines: ${names.join(", ")}`);
+  const parts = await stops.during(makeWindowsParts(root, (line) => progress.say(`  ${line}`)));
+  const start = (plan: MachinePlan) => startWindowsMachine({ ...plan, applications: windowsApplications, parts });
+  const folders = await startMachines(names, around, start);
+  await stops.during(putWindowsExamples(client));
+  return planWindowsRuns(folders);
+}
+
+/** Starts machines at once and waits for their agents; gives what each start gave. */
+async function startMachines<T>(
+  names: readonly string[],
+  { root, server, client, guard, stops }: Around,
+  start: (plan: MachinePlan) => Promise<T>,
+): Promise<T[]> {
   const { secret } = await stops.during(client.createToken({ uses: names.length }));
-  const tokenFile = join(root, "token");
+  const tokenFile = join(root, `${names[0]}.token`);
   writeFileSync(tokenFile, secret, { mode: 0o600 });
   const { agentUrl } = server;
   const { onStop } = stops;
@@ -78,10 +105,7 @@ async function startMachines(names: readonly string[], { root, server, client, g
   const ends: (() => Promise<void>)[][] = names.map(() => []);
   onStop(async () => void (await Promise.all(ends.map(endOne))));
   const machines = names.map((name, index) =>
-    startMachine({
-      ...{ name, root, agentUrl, tokenFile, applications, guard },
-      onStop: (stop) => void ends[index]?.push(stop),
-    }),
+    start({ name, root, agentUrl, tokenFile, guard, onStop: (stop) => void ends[index]?.push(stop) }),
   );
   // Settled: a machine that is still starting when another one fails has to be ended too.
   const settled = await stops.during(Promise.allSettled(machines));
@@ -94,6 +118,7 @@ async function startMachines(names: readonly string[], { root, server, client, g
       await delay(50);
     }
   }
+  return settled.flatMap((each) => (each.status === "fulfilled" ? [each.value] : []));
 }
 
 async function endOne(stops: readonly (() => Promise<void>)[]): Promise<void> {
@@ -110,7 +135,7 @@ async function untilAsked(signal: AbortSignal): Promise<void> {
 
 async function main(): Promise<number> {
   const options = readOptions(process.argv.slice(2));
-  const packages = await ensureSystemPackages("demo", { yes: options.yes });
+  const packages = await ensureSystemPackages(options.windows ? "windows-demo" : "demo", { yes: options.yes });
   if (packages.state === "missing" || packages.state === "failed") {
     progress.say(packages.reason);
     if (packages.state === "failed") return 1;

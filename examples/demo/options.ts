@@ -6,6 +6,7 @@ export interface DemoOptions {
   readonly once: boolean;
   readonly machines: number;
   readonly runs: number;
+  readonly windows: boolean;
   readonly json: boolean;
   readonly yes: boolean;
 }
@@ -21,6 +22,7 @@ export function readOptions(argv: readonly string[]): DemoOptions {
     .option("--once", "end when the runs have ended; exit code 0 only if every check held", false)
     .option("--machines <number>", "how many machines", upTo(machinesMax), 3)
     .option("--runs <number>", "how many runs, all started at once", upTo(runsMax), 6)
+    .option("--windows", "two Windows machines (Wine, about 700 MB installed) beside them, with four runs more", false)
     .option("--json", "the report as one JSON document on stdout; everything else goes to stderr", false)
     .option("--yes", "install missing system packages without a question", false)
     .addHelpText(

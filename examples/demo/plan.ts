@@ -19,16 +19,24 @@ const workflows = [
 ] as const;
 const examples = resolve(import.meta.dirname, "..");
 
-/** Stores the examples on the server, as anybody would. */
-export async function putExamples(client: DroverClient): Promise<void> {
-  for (const name of applications) await client.putApplication(text(`${name}.application.yaml`));
-  for (const { file, pictures } of workflows) {
-    const files = Object.fromEntries(pictures.map((name) => [name, readFileSync(join(examples, name))]));
-    await client.putWorkflow(text(file), files);
+export const putExamples = (client: DroverClient): Promise<void> => putFrom(".", client, applications, workflows);
+
+/** Stores the examples of a folder on the server, as anybody would. */
+export async function putFrom(
+  folder: string,
+  client: DroverClient,
+  names: readonly string[],
+  flows: readonly { readonly file: string; readonly pictures: readonly string[] }[],
+): Promise<void> {
+  const content = (file: string) => readFileSync(join(examples, folder, file));
+  for (const name of names) await client.putApplication(content(`${name}.application.yaml`).toString());
+  for (const { file, pictures } of flows) {
+    await client.putWorkflow(
+      content(file).toString(),
+      Object.fromEntries(pictures.map((name) => [name, content(name)])),
+    );
   }
 }
-
-const text = (file: string): string => readFileSync(join(examples, file), "utf8");
 
 /** Notes and sums by turns. Notes are saved in `folder`. */
 export function planRuns(count: number, folder: string): PlannedRun[] {

@@ -13,18 +13,29 @@ export interface DemoReport {
   readonly checks: readonly Check[];
 }
 
-export function reportOf(machines: readonly string[], runs: readonly RunReport[]): DemoReport {
+/** Machines that are alike, and the runs that they did. */
+export interface Fleet {
+  /** Such as `machines`. */
+  readonly called: string;
+  readonly machines: readonly string[];
+  readonly runs: readonly RunReport[];
+}
+
+export function reportOf(fleets: readonly Fleet[]): DemoReport {
+  const runs = fleets.flatMap((fleet) => fleet.runs);
+  const checks = fleets.flatMap(checksOf);
+  const all = [...checks, ...runs.flatMap((run) => run.checks)];
+  return { ok: all.every(({ held }) => held), machines: fleets.flatMap(({ machines }) => machines), runs, checks };
+}
+
+function checksOf({ called, machines, runs }: Fleet): Check[] {
   const used = new Set(runs.map(({ machine }) => machine).filter((name) => name !== ""));
   const wanted = Math.min(machines.length, runs.length);
   const waited = runs.filter(({ waitedMs }) => waitedMs > queuedMs).length;
-  const checks: Check[] = [
-    { what: `${wanted} machines did the ${runs.length} runs`, held: used.size === wanted },
-    ...(runs.length > machines.length
-      ? [{ what: "runs that found no free machine waited in the queue", held: waited >= runs.length - machines.length }]
-      : []),
-  ];
-  const all = [...checks, ...runs.flatMap((run) => run.checks)];
-  return { ok: all.every(({ held }) => held), machines, runs, checks };
+  const done = { what: `${wanted} ${called} did the ${runs.length} runs`, held: used.size === wanted };
+  if (runs.length <= machines.length) return [done];
+  const left = runs.length - machines.length;
+  return [done, { what: `runs that found none of the ${called} free waited in the queue`, held: waited >= left }];
 }
 
 /** Placing takes some milliseconds; a run that waited longer than this waited for a machine. */
@@ -65,8 +76,9 @@ export function reportJson(report: DemoReport, { once }: { readonly once: boolea
 }
 
 /** Good for as long as the demo is up. */
-export function whereToLook({ apiUrl, keyFile }: DemoServer, { runs }: DemoReport, root: string): string {
+export function whereToLook({ apiUrl, keyFile }: DemoServer, { runs, machines }: DemoReport, root: string): string {
   const [first] = runs;
+  const last = machines.at(-1) ?? "";
   const cli = (words: string) => `  npm run --silent drover -- ${words} --server ${apiUrl} --key-file ${keyFile}`;
   const call = (words: string) =>
     `  grpcurl -plaintext -H "authorization: Bearer $(cat ${keyFile})" ${words.replace("@", new URL(apiUrl).host)}`;
@@ -78,7 +90,7 @@ export function whereToLook({ apiUrl, keyFile }: DemoServer, { runs }: DemoRepor
     cli("runs"),
     ...(first === undefined ? [] : [cli(`run ${first.id}`)]),
     cli("start sums.multiply --input left:=12 --input right:=34"),
-    cli("screenshot vm-1 --out vm-1.png"),
+    cli(`screenshot ${last} --out ${last}.png`),
     call("@ list"),
     call("-d '{}' @ drover.v1.RunService/ListRuns"),
     "",
