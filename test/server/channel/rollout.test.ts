@@ -147,6 +147,8 @@ test("a machine that was told to restart is given no run, and the run that waits
   const back = await one.attach("3.0.0");
   await back.assigned(1);
   assert.equal(await told(rig, run), "running");
+  const [part] = await sql`select granted_at, grants from rollout_machines where machine_id = ${one.machine.id}`;
+  assert.deepEqual(part, { grantedAt: null, grants: 1 });
 });
 
 test("a machine that is always at work is kept free when its turn comes, and its run is finished first", async (t) => {
