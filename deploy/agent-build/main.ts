@@ -5,8 +5,8 @@
 import { mkdirSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { join, resolve } from "node:path";
 import { parseArgs } from "node:util";
-import { VERSION_PATTERN } from "../../agent/executable/label.ts";
 import manifest from "../../agent/package.json" with { type: "json" };
+import { isVersion } from "../../agent/update/version.ts";
 import { ensureSystemPackages } from "../system-packages.ts";
 import { gatherIngredients, makeExecutables } from "./executables.ts";
 import { BuildRefused, fileNames, platforms, requireFits } from "./platforms.ts";
@@ -44,7 +44,7 @@ function settings(args: string[]): Settings | undefined {
   try {
     const { values } = parseArgs({ args, options, strict: true });
     if (values.help) return undefined;
-    if (!VERSION_PATTERN.test(values.version)) throw new Error("--version wants up to 64 letters, digits, . + and -");
+    if (!isVersion(values.version)) throw new Error("--version wants a version like 1.2.3 or 1.2.3-rc.1");
     const { out, version, json, yes } = values;
     return { out: resolve(out), version, json, yes, releaseKeyFile: values["release-key"] };
   } catch (error) {

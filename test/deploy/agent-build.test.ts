@@ -102,7 +102,7 @@ test("an executable that is too large is refused, with its size and the limit", 
 });
 
 test("wrong arguments are one line and exit 2, and --help is the usage", () => {
-  for (const args of [["--bogus"], ["--version", "a b"], ["extra"]]) {
+  for (const args of [["--bogus"], ["--version", "1.2"], ["extra"]]) {
     const { status, stderr } = build(...args);
     assert.equal(status, 2, args.join(" "));
     assert.match(stderr, /^build:agent: .*\n$/);

@@ -67,7 +67,7 @@ export const rooms: Readonly<Record<string, Room>> = {
     node: "all",
   },
   // What is inside an executable, and what stands in koffi's place there.
-  "agent/executable": { from: ["agent/package.json"], libraries: ["koffi"], node: "all" },
+  "agent/executable": { from: ["agent/package.json", "agent/update/version.ts"], libraries: ["koffi"], node: "all" },
   // What a simulated desktop shows is read by the simulated sight: an interface of `steps`, and its way to match titles.
   "agent/desktop": {
     from: ["agent/steps/sight.ts", "agent/steps/window-pattern.ts", "agent/vision/png.ts"],
@@ -134,7 +134,7 @@ export const rooms: Readonly<Record<string, Room>> = {
 
   deploy: { from: [], libraries: [], node: "all" },
   "deploy/agent-build": {
-    from: ["agent/executable", "agent/package.json", "deploy"],
+    from: ["agent/executable", "agent/package.json", "agent/update/version.ts", "deploy"],
     libraries: ["esbuild", "postject"],
     node: "all",
   },
