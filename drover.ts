@@ -17,7 +17,7 @@ if (argv[2] === "agent") {
     .description("routes desktop workflows across a pool of machines")
     .version(manifest.version);
   addServerCommand(program);
-  program.command("agent").description("run or enrol the agent of a machine (drover agent --help)");
+  program.command("agent").description("the agent of a machine: enrol, run, doctor and more (drover agent --help)");
   addClientCommands(program);
   await runProgram(program);
 }
