@@ -19,6 +19,7 @@ import { Callers } from "./callers.ts";
 import { Chance } from "./chance.ts";
 import { SimulatedPostgres } from "./database.ts";
 import { readFacts } from "./facts.ts";
+import { Faults } from "./faults.ts";
 import { connectProduct } from "./grpc.ts";
 import { ledgerSource, workflowSources } from "./ledger.ts";
 import { SimulatedMachine } from "./machine.ts";
@@ -33,6 +34,8 @@ import { Wakeups } from "./wakeups.ts";
 export interface SimulationOptions {
   readonly seed: number;
   readonly runs: number;
+  /** Nothing goes wrong. */
+  readonly calm?: boolean;
   /** A database of its own, migrated, with the simulated clock. */
   readonly databaseUrl: string;
   /** What replicas log, for who looks into a failure. */
@@ -47,15 +50,19 @@ export interface Simulated {
 
 export async function simulate(options: SimulationOptions): Promise<Simulated> {
   const database = openStore(options.databaseUrl, { connectionsMax: 1 });
+  const chance = new Chance(`seed ${options.seed}`);
+  const schedule = new Schedule(chance.fork("schedule"));
+  // A promise that nobody looks after would end a replica, or an agent.
+  const unhandled = (error: unknown) => (schedule.failure ??= error);
+  process.on("unhandledRejection", unhandled);
   try {
-    const chance = new Chance(`seed ${options.seed}`);
-    const schedule = new Schedule(chance.fork("schedule"));
     const postgres = new SimulatedPostgres(database, schedule, chance.fork("postgres"));
     const fleet = new Fleet(options, chance, schedule, postgres);
     await fleet.run();
     const record = { entries: fleet.entries, ...(await readFacts(database)), endedAt: schedule.now };
     return { record, calls: postgres.calls };
   } finally {
+    process.off("unhandledRejection", unhandled);
     await database.stop();
   }
 }
@@ -99,9 +106,15 @@ class Fleet {
       workflows: workflowSources.map((source) => /workflow: (\S+)/.exec(source)?.[1] ?? ""),
       ...{ log: (entry: Entry) => void this.entries.push(entry), cancelRate: 0.03, hurryRate: 0.05 },
     });
-    const { runs } = this.#options;
+    const { runs, calm = false } = this.#options;
     const overMs = (runs * 3_000) / this.#machines.length;
     callers.ask(runs, overMs);
+    const faults = new Faults({
+      ...{ schedule: this.#schedule, chance: this.#chance.fork("faults"), network: this.#network },
+      ...{ postgres: this.#postgres, wakeups: this.#wakeups, replicas: this.#replicas, machines: this.#machines },
+      log: (entry) => void this.entries.push(entry),
+    });
+    if (!calm) faults.begin(this.#schedule.now + overMs);
     await this.#schedule.run(this.#schedule.now + overMs, () => false);
     await this.#untilEnded(callers);
   }
@@ -113,7 +126,8 @@ class Fleet {
     const { sql } = this.#postgres.for(process);
     let ended = false;
     const look = async () => {
-      const rows = await sql`select 1 from runs where state <> 'ended' limit 1`;
+      // Postgres may be away: then it is not known.
+      const rows = await sql`select 1 from runs where state <> 'ended' limit 1`.catch(() => [undefined]);
       ended = rows.length === 0 && callers.open.size === 0;
       this.#schedule.in({ process }, 1_000, () => void look());
     };

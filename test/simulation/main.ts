@@ -64,13 +64,12 @@ let wrong = 0;
 try {
   const ground = await prepareGround(server.url);
   for (let seed = first; seed < first + seeds; seed++) {
-    const { line, findings } = await trial(ground, { seed, runs, ...(log && { told: console.log }) });
+    const { line, told } = await trial(ground, { seed, runs, ...(log && { told: console.log }) });
     console.log(line);
-    if (findings.length === 0) continue;
+    if (told.length === 0) continue;
     wrong++;
-    for (const { at, rule, says } of findings.slice(0, 20)) console.log(`  ${at.toFixed(0)} ms: ${rule}: ${says}`);
-    if (findings.length > 20) console.log(`  and ${findings.length - 20} more`);
-    console.log(`  again: npm run simulate -- --seeds 1 --runs ${runs} --seed ${seed} --log`);
+    for (const text of told.slice(0, 20)) console.log(`  ${text}`);
+    if (told.length > 20) console.log(`  and ${told.length - 20} more`);
   }
   console.log(wrong === 0 ? "Nothing was wrong." : `Something was wrong in ${wrong} of ${seeds} simulations.`);
 } finally {

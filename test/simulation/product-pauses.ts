@@ -1,6 +1,6 @@
 // What product code has instead of `node:timers/promises` in a simulation.
 
-import { clearTimeout as clear, setImmediate as startImmediate, setTimeout as startTimeout } from "./product-time.ts";
+import { clear, startImmediate, startTimeout } from "./product-time.ts";
 
 function pause<T>(ms?: number, value?: T, options: { readonly signal?: AbortSignal } = {}): Promise<T | undefined> {
   const { signal } = options;

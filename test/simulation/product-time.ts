@@ -93,12 +93,15 @@ const abortSignal = {
 
 export {
   abortSignal as AbortSignal,
+  clear,
   clear as clearImmediate,
   clear as clearInterval,
   clear as clearTimeout,
   performanceHere as performance,
   SimulatedDate as Date,
+  startImmediate,
   startImmediate as setImmediate,
   startInterval as setInterval,
+  startTimeout,
   startTimeout as setTimeout,
 };

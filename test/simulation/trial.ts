@@ -2,14 +2,15 @@
 
 import { type SimulationOptions, simulate } from "./fleet.ts";
 import type { Ground } from "./ground.ts";
-import { type Finding, judge } from "./judge.ts";
+import { judge } from "./judge.ts";
 import { ledgerNature } from "./ledger.ts";
 import { hashOf, type SimulationRecord } from "./record.ts";
 
 export interface Trial {
-  readonly record: SimulationRecord;
-  readonly findings: readonly Finding[];
   readonly line: string;
+  /** What was wrong, and last of all how to do it again; empty when nothing was. */
+  readonly told: readonly string[];
+  readonly hash: string;
 }
 
 export interface TrialOptions extends Omit<SimulationOptions, "databaseUrl" | "told"> {
@@ -17,26 +18,42 @@ export interface TrialOptions extends Omit<SimulationOptions, "databaseUrl" | "t
 }
 
 export async function trial(ground: Ground, { told, ...options }: TrialOptions): Promise<Trial> {
+  const again = `again: npm run simulate -- --seeds 1 --runs ${options.runs} --seed ${options.seed} --log`;
   const database = await ground.copy();
   const begunAt = performance.now();
-  const { record, calls } = await simulate({
-    ...{ ...options, databaseUrl: database.url },
-    ...(told && {
-      told: (at, who, message, fields) => told(`${at.toFixed(1)} ${who}: ${message} ${JSON.stringify(fields)}`),
-    }),
-  });
-  await database.drop();
-  if (told !== undefined) for (const entry of record.entries) told(JSON.stringify(entry));
-  const findings = judge(record, ledgerNature);
-  const seconds = (performance.now() - begunAt) / 1000;
+  try {
+    const { record, calls } = await simulate({
+      ...{ ...options, databaseUrl: database.url },
+      ...(told && {
+        told: (at, who, message, fields) => told(`${at.toFixed(1)} ${who}: ${message} ${JSON.stringify(fields)}`),
+      }),
+    });
+    if (told !== undefined) for (const entry of record.entries) told(JSON.stringify(entry));
+    const findings = judge(record, ledgerNature);
+    const line = `seed ${options.seed}: ${findings.length === 0 ? "good" : `${findings.length} WRONG`}; ${summary(record)}`;
+    const seconds = ((performance.now() - begunAt) / 1000).toFixed(1);
+    const texts = findings.map(({ at, rule, says }) => `${at.toFixed(0)} ms: ${rule}: ${says}`);
+    return {
+      line: `${line}; ${calls} calls in ${seconds} s`,
+      told: findings.length === 0 ? [] : [...texts, again],
+      hash: hashOf(record),
+    };
+  } catch (error) {
+    const text = error instanceof Error ? (error.stack ?? error.message) : String(error);
+    return { line: `seed ${options.seed}: BROKEN`, told: [text, again], hash: "" };
+  } finally {
+    await database.drop();
+  }
+}
+
+function summary(record: SimulationRecord): string {
   const count = (is: string) => record.entries.filter((entry) => entry.is === is).length;
-  const line = [
-    `seed ${options.seed}: ${findings.length === 0 ? "good" : `${findings.length} WRONG`}`,
-    `${outcomesOf(record)}; ${record.attempts.length} attempts, ${count("commit")} commits, ${count("input")} inputs`,
-    `${count("fault")} faults in ${(record.endedAt / 1000).toFixed(0)} s that took ${seconds.toFixed(1)} s`,
-    `${calls} calls; log ${hashOf(record)}`,
+  return [
+    outcomesOf(record),
+    `${record.attempts.length} attempts, ${count("commit")} commits, ${count("input")} inputs`,
+    `${count("fault")} faults in ${(record.endedAt / 1000).toFixed(0)} simulated seconds`,
+    `log ${hashOf(record)}`,
   ].join("; ");
-  return { record, findings, line };
 }
 
 function outcomesOf({ runs }: SimulationRecord): string {

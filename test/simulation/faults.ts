@@ -1,0 +1,186 @@
+// What goes wrong in a simulation, at times and in places that the seed chooses. Each seed has some kinds of faults and not
+// others, and few or many of them: so that every kind is also met alone, where nothing else hides what it does.
+
+import type { Chance } from "./chance.ts";
+import type { SimulatedPostgres } from "./database.ts";
+import { ledgerProcess } from "./ledger.ts";
+import type { SimulatedMachine } from "./machine.ts";
+import type { Network } from "./network.ts";
+import type { Pause } from "./process.ts";
+import type { Entry } from "./record.ts";
+import type { SimulatedReplica } from "./replica.ts";
+import type { Schedule } from "./schedule.ts";
+import type { Wakeups } from "./wakeups.ts";
+
+export interface FaultsOptions {
+  readonly schedule: Schedule;
+  readonly chance: Chance;
+  readonly network: Network;
+  readonly postgres: SimulatedPostgres;
+  readonly wakeups: Wakeups;
+  readonly replicas: readonly SimulatedReplica[];
+  readonly machines: readonly SimulatedMachine[];
+  readonly log: (entry: Entry) => void;
+}
+
+/** A fault that began: where ("" is everywhere), and for how long. */
+interface Struck {
+  readonly on: string;
+  readonly durationMs: number;
+}
+
+type Strike = () => Struck;
+
+export class Faults {
+  readonly #options: FaultsOptions;
+  readonly #kinds: readonly (readonly [string, Strike])[];
+  readonly #everyMs: number;
+
+  constructor(options: FaultsOptions) {
+    const { chance } = options;
+    this.#options = options;
+    const all = Object.entries(this.#all());
+    const some = all.filter(() => chance.happens(0.4));
+    this.#kinds = some.length === 0 ? [chance.pick(all)] : some;
+    this.#everyMs = chance.pick([700, 2_000, 6_000]);
+  }
+
+  /** Strikes now and then until `overAt`. */
+  begin(overAt: number): void {
+    const { schedule, chance, log } = this.#options;
+    schedule.in(undefined, -Math.log(1 - chance.next()) * this.#everyMs, () => {
+      if (schedule.now > overAt) return;
+      const [what, strike] = chance.pick(this.#kinds);
+      const { on, durationMs } = strike();
+      log({ at: schedule.now, is: "fault", what, on, until: schedule.now + durationMs });
+      this.begin(overAt);
+    });
+  }
+
+  #all(): Readonly<Record<string, Strike>> {
+    const { schedule, chance, network, postgres, wakeups, replicas } = this.#options;
+    const later = (durationMs: number, work: () => void) => schedule.in(undefined, durationMs, work);
+    const on = (machine: SimulatedMachine, durationMs: number): Struck => ({ on: machine.name, durationMs });
+    const everywhere = (durationMs: number): Struck => ({ on: "", durationMs });
+    const paused = (how: Pause): Strike =>
+      this.#atMachine((machine, durationMs) => machine.process?.pause(how, durationMs));
+    const cut = (...sides: ("up" | "down")[]): Strike =>
+      this.#atMachine(({ name }, durationMs) => {
+        for (const side of sides) network.lineOf(name).blockedUntil[side] = schedule.now + durationMs;
+      });
+    const halfDead =
+      (side: "up" | "down"): Strike =>
+      () => {
+        const machine = this.#machine();
+        network.halfKill(machine.name, side);
+        return on(machine, 0);
+      };
+    const atReplica =
+      (strike: (replica: SimulatedReplica, durationMs: number) => void): Strike =>
+      () => {
+        const durationMs = this.#durationMs();
+        strike(chance.pick(replicas), durationMs);
+        return everywhere(durationMs);
+      };
+    return {
+      "agent killed": this.#atMachine((machine, durationMs) => {
+        machine.kill();
+        later(durationMs, () => machine.start());
+      }),
+      "machine crashed": this.#atMachine((machine, durationMs) => {
+        machine.crash();
+        later(durationMs, () => machine.start());
+      }),
+      "agent stopped": paused("stopped"),
+      "machine suspended": paused("suspended"),
+      "machine stunned": paused("stunned"),
+      "line cut upwards": cut("up"),
+      "line cut downwards": cut("down"),
+      "line cut": cut("up", "down"),
+      "stream dead upwards": halfDead("up"),
+      "stream dead downwards": halfDead("down"),
+      "application killed": () => {
+        const machine = this.#machine();
+        machine.world.kill(ledgerProcess);
+        return on(machine, 0);
+      },
+      "application frozen": this.#atMachine(({ world }, durationMs) => {
+        const window = world.active;
+        if (window === undefined) return;
+        window.frozen = true;
+        later(durationMs, () => {
+          window.frozen = false;
+        });
+      }),
+      "window in the way": this.#atMachine(({ world }, durationMs) => {
+        const window = world.open({ title: "News", process: "stranger" });
+        later(durationMs, () => world.remove(window.id));
+      }),
+      "desktop hung": this.#atMachine(({ world }, durationMs) => {
+        if (world.hung !== undefined) return;
+        const hanging = Promise.withResolvers<void>();
+        world.hung = hanging.promise;
+        later(durationMs, () => {
+          world.hung = undefined;
+          hanging.resolve();
+        });
+      }),
+      "replica killed": atReplica((replica, durationMs) => {
+        replica.kill("closing");
+        later(durationMs, () => replica.start());
+      }),
+      "replica's host gone": atReplica((replica, durationMs) => {
+        replica.kill("silently");
+        later(durationMs, () => replica.start());
+      }),
+      "replica restarted": atReplica((replica, durationMs) => {
+        replica.stop();
+        later(3_000 + durationMs, () => {
+          replica.kill("closing");
+          replica.start();
+        });
+      }),
+      "replica stopped": atReplica((replica, durationMs) => replica.process?.pause("stopped", durationMs)),
+      "replica cut off from Postgres": atReplica((replica, durationMs) => {
+        if (replica.process !== undefined) postgres.cutOff(replica.process, durationMs);
+      }),
+      "Postgres restarted": () => {
+        const durationMs = chance.mostlyShort(200, 10_000);
+        postgres.restart(durationMs);
+        later(durationMs, () => wakeups.wakeAll());
+        return everywhere(durationMs);
+      },
+      "all replicas killed": () => {
+        const durationMs = this.#durationMs();
+        for (const replica of replicas) replica.kill("closing");
+        for (const replica of replicas) later(durationMs + chance.mostlyShort(0, 2_000), () => replica.start());
+        return everywhere(durationMs + 2_000);
+      },
+    };
+  }
+
+  #machine(): SimulatedMachine {
+    return this.#options.chance.pick(this.#options.machines);
+  }
+
+  #atMachine(strike: (machine: SimulatedMachine, durationMs: number) => void): Strike {
+    return () => {
+      const machine = this.#machine();
+      const durationMs = this.#durationMs();
+      strike(machine, durationMs);
+      return { on: machine.name, durationMs };
+    };
+  }
+
+  /** Around every deadline that there is: a moment, a beat or two, the agent's stop, takeover, and far beyond. */
+  #durationMs(): number {
+    const { chance } = this.#options;
+    const [least, most] = chance.pick([
+      [50, 1_500],
+      [1_500, 7_000],
+      [7_000, 16_000],
+      [9_000, 40_000],
+    ] as const);
+    return chance.between(least, most);
+  }
+}
