@@ -25,6 +25,8 @@ export interface WineSessionOptions extends X11SessionOptions {
 const settings = [
   // Node refuses to start on the Windows 7 that Wine says to be by default.
   ["HKCU\\Software\\Wine", "Version", "win10"],
+  // Its name is kept where the version is not, and stays that of Windows 7.
+  ["HKLM\\Software\\Microsoft\\Windows NT\\CurrentVersion", "ProductName", "Windows 10 (Wine)"],
   ["HKCU\\Software\\Wine\\Explorer", "Desktop", "Default"],
 ] as const;
 

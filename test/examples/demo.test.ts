@@ -1,85 +1,16 @@
 // The demo as its users run it: the whole of it once, killed in the middle, and on a system where packages are missing.
 
 import assert from "node:assert/strict";
-import { type ChildProcess, spawn, spawnSync } from "node:child_process";
-import { randomUUID } from "node:crypto";
-import {
-  chmodSync,
-  existsSync,
-  mkdirSync,
-  mkdtempSync,
-  readdirSync,
-  readlinkSync,
-  rmSync,
-  writeFileSync,
-} from "node:fs";
+import { spawnSync } from "node:child_process";
+import { chmodSync, existsSync, mkdirSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
-import { join, resolve } from "node:path";
-import { type TestContext, test } from "node:test";
+import { join } from "node:path";
+import { test } from "node:test";
 import { until } from "../agent/desktop/until.ts";
+import { demoCommand, ended, type Report, startDemo } from "../support/demo-process.ts";
 import { leftoverProcesses } from "../support/leftovers.ts";
 
-const main = resolve(import.meta.dirname, "../../examples/demo/main.ts");
-const command = ["--disable-warning=ExperimentalWarning", main];
 const longMs = 240_000;
-
-interface Report {
-  ok: boolean;
-  machines: string[];
-  runs: {
-    workflow: string;
-    outcome: string;
-    machine: string;
-    verdict: string;
-    filmFrames: number;
-    checks: { what: string; held: boolean }[];
-  }[];
-}
-
-/** A demo of which everything can be found again: its processes by `run`, its files below `tmp`. */
-function startDemo(t: TestContext, ...args: string[]) {
-  const run = randomUUID();
-  const tmp = mkdtempSync(join(tmpdir(), "drover-demo-test-"));
-  const child = spawn(process.execPath, [...command, ...args], {
-    env: { ...process.env, TMPDIR: tmp, DROVER_TEST_RUN: run },
-    stdio: ["ignore", "pipe", "pipe"],
-  });
-  const said = { stdout: "", stderr: "" };
-  child.stdout.setEncoding("utf8").on("data", (text: string) => {
-    said.stdout += text;
-  });
-  child.stderr.setEncoding("utf8").on("data", (text: string) => {
-    said.stderr += text;
-  });
-  t.after(() => {
-    child.kill("SIGTERM");
-    for (const { pid } of leftoverProcesses(run)) process.kill(pid, "SIGKILL");
-    rmSync(tmp, { recursive: true, force: true, maxRetries: 5, retryDelay: 100 });
-  });
-  /** Where Postgres's data is: below `tmp`, or, as root, where a link tells. */
-  const database = () =>
-    until(
-      "the database's directory is there",
-      () => {
-        const root = readdirSync(tmp).find((name) => name.startsWith("drover-demo-"));
-        const asked = join(tmp, root ?? "none", "server", "postgres");
-        if (existsSync(join(asked, "data"))) return asked;
-        const link = join(asked, "elsewhere");
-        try {
-          return readlinkSync(link);
-        } catch {
-          return undefined;
-        }
-      },
-      60_000,
-    );
-  return { run, tmp, child, said, database };
-}
-
-const ended = (child: ChildProcess): Promise<number | null> =>
-  new Promise((done) => {
-    child.once("close", done);
-  });
 
 test("the demo runs once: six runs on three machines, every check held, and nothing is left", {
   timeout: longMs,
@@ -126,7 +57,7 @@ test("without consent to missing packages it says what to install, and exits 2",
   program(bin, "sudo", "exit 1");
   const tmp = join(bin, "tmp");
   mkdirSync(tmp);
-  const { status, stdout, stderr } = spawnSync(process.execPath, [...command, "--once", "--json"], {
+  const { status, stdout, stderr } = spawnSync(process.execPath, [...demoCommand, "--once", "--json"], {
     env: { PATH: bin, TMPDIR: tmp },
     encoding: "utf8",
     input: "",
@@ -139,7 +70,7 @@ test("without consent to missing packages it says what to install, and exits 2",
 });
 
 test("a wrong option is refused with exit code 2, before anything begins", () => {
-  const { status, stderr } = spawnSync(process.execPath, [...command, "--runs", "none"], { encoding: "utf8" });
+  const { status, stderr } = spawnSync(process.execPath, [...demoCommand, "--runs", "none"], { encoding: "utf8" });
   assert.equal(status, 2);
   assert.match(stderr, /It must be a number from 1 to/);
 });
