@@ -131,7 +131,7 @@ test("an agent whose supervisor was killed stops by itself", async () => {
 test("a second agent on the same state directory says so and exits with 2", async () => {
   enrolled();
   agent();
-  await (await server.welcome()).heardOf("beat");
+  await (await server.welcome(1, { beatIntervalMs: 500, stopAfterMs: 2000 })).heardOf("beat");
   assert.equal(await ended(agent()), 2);
   assert.equal(server.streams.length, 1);
 });
@@ -139,7 +139,7 @@ test("a second agent on the same state directory says so and exits with 2", asyn
 test("a copy of the state directory runs no second agent of the machine", async () => {
   enrolled();
   agent();
-  await (await server.welcome()).heardOf("beat");
+  await (await server.welcome(1, { beatIntervalMs: 500, stopAfterMs: 2000 })).heardOf("beat");
   const copy = join(scratch, "copy");
   cpSync(stateDir, copy, { recursive: true });
   const where = ["run", "--server", server.url, "--state", copy, "--simulated"];
