@@ -50,7 +50,9 @@ function execStart(text: string): string[] {
   const line = /^ExecStart=(.*)$/m.exec(text)?.[1] ?? assert.fail("there is no ExecStart");
   const words = line.match(/"(?:\\.|[^"\\])*"|[^\s"]+/g) ?? [];
   const unquoted = (word: string) => (word.startsWith('"') ? word.slice(1, -1).replaceAll(/\\(.)/g, "$1") : word);
-  return words.map((word) => unquoted(word).replaceAll("%%", "%").replaceAll("$$", "$"));
+  // A single one would be a specifier, or a variable.
+  const doubled = (text: string) => text.replaceAll(/([%$])(.?)/gs, (_, sign, next) => (sign === next ? sign : "?"));
+  return words.map((word) => doubled(unquoted(word)));
 }
 
 test("the unit is written, enabled and started; said again it is replaced; uninstall takes exactly that away", () => {
