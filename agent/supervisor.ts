@@ -4,7 +4,8 @@
 // 1. An agent that was asked to stop says so by its exit status, and exit 2 is a wrong setting or a second agent: neither is
 //    tried again.
 // 2. The first restart comes at once; each one after a short life waits twice as long, up to 10 s.
-// 3. A release on trial is given up when it has not attached in time, and however it ends before that (`update/trial.ts`).
+// 3. A release on trial is given up when it has not attached in time, or has ended twice before that, however it did
+//    (`update/trial.ts`).
 // 4. An agent whose supervisor dies stops by itself (its IPC channel closes): there are never two.
 
 import { type ChildProcess, spawn } from "node:child_process";
@@ -47,6 +48,8 @@ export interface Supervisor {
 
 const EXIT_WRONG_SETTING = 2;
 const STOP_WITHIN_MS = 2000;
+/** In first delays. A virus scanner keeps a new program from starting for about that long. */
+const TRIAL_PAUSE = 20;
 
 /** How long to wait before the next start, given how many short lives came before. Pure. */
 export function restartDelayMs(shortLives: number, firstMs: number, longestMs: number): number {
@@ -71,7 +74,10 @@ export function superviseAgent(options: SuperviseOptions): Supervisor {
       if (exit === EXIT_WRONG_SETTING && !succession?.onTrial) return exit;
       if (stopping.signal.aborted) return 0;
       if (performance.now() - began >= resetAfterMs) shortLives = 0;
-      const delayMs = restartDelayMs(shortLives++, firstDelayMs, longestDelayMs);
+      // A second try of a release on trial is worth more when what hindered the first one has had time to pass.
+      const waits = succession?.onTrial && exit !== EXIT_REPLACE;
+      const delayMs = waits ? TRIAL_PAUSE * firstDelayMs : restartDelayMs(shortLives, firstDelayMs, longestDelayMs);
+      shortLives++;
       if (exit === EXIT_REPLACE) log.info("the agent ended to be replaced", { delayMs });
       else log.error("the agent died; starting it again", { exit: `${exit ?? "killed"}`, delayMs });
       await sleep(delayMs, undefined, { signal: stopping.signal }).catch(() => {});
