@@ -52,7 +52,12 @@ export const ledgerNature: Nature = {
   unchecked: new Set(["ledger.enter-unchecked"]),
 };
 
-export function ledger(schedule: Schedule, chance: Chance, entered: (order: string) => void): SimulatedApplication {
+/** `pressed` is called when the key to enter an order arrives, and what it returns when the order is in the books. */
+export function ledger(
+  schedule: Schedule,
+  chance: Chance,
+  pressed: (order: string) => () => void,
+): SimulatedApplication {
   return {
     process: ledgerProcess,
     start(world, pid) {
@@ -66,10 +71,10 @@ export function ledger(schedule: Schedule, chance: Chance, entered: (order: stri
       if (key === "ctrl+n" || key === "escape") show(window, "");
       else if (key === "ctrl+s") {
         const order = window.text;
-        const pressed = entered.bind(undefined, order);
+        const entered = pressed(order);
         schedule.in(undefined, chance.mostlyShort(5, 1_500), () => {
           if (!world.windows.includes(window)) return;
-          pressed();
+          entered();
           if (window.text === order) window.title = `Ledger, entered ${order}`;
         });
       } else if (Array.from(key).length === 1) show(window, window.text + key);

@@ -52,23 +52,17 @@ export class SimulatedMachine {
       machine: name,
       applications: [
         ledger(schedule, chance, (order) => {
-          // The key press that led to this is long over: what it followed from was noted then.
-          log({ at: schedule.now, is: "commit", machine: name, attempt: this.#pressedBy.get(order) ?? "", order });
+          const { attempt } = toldHere();
+          return () => log({ at: schedule.now, is: "commit", machine: name, attempt, order });
         }),
       ],
       inputLatencyMs: chance.between(5, 30),
       now: () => schedule.now,
       log: ({ receiver, key }) => {
-        const told = toldHere();
-        const window = this.world.active;
-        if (key === "ctrl+s" && window?.process === ledgerProcess) this.#pressedBy.set(window.text, told.attempt);
-        log({ at: schedule.now, is: "input", machine: name, ...told, receiver, key });
+        log({ at: schedule.now, is: "input", machine: name, ...toldHere(), receiver, key });
       },
     });
   }
-
-  /** By order: the attempt that pressed the key last. */
-  readonly #pressedBy = new Map<string, string>();
 
   get process(): SimulatedProcess | undefined {
     return this.#process?.isDead === false ? this.#process : undefined;

@@ -1,0 +1,218 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { type Finding, judge, type Nature } from "./judge.ts";
+import type { Entry, SimulationRecord } from "./record.ts";
+
+type Mutable<T> = T extends object ? { -readonly [Key in keyof T]: Mutable<T[Key]> } : T;
+type Changing = Mutable<SimulationRecord>;
+
+const nature: Nature = { application: "ledger", repeatable: new Set(["repeat"]), unchecked: new Set(["unchecked"]) };
+
+const input = (at: number, machine: string, attempt: string): Entry => ({
+  ...{ at, is: "input", machine, attempt, epoch: 1, command: 2, receiver: "ledger", key: "x" },
+});
+
+/** A run that was lost on one machine before its commit, and succeeded on another one. */
+const good = (): Changing => ({
+  entries: [
+    { at: 1, is: "attached", machine: "vm-1" },
+    { at: 2, is: "attached", machine: "vm-2" },
+    { at: 100, is: "accepted", order: "n1", run: "run-1" },
+    input(300, "vm-1", "attempt-1"),
+    { at: 310, is: "detached", machine: "vm-1" },
+    { at: 310, is: "fault", what: "agent killed", on: "vm-1", until: 400 },
+    input(14_300, "vm-2", "attempt-2"),
+    { at: 14_400, is: "commit", machine: "vm-2", attempt: "attempt-2", order: "n1" },
+  ] as Entry[],
+  runs: [
+    {
+      ...{ id: "run-1", order: "n1", workflow: "enter", state: "ended", outcome: "SUCCEEDED", label: "AFTER_COMMIT" },
+      ...{ createdAt: 90, endedAt: 15_000, queueTimeoutMs: 60_000, timeoutMs: 60_000, lastEvent: 5 },
+    },
+  ],
+  attempts: [
+    {
+      ...{ id: "attempt-1", run: "run-1", number: 1, machine: "vm-1", label: "BEFORE_COMMIT" },
+      ...{ startedAt: 200, endedAt: 14_000 },
+    },
+    {
+      ...{ id: "attempt-2", run: "run-1", number: 2, machine: "vm-2", label: "AFTER_COMMIT" },
+      ...{ startedAt: 14_100, endedAt: 15_000 },
+    },
+  ],
+  leases: [
+    { machine: "vm-1", attempt: "attempt-1", epoch: 1, grantedAt: 200, endedAt: 14_000 },
+    { machine: "vm-2", attempt: "attempt-2", epoch: 1, grantedAt: 14_100, endedAt: 15_000 },
+  ],
+  events: [
+    { run: "run-1", number: 1, at: 90, kind: "QUEUED" },
+    { run: "run-1", number: 2, at: 200, kind: "PLACED" },
+    { run: "run-1", number: 3, at: 14_000, kind: "REQUEUED" },
+    { run: "run-1", number: 4, at: 14_100, kind: "PLACED" },
+    { run: "run-1", number: 5, at: 15_000, kind: "ENDED" },
+  ],
+  endedAt: 20_000,
+});
+
+const at = <T>(list: T[], index: number): T => {
+  const found = list.at(index);
+  assert.ok(found !== undefined);
+  return found;
+};
+
+test("a simulation in which all went well is good", () => {
+  assert.deepEqual(judge(good(), nature), []);
+});
+
+const wrongs: readonly (readonly [title: string, Finding["rule"], (record: Changing) => void])[] = [
+  [
+    "an input after its lease was taken over",
+    "input without a lease",
+    ({ entries }) => entries.push(input(14_200, "vm-1", "attempt-1")),
+  ],
+  [
+    "an input before its lease was granted",
+    "input without a lease",
+    ({ entries }) => entries.push(input(150, "vm-1", "attempt-1")),
+  ],
+  [
+    "an input of an attempt on another machine than the one it is on",
+    "input without a lease",
+    ({ entries }) => entries.push(input(14_300, "vm-1", "attempt-2")),
+  ],
+  ["an input that no command led to", "input without a lease", ({ entries }) => entries.push(input(300, "vm-1", ""))],
+  [
+    "two leases of a machine at the same time",
+    "leases overlap",
+    ({ leases }) => leases.push({ machine: "vm-2", attempt: null, epoch: 2, grantedAt: 14_900, endedAt: 16_000 }),
+  ],
+  [
+    "a key press in another program's window",
+    "wrong window",
+    ({ entries }) => {
+      Object.assign(at(entries, 3), { receiver: "stranger" });
+    },
+  ],
+  [
+    "an order that was entered twice",
+    "double commit",
+    ({ entries }) => entries.push({ at: 14_500, is: "commit", machine: "vm-2", attempt: "attempt-2", order: "n1" }),
+  ],
+  ["a run that succeeded and whose order was not entered", "wrong label", ({ entries }) => void entries.pop()],
+  [
+    "a run that failed AFTER_COMMIT and whose order was not entered",
+    "wrong label",
+    ({ entries, runs }) => {
+      entries.pop();
+      at(runs, 0).outcome = "FAILED";
+    },
+  ],
+  [
+    "a run that failed BEFORE_COMMIT and whose order was entered",
+    "wrong label",
+    ({ runs }) => Object.assign(at(runs, 0), { outcome: "FAILED", label: "BEFORE_COMMIT" }),
+  ],
+  [
+    "an attempt that is BEFORE_COMMIT and entered an order",
+    "wrong label",
+    ({ entries }) => Object.assign(at(entries, -1), { machine: "vm-1", attempt: "attempt-1" }),
+  ],
+  [
+    "an order that nobody asked for",
+    "wrong label",
+    ({ entries }) => entries.push({ at: 500, is: "commit", machine: "vm-1", attempt: "attempt-1", order: "n2" }),
+  ],
+  [
+    "a run that was accepted and is not there",
+    "lost run",
+    ({ entries }) => entries.push({ at: 101, is: "accepted", order: "n2", run: "run-2" }),
+  ],
+  [
+    "an order with two runs",
+    "lost run",
+    ({ runs }) => runs.push({ ...at(runs, 0), id: "run-2", lastEvent: 0, state: "queued" }),
+  ],
+  [
+    "a run that never ended",
+    "lost run",
+    ({ runs }) => Object.assign(at(runs, 0), { state: "running", outcome: null, label: null, endedAt: null }),
+  ],
+  [
+    "a run that ended long after its deadline",
+    "endless run",
+    ({ runs }) => Object.assign(at(runs, 0), { timeoutMs: 100, endedAt: 300_000 }),
+  ],
+  [
+    "an attempt on the machine that the one before it failed on",
+    "same machine again",
+    ({ attempts, leases, entries }) => {
+      for (const moved of [at(attempts, 1), at(leases, 1), at(entries, -1), at(entries, -2)]) {
+        Object.assign(moved, { machine: "vm-1" });
+      }
+    },
+  ],
+  [
+    "a run that waited beside a free machine",
+    "idle machine beside a waiting run",
+    ({ events, attempts, leases }) => {
+      at(events, 3).at = at(attempts, 1).startedAt = at(leases, 1).grantedAt = 14_200;
+      at(events, 2).at = 13_100;
+    },
+  ],
+  [
+    "an event that is missing",
+    "event gap",
+    ({ events }) => {
+      at(events, 4).number = 6;
+    },
+  ],
+  ["events at the end that are missing", "event gap", ({ events }) => void events.pop()],
+  [
+    "an event that is older than the one before it",
+    "event gap",
+    ({ events }) => {
+      at(events, 1).at = 80;
+    },
+  ],
+  [
+    "a run that ended twice",
+    "event gap",
+    ({ events, runs }) => {
+      events.push({ run: "run-1", number: 6, at: 15_000, kind: "ENDED" });
+      at(runs, 0).lastEvent = 6;
+    },
+  ],
+];
+
+for (const [title, rule, change] of wrongs) {
+  test(`${title} is found`, () => {
+    const record = good();
+    change(record);
+    const rules = new Set(judge(record, nature).map((finding) => finding.rule));
+    assert.deepEqual([...rules], [rule]);
+  });
+}
+
+test("every rule of the judge is broken by one of these", () => {
+  assert.equal(new Set(wrongs.map(([, rule]) => rule)).size, 10);
+});
+
+test("a run may wait beside a machine that it avoids, that is taken, or that something is wrong with", () => {
+  const record = good();
+  // vm-1 is back and free while the run waits for vm-2, which is away.
+  record.entries.push({ at: 410, is: "attached", machine: "vm-1" }, { at: 410, is: "detached", machine: "vm-2" });
+  at(record.leases, 0).endedAt = 10_000;
+  at(record.events, 2).at = 10_000;
+  assert.deepEqual(judge(record, nature), []);
+});
+
+test("what an author says of a workflow is taken into account", () => {
+  const twice = good();
+  at(twice.runs, 0).workflow = "repeat";
+  twice.entries.push({ at: 14_500, is: "commit", machine: "vm-2", attempt: "attempt-2", order: "n1" });
+  assert.deepEqual(judge(twice, nature), []);
+  const believed = good();
+  at(believed.runs, 0).workflow = "unchecked";
+  believed.entries.pop();
+  assert.deepEqual(judge(believed, nature), []);
+});
