@@ -111,6 +111,10 @@ const machineMessage = (machine: MachineView): MessageInitShape<typeof MachineSc
   enrolledAt: timestamp(machine.enrolledAt),
   statusSince: timestamp(machine.statusSince),
   revoked: machine.revokedAt !== null,
+  // An inventory that was saved by an older server has none of these.
+  capture: machine.inventory?.capture ?? "",
+  dpi: machine.inventory?.dpi ?? 0,
+  session: machine.inventory?.session ?? "",
 });
 
 const tokenMessage = (token: EnrolmentTokenView): MessageInitShape<typeof EnrolmentTokenSchema> => ({

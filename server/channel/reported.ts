@@ -38,6 +38,9 @@ export function inventoryOf(hello: Hello): Inventory {
     ),
     capabilities: (inventory?.capabilities ?? []).map(clean),
     executable: clean(inventory?.executable ?? ""),
+    capture: clean(inventory?.capture ?? ""),
+    dpi: inventory?.dpi ?? 0,
+    session: clean(inventory?.session ?? ""),
   };
 }
 

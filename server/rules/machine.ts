@@ -21,6 +21,12 @@ export interface Inventory {
   readonly capabilities: readonly string[];
   /** What the agent can be replaced by; empty: by nothing. */
   readonly executable: string;
+  /** How its health screenshots are taken; empty: not known. */
+  readonly capture: string;
+  /** Dots per inch; 0: not known. */
+  readonly dpi: number;
+  /** What kind of session its desktop is; empty: not known. */
+  readonly session: string;
 }
 
 /** One start of an agent, and which of its dials this is. */

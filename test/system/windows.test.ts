@@ -60,6 +60,9 @@ test("the executable attaches as a Windows machine, with its version and its scr
       { platform: "windows", agentVersion: manifest.version, screenWidth: 1280, screenHeight: 800 },
     );
     assert.match(os, /Windows .*10\.0\./);
+    // The .NET Framework's compiler, which screenshot-desktop needs, is not there: the agent has found that out.
+    const { capture, dpi } = await client.machine(name);
+    assert.deepEqual({ capture, dpi }, { capture: "gdi", dpi: 96 });
   }
 });
 

@@ -61,6 +61,9 @@ export const inventory: Inventory = {
   labels: {},
   capabilities: [],
   executable: "",
+  capture: "",
+  dpi: 0,
+  session: "",
 };
 
 export const memoryBlobs = (): BlobStore & { readonly held: Map<string, Uint8Array> } => {
