@@ -159,8 +159,11 @@ export class Faults {
     };
   }
 
+  /** Rather one that is at work: that is where faults are found. */
   #machine(): SimulatedMachine {
-    return this.#options.chance.pick(this.#options.machines);
+    const { chance, machines, schedule } = this.#options;
+    const working = machines.filter(({ lastInputAt }) => schedule.now - lastInputAt < 500);
+    return chance.pick(working.length > 0 && chance.happens(0.7) ? working : machines);
   }
 
   #atMachine(strike: (machine: SimulatedMachine, durationMs: number) => void): Strike {

@@ -23,11 +23,16 @@ steps:
   - { id: leave, press: escape, in: { process: ledger }, timeout: 8s }
 `;
 
-const head = (name: string) => `
+/** Written for a quarter of a minute or more where input is slow, so that leases end in the middle of a command. */
+const memo = `
+steps:
+  - { id: remember, type: "${"a memo that is written slowly; ".repeat(2)}", in: { process: ledger }, timeout: 50s }`;
+
+const head = (name: string, timeout = "1m") => `
 workflow: ${name}
 application: ledger
 inputs: { type: object, required: [order], properties: { order: { type: string } } }
-timeout: 1m
+timeout: ${timeout}
 queue: 5m
 retry: { attempts: 3, on: [MACHINE_LOST, AGENT_RESTARTED, LEASE_LOST, NOT_READY, NO_SURFACE, AGENT_ERROR, FOCUS_LOST,
   GUARD_FAILED, TIMEOUT] }
@@ -42,6 +47,7 @@ export const workflowSources: readonly string[] = [
   head("ledger.enter-tidily") +
     steps("commit", entered) +
     "cleanup:\n  - { press: escape, in: { process: ledger }, timeout: 4s }\n",
+  head("ledger.enter-slowly", "3m") + memo + steps("commit", entered).replace("\nsteps:", ""),
   `${head("ledger.repeat")}readonly: true\n${steps("idempotent", entered)}`,
 ];
 

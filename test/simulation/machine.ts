@@ -43,6 +43,7 @@ export class SimulatedMachine {
   #process: SimulatedProcess | undefined;
   #lockedBy: SimulatedProcess | undefined;
   #attached = false;
+  lastInputAt = Number.NEGATIVE_INFINITY;
 
   constructor(options: MachineOptions) {
     const { name, schedule, chance, log } = options;
@@ -56,9 +57,10 @@ export class SimulatedMachine {
           return () => log({ at: schedule.now, is: "commit", machine: name, attempt, order });
         }),
       ],
-      inputLatencyMs: chance.between(5, 30),
+      inputLatencyMs: chance.happens(0.3) ? chance.between(150, 400) : chance.between(5, 30),
       now: () => schedule.now,
       log: ({ receiver, key }) => {
+        this.lastInputAt = schedule.now;
         log({ at: schedule.now, is: "input", machine: name, ...toldHere(), receiver, key });
       },
     });
