@@ -40,7 +40,8 @@ export class Faults {
     const { chance } = options;
     this.#options = options;
     const all = Object.entries(this.#all());
-    const some = all.filter(() => chance.happens(0.4));
+    const share = chance.pick([0.07, 0.4]);
+    const some = all.filter(() => chance.happens(share));
     this.#kinds = some.length === 0 ? [chance.pick(all)] : some;
     this.#everyMs = chance.pick([700, 2_000, 6_000]);
   }

@@ -26,7 +26,7 @@ steps:
 /** Written for a quarter of a minute or more where input is slow, so that leases end in the middle of a command. */
 const memo = `
 steps:
-  - { id: remember, type: "${"a memo that is written slowly; ".repeat(2)}", in: { process: ledger }, timeout: 50s }`;
+  - { id: remember, type: "${"a memo that is written slowly; ".repeat(3)}", in: { process: ledger }, timeout: 55s }`;
 
 const head = (name: string, timeout = "1m") => `
 workflow: ${name}
