@@ -29,3 +29,11 @@ export function readLabel(bytes: Uint8Array): Label {
   const { version, releaseKey } = JSON.parse(text.slice(title.length)) as Label;
   return { version, releaseKey };
 }
+
+/** The label within an executable's file; undefined if there is none, or more than one. */
+export function findLabel(executable: Buffer): Label | undefined {
+  const start = Buffer.from(`${title}{`);
+  const at = executable.indexOf(start);
+  if (at < 0 || executable.indexOf(start, at + 1) >= 0) return undefined;
+  return readLabel(executable.subarray(at, at + LABEL_BYTES));
+}

@@ -10,9 +10,9 @@ import { isVersion } from "../../agent/update/version.ts";
 import { ensureSystemPackages } from "../system-packages.ts";
 import { gatherIngredients, makeExecutables } from "./executables.ts";
 import { BuildRefused, fileNames, platforms, requireFits } from "./platforms.ts";
-import { describe, labelled, type Made, readReleaseKey, replaceFile, signed } from "./release.ts";
+import { describe, labelled, type Made, readReleaseKey, replaceFile, signed, signedAgain } from "./release.ts";
 
-const USAGE = `usage: npm run build:agent -- [--out DIR] [--version X] [--release-key FILE] [--json] [--yes]
+const USAGE = `usage: npm run build:agent -- [--out DIR] [--version X] [--release-key FILE] [--sign-again] [--json] [--yes]
 
   --out DIR           where the executables go (default: dist/agent)
   --version X         the agent's version (default: that of agent/package.json)
@@ -20,6 +20,8 @@ const USAGE = `usage: npm run build:agent -- [--out DIR] [--version X] [--releas
                       <executable>.release.json is written beside each. Make one, and keep it away from every server:
                         openssl genpkey -algorithm ed25519 -out release-key.pem && chmod 600 release-key.pem
                       Without it the agents cannot be updated.
+  --sign-again        build nothing: write the .release.json of the executables that are in --out already, after your
+                      own code signing (Authenticode) has changed them. The key must be the one they were built with.
   --json              the answer in JSON
   --yes               install the system package that is missing, if one is
 `;
@@ -28,6 +30,7 @@ interface Settings {
   readonly out: string;
   readonly version: string;
   readonly releaseKeyFile: string | undefined;
+  readonly signAgain: boolean;
   readonly json: boolean;
   readonly yes: boolean;
 }
@@ -37,6 +40,7 @@ function settings(args: string[]): Settings | undefined {
     out: { type: "string", default: "dist/agent" },
     version: { type: "string", default: manifest.version },
     "release-key": { type: "string" },
+    "sign-again": { type: "boolean", default: false },
     json: { type: "boolean", default: false },
     yes: { type: "boolean", default: false },
     help: { type: "boolean", default: false },
@@ -45,8 +49,9 @@ function settings(args: string[]): Settings | undefined {
     const { values } = parseArgs({ args, options, strict: true });
     if (values.help) return undefined;
     if (!isVersion(values.version)) throw new Error("--version wants a version like 1.2.3 or 1.2.3-rc.1");
-    const { out, version, json, yes } = values;
-    return { out: resolve(out), version, json, yes, releaseKeyFile: values["release-key"] };
+    const { out, version, json, yes, "release-key": releaseKeyFile, "sign-again": signAgain } = values;
+    if (signAgain && releaseKeyFile === undefined) throw new Error("--sign-again wants --release-key");
+    return { out: resolve(out), version, json, yes, releaseKeyFile, signAgain };
   } catch (error) {
     throw new WrongArguments((error as Error).message);
   }
@@ -83,6 +88,17 @@ async function buildAgent({ out, version, releaseKeyFile, yes }: Settings): Prom
   }
 }
 
+/** The executables were changed since they were built. What they say of themselves is in them. */
+function signAgain({ out, releaseKeyFile = "" }: Settings): readonly Made[] {
+  const releaseKey = readReleaseKey(releaseKeyFile);
+  return platforms.map((platform) => {
+    const path = join(out, fileNames[platform]);
+    const release = signedAgain(path, platform, releaseKey);
+    replaceFile(`${path}.release.json`, `${JSON.stringify(release, null, 2)}\n`, 0o644);
+    return release;
+  });
+}
+
 function table(out: string, all: readonly Made[]): string {
   const rows = all.map(({ executable, sizeBytes, sha256 }) => {
     const size = `${(sizeBytes / 1_000_000).toFixed(1)} MB`;
@@ -98,7 +114,7 @@ async function main(args: string[]): Promise<number> {
       process.stdout.write(USAGE);
       return 0;
     }
-    const all = await buildAgent(wanted);
+    const all = wanted.signAgain ? signAgain(wanted) : await buildAgent(wanted);
     process.stdout.write(wanted.json ? `${JSON.stringify(all)}\n` : table(wanted.out, all));
     return 0;
   } catch (error) {

@@ -3,7 +3,7 @@
 
 import { createHash, createPrivateKey, createPublicKey, type KeyObject, sign } from "node:crypto";
 import { readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
-import { blankLabel, labelBytes } from "../../agent/executable/label.ts";
+import { blankLabel, findLabel, labelBytes } from "../../agent/executable/label.ts";
 import { BuildRefused, type Platform } from "./platforms.ts";
 
 /** What stands beside a release, in its `.release.json`: all that a control plane has to know to offer it. */
@@ -24,11 +24,29 @@ export function labelled(executable: Buffer, version: string, releaseKey: KeyObj
   const at = executable.indexOf(blankLabel);
   if (at < 0 || executable.indexOf(blankLabel, at + 1) >= 0)
     throw new Error("the executable has no single blank label");
-  const publicKey = releaseKey && createPublicKey(releaseKey).export({ type: "spki", format: "der" });
-  const label = labelBytes({ version, releaseKey: publicKey?.toString("base64") ?? "" });
+  const label = labelBytes({ version, releaseKey: releaseKey === undefined ? "" : publicKeyOf(releaseKey) });
   const result = Buffer.from(executable);
   label.copy(result, at);
   return result;
+}
+
+const publicKeyOf = (releaseKey: KeyObject): string =>
+  createPublicKey(releaseKey).export({ type: "spki", format: "der" }).toString("base64");
+
+/** The release that an executable is that was signed by its user's own means since it was built. */
+export function signedAgain(path: string, platform: Platform, releaseKey: KeyObject): Release {
+  let executable: Buffer;
+  try {
+    executable = readFileSync(path);
+  } catch {
+    throw new BuildRefused(`${path} cannot be read: build it first`);
+  }
+  const label = findLabel(executable);
+  if (label === undefined) throw new BuildRefused(`${path} is no executable that this build made`);
+  if (label.releaseKey !== publicKeyOf(releaseKey)) {
+    throw new BuildRefused(`${path} was built with another release key: agents would refuse its successors`);
+  }
+  return signed(describe(executable, label.version, platform), releaseKey);
 }
 
 export function describe(executable: Buffer, version: string, platform: Platform): Made {

@@ -3,7 +3,7 @@
 import assert from "node:assert/strict";
 import { spawnSync } from "node:child_process";
 import { createHash, generateKeyPairSync, verify } from "node:crypto";
-import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { appendFileSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
 import { after, test } from "node:test";
@@ -102,7 +102,7 @@ test("an executable that is too large is refused, with its size and the limit", 
 });
 
 test("wrong arguments are one line and exit 2, and --help is the usage", () => {
-  for (const args of [["--bogus"], ["--version", "1.2"], ["extra"]]) {
+  for (const args of [["--bogus"], ["--version", "1.2"], ["extra"], ["--sign-again"]]) {
     const { status, stderr } = build(...args);
     assert.equal(status, 2, args.join(" "));
     assert.match(stderr, /^build:agent: .*\n$/);
@@ -159,4 +159,19 @@ test("a release names the bytes that lie beside it, and its signature covers all
     env: { HOME: scratch, XDG_CACHE_HOME: join(scratch, "cache") },
   });
   assert.equal(version.stdout, "4.5.6\n");
+
+  // As code signing does: bytes are added to a file that is done.
+  appendFileSync(join(out, "drover-agent.exe"), "a certificate");
+  const again = build("--out", out, "--release-key", keyFile, "--sign-again", "--json");
+  assert.equal(again.status, 0, again.stderr);
+  const [changed] = (JSON.parse(again.stdout) as Release[]).filter(({ executable }) => executable === "win32-x64");
+  const changedBytes = readFileSync(join(out, "drover-agent.exe"));
+  assert.deepEqual([changed?.version, changed?.sizeBytes], ["4.5.6", changedBytes.length]);
+  assert.equal(changed?.sha256, createHash("sha256").update(changedBytes).digest("hex"));
+
+  const other = generateKeyPairSync("ed25519").privateKey;
+  writeFileSync(keyFile, other.export({ type: "pkcs8", format: "pem" }));
+  const refused = build("--out", out, "--release-key", keyFile, "--sign-again");
+  assert.equal(refused.status, 1);
+  assert.match(refused.stderr, /built with another release key/);
 });
