@@ -12,6 +12,31 @@ import type { SimulatedReplica } from "./replica.ts";
 import type { Schedule } from "./schedule.ts";
 import type { Wakeups } from "./wakeups.ts";
 
+export const faultKinds = [
+  "agent killed",
+  "machine crashed",
+  "agent stopped",
+  "machine suspended",
+  "machine stunned",
+  "line cut upwards",
+  "line cut downwards",
+  "line cut",
+  "stream dead upwards",
+  "stream dead downwards",
+  "application killed",
+  "application frozen",
+  "window in the way",
+  "desktop hung",
+  "replica killed",
+  "replica's host gone",
+  "replica restarted",
+  "replica stopped",
+  "replica cut off from Postgres",
+  "Postgres restarted",
+  "all replicas killed",
+] as const;
+export type FaultKind = (typeof faultKinds)[number];
+
 export interface FaultsOptions {
   readonly schedule: Schedule;
   readonly chance: Chance;
@@ -21,6 +46,8 @@ export interface FaultsOptions {
   readonly replicas: readonly SimulatedReplica[];
   readonly machines: readonly SimulatedMachine[];
   readonly log: (entry: Entry) => void;
+  /** These kinds, often, and no others. Otherwise the seed chooses. */
+  readonly only: readonly FaultKind[] | undefined;
 }
 
 /** A fault that began: where ("" is everywhere), and for how long. */
@@ -37,9 +64,14 @@ export class Faults {
   readonly #everyMs: number;
 
   constructor(options: FaultsOptions) {
-    const { chance } = options;
+    const { chance, only } = options;
     this.#options = options;
     const all = Object.entries(this.#all());
+    if (only !== undefined) {
+      this.#kinds = all.filter(([kind]) => only.some((wanted) => wanted === kind));
+      this.#everyMs = 1_000;
+      return;
+    }
     const share = chance.pick([0.07, 0.4]);
     const some = all.filter(() => chance.happens(share));
     this.#kinds = some.length === 0 ? [chance.pick(all)] : some;
@@ -49,6 +81,7 @@ export class Faults {
   /** Strikes now and then until `overAt`. */
   begin(overAt: number): void {
     const { schedule, chance, log } = this.#options;
+    if (this.#kinds.length === 0) return;
     schedule.in(undefined, -Math.log(1 - chance.next()) * this.#everyMs, () => {
       if (schedule.now > overAt) return;
       const [what, strike] = chance.pick(this.#kinds);
@@ -58,7 +91,7 @@ export class Faults {
     });
   }
 
-  #all(): Readonly<Record<string, Strike>> {
+  #all(): Readonly<Record<FaultKind, Strike>> {
     const { schedule, chance, network, postgres, wakeups, replicas } = this.#options;
     const later = (durationMs: number, work: () => void) => schedule.in(undefined, durationMs, work);
     const on = (machine: SimulatedMachine, durationMs: number): Struck => ({ on: machine.name, durationMs });

@@ -19,7 +19,7 @@ import { Callers } from "./callers.ts";
 import { Chance } from "./chance.ts";
 import { SimulatedPostgres } from "./database.ts";
 import { readFacts } from "./facts.ts";
-import { Faults } from "./faults.ts";
+import { type FaultKind, Faults } from "./faults.ts";
 import { connectProduct } from "./grpc.ts";
 import { ledgerSource, workflowSources } from "./ledger.ts";
 import { SimulatedMachine } from "./machine.ts";
@@ -34,8 +34,8 @@ import { Wakeups } from "./wakeups.ts";
 export interface SimulationOptions {
   readonly seed: number;
   readonly runs: number;
-  /** Nothing goes wrong. */
-  readonly calm?: boolean;
+  /** The kinds of faults; without it, the seed chooses. */
+  readonly faults?: readonly FaultKind[];
   /** A database of its own, migrated, with the simulated clock. */
   readonly databaseUrl: string;
   /** What replicas log, for who looks into a failure. */
@@ -66,6 +66,9 @@ export async function simulate(options: SimulationOptions): Promise<Simulated> {
     await database.stop();
   }
 }
+
+/** Faults go on for a while when nobody asks for anything any more, and find what is not done yet. */
+const stragglersMs = 10_000;
 
 class Fleet {
   readonly entries: Entry[] = [];
@@ -106,15 +109,15 @@ class Fleet {
       workflows: workflowSources.map((source) => /workflow: (\S+)/.exec(source)?.[1] ?? ""),
       ...{ log: (entry: Entry) => void this.entries.push(entry), cancelRate: 0.03, hurryRate: 0.05 },
     });
-    const { runs, calm = false } = this.#options;
-    const overMs = (runs * 3_000) / this.#machines.length;
+    const { runs, faults: only } = this.#options;
+    const overMs = Math.max(15_000, (runs * 3_000) / this.#machines.length);
     callers.ask(runs, overMs);
     const faults = new Faults({
       ...{ schedule: this.#schedule, chance: this.#chance.fork("faults"), network: this.#network },
       ...{ postgres: this.#postgres, wakeups: this.#wakeups, replicas: this.#replicas, machines: this.#machines },
-      log: (entry) => void this.entries.push(entry),
+      ...{ log: (entry: Entry) => void this.entries.push(entry), only },
     });
-    if (!calm) faults.begin(this.#schedule.now + overMs);
+    faults.begin(this.#schedule.now + overMs + stragglersMs);
     await this.#schedule.run(this.#schedule.now + overMs, () => false);
     await this.#untilEnded(callers);
   }

@@ -1,6 +1,6 @@
-// Simulates fleets and judges them: npm run simulate -- --seeds N --runs M [--seed S] [--log]
+// Simulates fleets and judges them: npm run simulate -- --seeds N --runs M [--seed S] [--fault KIND ...] [--log]
 //
-// N simulations of M runs each, from seed S on (1 if it is not said). A simulation in which something was wrong says what, and
+// N simulations of M runs each, from seed S on (1 if it is not said), with the faults that the seed chooses or with those named. A simulation in which something was wrong says what, and
 // the command that does it again; the exit code is then 1. With --log everything is told in the order in which it happened.
 
 import { chmodSync, mkdtempSync, rmSync } from "node:fs";
@@ -12,12 +12,13 @@ import { loadProductSimulated } from "./loading.ts";
 
 loadProductSimulated();
 const { prepareGround } = await import("./ground.ts");
+const { faultKinds } = await import("./faults.ts");
 const { trial } = await import("./trial.ts");
 
 /** The server keeps nothing, and does nothing of its own accord. */
 const settings = { fsync: "off", synchronous_commit: "off", autovacuum: "off" };
 
-const usage = "npm run simulate -- --seeds N --runs M [--seed S] [--log]";
+const usage = "npm run simulate -- --seeds N --runs M [--seed S] [--fault KIND ...] [--log]";
 
 function numbersFrom(args: readonly string[]) {
   const { values } = parseArgs({
@@ -26,6 +27,7 @@ function numbersFrom(args: readonly string[]) {
       seeds: { type: "string", default: "1" },
       runs: { type: "string", default: "200" },
       seed: { type: "string", default: "1" },
+      fault: { type: "string", multiple: true, default: [] },
       log: { type: "boolean", default: false },
     },
   });
@@ -33,7 +35,18 @@ function numbersFrom(args: readonly string[]) {
   for (const number of [seeds, runs, seed]) {
     if (!Number.isSafeInteger(number) || Number(number) < 1) throw new Error("the numbers are whole, and at least 1");
   }
-  return { seeds: Number(seeds), runs: Number(runs), seed: Number(seed), log: values.log };
+  const faults = values.fault.map((kind) => {
+    const known = faultKinds.find((one) => one === kind);
+    if (known === undefined) throw new Error(`there is no fault "${kind}": there is ${faultKinds.join(", ")}`);
+    return known;
+  });
+  return {
+    ...(faults.length > 0 && { faults }),
+    seeds: Number(seeds),
+    runs: Number(runs),
+    seed: Number(seed),
+    log: values.log,
+  };
 }
 
 function wantedOrUsage() {
@@ -45,7 +58,7 @@ function wantedOrUsage() {
   }
 }
 
-const { seeds, runs, seed: first, log } = wantedOrUsage();
+const { seeds, runs, seed: first, faults, log } = wantedOrUsage();
 const directory = mkdtempSync(join(tmpdir(), "drover-simulation-"));
 // Postgres's account passes through it when this runs as root.
 chmodSync(directory, 0o711);
@@ -64,7 +77,12 @@ let wrong = 0;
 try {
   const ground = await prepareGround(server.url);
   for (let seed = first; seed < first + seeds; seed++) {
-    const { line, told } = await trial(ground, { seed, runs, ...(log && { told: console.log }) });
+    const { line, told } = await trial(ground, {
+      seed,
+      runs,
+      ...(faults && { faults }),
+      ...(log && { told: console.log }),
+    });
     console.log(line);
     if (told.length === 0) continue;
     wrong++;

@@ -18,7 +18,8 @@ export interface TrialOptions extends Omit<SimulationOptions, "databaseUrl" | "t
 }
 
 export async function trial(ground: Ground, { told, ...options }: TrialOptions): Promise<Trial> {
-  const again = `again: npm run simulate -- --seeds 1 --runs ${options.runs} --seed ${options.seed} --log`;
+  const kinds = (options.faults ?? []).map((kind) => ` --fault "${kind}"`).join("");
+  const again = `again: npm run simulate -- --seeds 1 --runs ${options.runs} --seed ${options.seed}${kinds} --log`;
   const database = await ground.copy();
   const begunAt = performance.now();
   try {
