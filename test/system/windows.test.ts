@@ -10,6 +10,7 @@ import { decodePng } from "../../agent/vision/png.ts";
 import { MachineStatus, type RunEvent } from "../../sdk/index.ts";
 import { type Product, startProduct, until } from "../support/product.ts";
 import { watch } from "../support/watched-run.ts";
+import type { WindowsMachine } from "../support/windows-machine.ts";
 
 const examples = resolve(import.meta.dirname, "../../examples/windows");
 const example = (name: string) => readFileSync(join(examples, name), "utf8");
@@ -51,18 +52,35 @@ async function done(runId: string): Promise<{ machine: string; events: RunEvent[
 const verdictsOf = (events: readonly RunEvent[]) =>
   events.flatMap((event) => (event.kind === "PROVED" ? [event.verdict] : []));
 
-test("the executable attaches as a Windows machine, with its version and its screen", async () => {
+/** kill -9 of the agent, under its supervisor; resolves when a new incarnation is attached. */
+async function killAgent(machine: WindowsMachine): Promise<void> {
   const client = product.client();
-  for (const { name } of product.windowsMachines) {
-    const { platform, os, agentVersion, screenWidth, screenHeight } = await client.machine(name);
-    assert.deepEqual(
-      { platform, agentVersion, screenWidth, screenHeight },
-      { platform: "windows", agentVersion: manifest.version, screenWidth: 1280, screenHeight: 800 },
-    );
+  const pid = machine.agentPid() ?? assert.fail("the agent runs");
+  process.kill(pid, "SIGKILL");
+  const attached = async () => (await client.machine(machine.name)).status === MachineStatus.IDLE;
+  const newPid = () => ![undefined, pid].includes(machine.agentPid());
+  await until("a new incarnation is attached", async () => newPid() && (await attached()), 5_000);
+}
+
+/** What a busy machine did not find out about itself in time is told with the next dial. */
+async function inventoryOf(machine: WindowsMachine) {
+  for (let dialsLeft = 3; ; dialsLeft--) {
+    const inventory = await product.client().machine(machine.name);
+    if ((inventory.screenWidth > 0 && inventory.capture !== "") || dialsLeft === 0) return inventory;
+    await killAgent(machine);
+  }
+}
+
+test("the executable attaches as a Windows machine, and says how its screen is and how it is captured", async () => {
+  for (const machine of product.windowsMachines) {
+    const { platform, os, agentVersion, screenWidth, screenHeight, capture, dpi } = await inventoryOf(machine);
+    assert.deepEqual({ platform, agentVersion }, { platform: "windows", agentVersion: manifest.version });
     assert.match(os, /Windows .*10\.0\./);
     // The .NET Framework's compiler, which screenshot-desktop needs, is not there: the agent has found that out.
-    const { capture, dpi } = await client.machine(name);
-    assert.deepEqual({ capture, dpi }, { capture: "gdi", dpi: 96 });
+    assert.deepEqual(
+      { screenWidth, screenHeight, capture, dpi },
+      { screenWidth: 1280, screenHeight: 800, capture: "gdi", dpi: 96 },
+    );
   }
 });
 
@@ -104,12 +122,7 @@ test("an executable killed before the commit is back in seconds, and the run is 
   const watched = watch(run, "linger");
   await watched.reached;
   left = watched.events.find(({ kind }) => kind === "PLACED")?.machine ?? "";
-  const machine = product.windowsMachine(left);
-  const pid = machine.agentPid() ?? assert.fail("the agent runs");
-  process.kill(pid, "SIGKILL");
-  const attached = async () => (await client.machine(left)).status === MachineStatus.IDLE;
-  const newPid = () => ![undefined, pid].includes(machine.agentPid());
-  await until("a new incarnation is attached", async () => newPid() && (await attached()), 5_000);
+  await killAgent(product.windowsMachine(left));
 
   await watched.over;
   const { machine: other } = await done(run.id);
