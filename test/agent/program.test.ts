@@ -150,10 +150,11 @@ test("a copy of the state directory runs no second agent of the machine", async 
 });
 
 test("wrong settings are one clear line and exit 2", () => {
+  enrolled();
   const wrong: readonly (readonly [RegExp, ...string[]])[] = [
     [/unknown command/, "walk"],
     [/--server <url>/, "run", "--state", stateDir],
-    [/enrol this machine first/, "run", "--server", "http://127.0.0.1:1", "--state", stateDir],
+    [/enrol this machine first/, "run", "--server", "http://127.0.0.1:1", "--state", join(scratch, "nobody")],
     [/TLS/, "run", "--server", "http://10.0.0.1:1", "--state", stateDir],
     [/whole path/, "run", "--server", "http://127.0.0.1:1", "--state", stateDir, "--allow-exec", "x=y"],
     [/--bogus/, "run", "--server", server.url, "--state", stateDir, "--bogus"],
