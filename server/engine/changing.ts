@@ -67,7 +67,9 @@ async function saveChange(tx: Tx, held: Held, change: RunChange): Promise<string
     // The holder may be injecting: it is told "nothing" under a higher epoch, and the lease ends when it says so.
     if (change.lease === "fence")
       saves.push(lockMachine(tx, attempt.machineId), nextEpoch(tx, attempt.machineId, undefined));
-    woken.push(topics.machine(attempt.machineId), topics.placing);
+    woken.push(topics.machine(attempt.machineId));
+    // An attempt that goes on frees no machine and queues no run: every replica's placer would look for nothing.
+    if (change.lease !== "keep") woken.push(topics.placing);
   }
   await Promise.all(saves);
   return woken;

@@ -6,6 +6,7 @@ import { cutOff, fenced, orphan, silent, takeOver } from "../../../server/engine
 import { cancelRun } from "../../../server/engine/cancelling.ts";
 import { expireAll } from "../../../server/engine/expiring.ts";
 import { placeAll } from "../../../server/engine/placing.ts";
+import { report } from "../../../server/engine/reporting.ts";
 import type { AttemptId, RunId } from "../../../server/rules/names.ts";
 import { anotherReplica, begin, clear, clocks, kinds, startRig, TestMachine, told } from "./rig.ts";
 
@@ -40,6 +41,20 @@ test("a run goes from its proof through its steps to its end, and its machine is
   assert.equal(await machine.status(), "idle");
   const steps = ["STEP_STARTED", "STEP_DONE", "STEP_STARTED", "STEP_DONE", "STEP_STARTED", "STEP_DONE"];
   assert.deepEqual(await kinds(rig, run), ["QUEUED", "PLACED", "PROVED", ...steps, "ATTEMPT_ENDED", "ENDED"]);
+});
+
+test("a step that is done wakes no placer; the end of an attempt does", async () => {
+  const { machine, attemptId } = await at("write");
+  const published: string[] = [];
+  const publish = (topics: Iterable<string>) => void published.push(...topics);
+  const listening = { ...context, wakeup: { ...context.wakeup, publish } };
+  const done = (number: number) => ({ number, input: "all", durationMs: 3, output: {} }) as const;
+  await report(listening, machine.id, attemptId, done(2));
+  await report(listening, machine.id, attemptId, done(3));
+  assert.ok(published.includes(`machine:${machine.id}`));
+  assert.ok(!published.includes("placing"));
+  await report(listening, machine.id, attemptId, done(4));
+  assert.ok(published.includes("placing"));
 });
 
 test("a result that is late, repeated, of another machine or of nobody changes nothing", async () => {
