@@ -14,7 +14,7 @@ import { AGENT_VERSION } from "./executable/program.ts";
 import type { AgentClock, ProcessGroups, TryLock } from "./host/host.ts";
 import { thisHost } from "./host/this-host.ts";
 import { type Identity, loadIdentity } from "./identity.ts";
-import { type Offer, takeInventory } from "./inventory.ts";
+import { type Inventory, type Offer, takeInventory } from "./inventory.ts";
 import { takeLock } from "./lock.ts";
 import type { AgentLog } from "./log.ts";
 import { Outbox } from "./outbox.ts";
@@ -204,8 +204,9 @@ class Agent {
 
   /** What this dial says and does. The inventory is taken now, so that a changed screen is told with the next dial. */
   async #conversation(dialNumber: bigint, source: Source): Promise<Conversation> {
-    const taken = await takeInventory(this.#options.desktop, this.#options);
-    const inventory = { ...taken, executable: this.#options.replaceable?.executable ?? "" };
+    const { now, later } = await takeInventory(this.#options.desktop, this.#options);
+    const whole = (taken: Inventory) => ({ ...taken, executable: this.#options.replaceable?.executable ?? "" });
+    const inventory = whole(now);
     const incarnation = { bootId: thisHost.bootId(), startId: this.#startId, holdsLock: true };
     return {
       hello: () => {
@@ -222,6 +223,8 @@ class Agent {
         this.#artifacts.streamBegan(welcome.artifactBytesMax);
         this.#updates.streamBegan(source);
         this.#grant = undefined;
+        // On a dial that has ended meanwhile it goes nowhere; the next one takes it anew.
+        void later?.then((taken) => dial.send({ case: "inventory", value: whole(taken) }));
         for (const result of this.#outbox.unacknowledged()) dial.send({ case: "result", value: result });
         this.#pictures.watchHealth(welcome.healthIntervalMs, this.#random() * welcome.healthIntervalMs);
       },

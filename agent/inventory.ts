@@ -1,4 +1,4 @@
-// What this machine is and has, as it says in `Hello`.
+// What this machine is and has, as it says in `Hello`, and again when more of it is known.
 
 import type { MessageInitShape } from "@bufbuild/protobuf";
 import type { InventorySchema } from "@drover/proto/gen/drover/agent/v1/channel_pb.ts";
@@ -11,14 +11,29 @@ export interface Offer {
   readonly allowExec: ReadonlyMap<string, string>;
 }
 
-/** What is not known by then is told with the next dial. */
-const KNOWN_WITHIN_MS = 2000;
+export type Inventory = MessageInitShape<typeof InventorySchema>;
 
-export async function takeInventory(desktop: Desktop, offer: Offer): Promise<MessageInitShape<typeof InventorySchema>> {
-  const [surface, traits] = await Promise.all([
-    inTime<Surface>(desktop.surface(), { is: "absent", cause: "UNREACHABLE" }),
-    inTime<DesktopTraits>(desktop.traits(), { capture: "", dpi: 0, session: "" }),
-  ]);
+/** What is known within `KNOWN_WITHIN_MS`, and the whole of it if that takes longer. */
+export interface Taken {
+  readonly now: Inventory;
+  readonly later: Promise<Inventory> | undefined;
+}
+
+const KNOWN_WITHIN_MS = 2000;
+const NO_SURFACE: Surface = { is: "absent", cause: "UNREACHABLE" };
+const NO_TRAITS: DesktopTraits = { capture: "", dpi: 0, session: "" };
+
+export async function takeInventory(desktop: Desktop, offer: Offer): Promise<Taken> {
+  const surface = desktop.surface().catch(() => NO_SURFACE);
+  const traits = desktop.traits().catch(() => NO_TRAITS);
+  const [screen, kind] = await Promise.all([inTime(surface), inTime(traits)]);
+  const now = inventoryOf(desktop, offer, screen ?? NO_SURFACE, kind ?? NO_TRAITS);
+  if (screen !== undefined && kind !== undefined) return { now, later: undefined };
+  const asked = Promise.all([surface, traits]);
+  return { now, later: asked.then(([screen, kind]) => inventoryOf(desktop, offer, screen, kind)) };
+}
+
+function inventoryOf(desktop: Desktop, offer: Offer, surface: Surface, traits: DesktopTraits): Inventory {
   return {
     platform: desktop.platform,
     os: thisHost.operatingSystem(),
@@ -31,10 +46,9 @@ export async function takeInventory(desktop: Desktop, offer: Offer): Promise<Mes
   };
 }
 
-/** A desktop that is gone or hangs must not keep the agent from saying so. */
-function inTime<T>(asked: Promise<T>, otherwise: T): Promise<T> {
-  return new Promise((resolve) => {
-    const timer = setTimeout(() => resolve(otherwise), KNOWN_WITHIN_MS);
-    asked.then(resolve, () => resolve(otherwise)).finally(() => clearTimeout(timer));
-  });
+/** A desktop that is gone or hangs must not keep the agent from saying so: undefined if it has not answered by then. */
+function inTime<T>(asked: Promise<T>): Promise<T | undefined> {
+  const late = Promise.withResolvers<undefined>();
+  const timer = setTimeout(late.resolve, KNOWN_WITHIN_MS, undefined);
+  return Promise.race([asked, late.promise]).finally(() => clearTimeout(timer));
 }

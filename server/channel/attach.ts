@@ -15,7 +15,7 @@ import { limits } from "../rules/limits.ts";
 import type { MachineRow } from "../store/machines.ts";
 import { callerOf } from "./machine-key.ts";
 import type { PictureShelf } from "./pictures.ts";
-import { incarnationOf, inventoryOf, releaseReportOf } from "./reported.ts";
+import { clean, incarnationOf, inventoryOf, releaseReportOf } from "./reported.ts";
 import { type AgentStream, fault, Session } from "./session.ts";
 
 /** The version of channel.proto that is spoken here. */
@@ -94,7 +94,7 @@ export async function serveAttach(
     if (hello === undefined) return;
     const attached = await attach(engine.context, machine.id, {
       incarnation: incarnationOf(hello),
-      inventory: inventoryOf(hello),
+      inventory: { ...inventoryOf(hello.inventory), agentVersion: clean(hello.agentVersion) },
       failedRelease: releaseReportOf(hello.failedRelease),
     });
     if (attached.is !== "admitted") return refuseAttach(stream, attached.is, machine, engine);

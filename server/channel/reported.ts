@@ -4,6 +4,7 @@ import {
   FailureCategory as FailureCategoryProto,
   type Hello,
   InputAmount as InputAmountProto,
+  type Inventory as InventoryProto,
   ReleaseFault as ReleaseFaultProto,
   type ReleaseReport as ReleaseReportProto,
   ReleaseState as ReleaseStateProto,
@@ -14,7 +15,7 @@ import {
 import type { CommandOutput, InputAmount } from "../rules/command.ts";
 import { agentFailures, type FailureCategory } from "../rules/failure.ts";
 import type { CommandResult } from "../rules/happening.ts";
-import type { Incarnation, Inventory } from "../rules/machine.ts";
+import type { Incarnation, TakenInventory } from "../rules/machine.ts";
 import { agentFaults, type ReleaseReport } from "../rules/release.ts";
 import { type ReadinessProof, surfaceCauses, verdicts } from "../rules/verdict.ts";
 
@@ -25,12 +26,10 @@ export const incarnationOf = (hello: Hello): Incarnation => ({
   holdsLock: hello.incarnation?.holdsLock ?? false,
 });
 
-export function inventoryOf(hello: Hello): Inventory {
-  const inventory = hello.inventory;
+export function inventoryOf(inventory: InventoryProto | undefined): TakenInventory {
   return {
     platform: clean(inventory?.platform ?? ""),
     os: clean(inventory?.os ?? ""),
-    agentVersion: clean(hello.agentVersion),
     screen: { width: inventory?.screenWidth ?? 0, height: inventory?.screenHeight ?? 0 },
     applications: (inventory?.applications ?? []).map((a) => ({ name: clean(a.name), version: clean(a.version) })),
     labels: Object.fromEntries(
@@ -105,4 +104,5 @@ function proofOf(proof: NonNullable<Result["proof"]>): ReadinessProof {
 }
 
 /** Postgres takes neither NUL nor lone surrogates. */
-const clean = (text: string): string => text.toWellFormed().replaceAll("\0", "\ufffd");
+/** Text from outside that Postgres can store. */
+export const clean = (text: string): string => text.toWellFormed().replaceAll("\0", "\ufffd");

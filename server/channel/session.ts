@@ -18,7 +18,7 @@ import {
   type Result,
 } from "@drover/proto/gen/drover/agent/v1/channel_pb.ts";
 import { status } from "@grpc/grpc-js";
-import { fenced, silent } from "../engine/attaching.ts";
+import { fenced, learn, silent } from "../engine/attaching.ts";
 import type { EngineContext } from "../engine/context.ts";
 import { errorText } from "../engine/loop.ts";
 import type { Replica } from "../engine/replica.ts";
@@ -31,7 +31,7 @@ import { topics } from "../store/wakeup.ts";
 import { Incoming } from "./incoming.ts";
 import type { PictureShelf } from "./pictures.ts";
 import { startReleaseTelling } from "./release-telling.ts";
-import { releaseReportOf, resultOf } from "./reported.ts";
+import { inventoryOf, releaseReportOf, resultOf } from "./reported.ts";
 import { assignmentOf, picturesIn } from "./told.ts";
 
 /** The stream as the session sees it. */
@@ -130,6 +130,10 @@ export class Session {
         return this.#save(() => this.#onResult(message.value));
       case "artifactChunk":
         return this.#onChunk(message.value);
+      case "inventory": {
+        const inventory = inventoryOf(message.value);
+        return this.#save(() => learn(this.#context, this.#machine.id, this.id, inventory));
+      }
       case "releaseReport":
         return this.#save(() => this.#onReleaseReport(message.value));
       case "goodbye":

@@ -1,6 +1,6 @@
 // Agents come and go (G1): who is let in, what becomes of the attempt that a machine was working on, and silence.
 
-import type { Incarnation, Inventory } from "../rules/machine.ts";
+import type { Incarnation, Inventory, TakenInventory } from "../rules/machine.ts";
 import { admit, takeoverAt } from "../rules/machine.ts";
 import type { Instant, MachineId } from "../rules/names.ts";
 import type { ReleaseReport } from "../rules/release.ts";
@@ -13,6 +13,7 @@ import {
   nextEpoch,
   readLiveLease,
   saveAttached,
+  saveInventory,
   saveStatus,
 } from "../store/machines.ts";
 import { isLive, readResumedAt } from "../store/replicas.ts";
@@ -117,6 +118,17 @@ export async function attach(
   const attached = found ?? { is: "revoked" };
   if (attached.is === "admitted") context.wakeup.publish([...woken, topics.machine(id), topics.placing]);
   return attached;
+}
+
+/** The agent of a session knows more of its machine than when it said Hello. */
+export async function learn(
+  context: EngineContext,
+  id: MachineId,
+  sessionId: string,
+  inventory: TakenInventory,
+): Promise<void> {
+  await saveInventory(context.database.sql, id, sessionId, inventory);
+  context.wakeup.publish([topics.placing]);
 }
 
 /** The stream before this one is open at a living replica and has not been found silent. */

@@ -10,11 +10,14 @@ import type { Instant } from "./names.ts";
 export const machineStatuses = ["idle", "busy", "reattaching", "offline"] as const;
 export type MachineStatus = (typeof machineStatuses)[number];
 
-/** What a machine is and has, as its agent says. */
-export interface Inventory {
+/** What a machine is and has, as its agent says; and which agent that is. */
+export interface Inventory extends TakenInventory {
+  readonly agentVersion: string;
+}
+
+export interface TakenInventory {
   readonly platform: string;
   readonly os: string;
-  readonly agentVersion: string;
   readonly screen: { readonly width: number; readonly height: number };
   readonly applications: readonly { readonly name: string; readonly version: string }[];
   readonly labels: { readonly [name: string]: string };

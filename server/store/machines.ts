@@ -1,11 +1,11 @@
 // Machines and the leases on them.
 
 import type { LeasePurpose } from "../rules/lease.ts";
-import type { Incarnation, Inventory, MachineStatus } from "../rules/machine.ts";
+import type { Incarnation, Inventory, MachineStatus, TakenInventory } from "../rules/machine.ts";
 import type { AttemptId, Instant, LeaseId, MachineId, PoolId, ReplicaId, RunId, TenantId } from "../rules/names.ts";
 import type { IdleMachine } from "../rules/placement.ts";
 import type { ReleaseReport } from "../rules/release.ts";
-import { json, type Query, type Tx } from "./database.ts";
+import { json, type Query, type Sql, type Tx } from "./database.ts";
 
 export interface MachineRow {
   readonly id: MachineId;
@@ -136,6 +136,14 @@ export async function saveAttached(
       applications = ${inventory.applications.map((a) => a.name)}::text[],
       generation = generation + 1
     where id = ${id}`;
+}
+
+/** What became known of a machine during a session. Late news of an older session changes nothing. */
+export async function saveInventory(sql: Sql, id: MachineId, sessionId: string, taken: TakenInventory): Promise<void> {
+  await sql`
+    update machines set inventory = inventory || ${json(taken)}::jsonb, executable = ${taken.executable},
+      applications = ${taken.applications.map((a) => a.name)}::text[], generation = generation + 1
+    where id = ${id} and session_id = ${sessionId}`;
 }
 
 export async function saveStatus(

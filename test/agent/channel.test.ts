@@ -3,6 +3,10 @@
 import assert from "node:assert/strict";
 import { afterEach, test } from "node:test";
 import { status } from "@grpc/grpc-js";
+import type { DesktopTraits } from "../../agent/desktop/desktop.ts";
+import { simulatedDesktop } from "../../agent/desktop/simulated.ts";
+import { simulatedNotes } from "../../agent/desktop/simulated-notes.ts";
+import { SimulatedWorld } from "../../agent/desktop/simulated-world.ts";
 import { silentLog } from "../../agent/log.ts";
 import { PERSON_QUIET_MS } from "../../agent/permission.ts";
 import { FailureCategory, HoldReason, InputAmount } from "../../proto/gen/drover/agent/v1/channel_pb.ts";
@@ -30,6 +34,19 @@ test("the agent says hello with its key and nothing else before the welcome", as
   await server.welcome();
   await stream.heardOf("beat", 2);
   assert.deepEqual(stream.heard.map(({ case: which }) => which).slice(0, 2), ["hello", "beat"]);
+});
+
+test("what takes the machine longer to find out about itself is told after the welcome", async () => {
+  const world = new SimulatedWorld({ machine: "one", applications: [simulatedNotes()] });
+  const known = Promise.withResolvers<DesktopTraits>();
+  const desktop = Object.assign(simulatedDesktop(world), { traits: () => known.promise });
+  const { server } = await begin({ desktop });
+  const stream = await server.welcome();
+  assert.equal((await stream.heardOf("hello")).inventory?.capture, "");
+  known.resolve({ capture: "gdi", dpi: 144, session: "console" });
+  const { capture, dpi, platform, labels } = await stream.heardOf("inventory");
+  assert.deepEqual({ capture, dpi, platform }, { capture: "gdi", dpi: 144, platform: "simulated" });
+  assert.deepEqual(labels, { site: "lima" }, "the whole of it");
 });
 
 test("a command is acknowledged, done, and its result is sent until it is acknowledged", async () => {

@@ -62,14 +62,12 @@ async function killAgent(machine: WindowsMachine): Promise<void> {
   await until("a new incarnation is attached", async () => newPid() && (await attached()), 5_000);
 }
 
-/** What a busy machine did not find out about itself in time is told with the next dial. */
-async function inventoryOf(machine: WindowsMachine) {
-  for (let dialsLeft = 3; ; dialsLeft--) {
+/** What takes a machine longer to find out about itself is told a moment later. */
+const inventoryOf = (machine: WindowsMachine) =>
+  until("the inventory is whole", async () => {
     const inventory = await product.client().machine(machine.name);
-    if ((inventory.screenWidth > 0 && inventory.capture !== "") || dialsLeft === 0) return inventory;
-    await killAgent(machine);
-  }
-}
+    return inventory.capture === "" ? undefined : inventory;
+  });
 
 test("the executable attaches as a Windows machine, and says how its screen is and how it is captured", async () => {
   for (const machine of product.windowsMachines) {

@@ -4,7 +4,9 @@ import assert from "node:assert/strict";
 import { connect } from "node:net";
 import { test } from "node:test";
 import { status } from "@grpc/grpc-js";
+import { learn } from "../../../server/engine/attaching.ts";
 import { revokeMachine } from "../../../server/engine/enrolling.ts";
+import type { Inventory } from "../../../server/rules/machine.ts";
 import { until } from "../../agent/desktop/until.ts";
 import { clocks, dialler, startPort, startRigWithPort } from "./rig.ts";
 
@@ -18,6 +20,28 @@ test("an agent says Hello, is welcomed with the clocks, and its beats are acked 
   assert.deepEqual([welcome.beatIntervalMs, welcome.stopAfterMs], [clocks.beatMs, clocks.agentStopMs]);
   assert.equal((await agent.heardOf("beatAck", 3)).number, 3n);
   assert.equal(await machine.status(), "idle");
+});
+
+test("what an agent says of its machine later is kept; what an ended session says is not", async (t) => {
+  const { machine, dial } = await dialler(t, rig, port);
+  const agent = await dial().attach();
+  await agent.heardOf("beatAck");
+  const read = async () => {
+    const [row] = await rig.context.database.sql`select inventory, applications from machines where id = ${machine.id}`;
+    return row as { inventory: Inventory; applications: string[] };
+  };
+  const { inventory: said } = await read();
+  const applications = [{ name: "notes", version: "2" }];
+  agent.say({ case: "inventory", value: { platform: "windows", capture: "gdi", dpi: 120, applications } });
+  const now = await until("the inventory is kept", async () => {
+    const row = await read();
+    return row.inventory.capture === "gdi" && row;
+  });
+  const { platform, dpi, agentVersion } = now.inventory;
+  assert.deepEqual({ platform, dpi, agentVersion }, { platform: "windows", dpi: 120, agentVersion: said.agentVersion });
+  assert.deepEqual([now.inventory.applications, now.applications], [applications, ["notes"]]);
+  await learn(port.engine.context, machine.id, crypto.randomUUID(), { ...said, capture: "late" });
+  assert.equal((await read()).inventory.capture, "gdi");
 });
 
 test("an unknown key, none, and a revoked one are UNAUTHENTICATED; a revoked one ends its open stream", async (t) => {
