@@ -110,7 +110,7 @@ class Fleet {
       ...{ log: (entry: Entry) => void this.entries.push(entry), cancelRate: 0.03, hurryRate: 0.05 },
     });
     const { runs, faults: only } = this.#options;
-    const overMs = Math.max(15_000, (runs * 3_000) / this.#machines.length);
+    const overMs = Math.max(15_000, (runs * 1500) / this.#machines.length);
     callers.ask(runs, overMs);
     const faults = new Faults({
       ...{ schedule: this.#schedule, chance: this.#chance.fork("faults"), network: this.#network },

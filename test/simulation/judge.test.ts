@@ -160,6 +160,14 @@ const wrongs: readonly (readonly [title: string, Finding["rule"], (record: Chang
     },
   ],
   [
+    "a run that waited beside a free machine that never had a lease",
+    "idle machine beside a waiting run",
+    ({ entries, events }) => {
+      entries.unshift({ at: 1, is: "attached", machine: "vm-3" });
+      at(events, 2).at = 13_000;
+    },
+  ],
+  [
     "an event that is missing",
     "event gap",
     ({ events }) => {

@@ -199,7 +199,7 @@ class Judgement {
   waiting(): void {
     const everywhere = this.#disturbances("");
     const free = new Map<string, Span[]>();
-    for (const machine of new Set(this.#record.leases.map((lease) => lease.machine))) {
+    for (const machine of new Set(this.#entries("attached").map((entry) => entry.machine))) {
       const disturbed = [...everywhere, ...this.#disturbances(machine)];
       free.set(machine, without(this.#attached(machine), [...disturbed, ...this.#leased(machine)]));
     }

@@ -19,7 +19,8 @@ export type Entry = { readonly at: number } & (
   /** It took hold: the order is in the books. */
   | { readonly is: "commit"; readonly machine: string; readonly attempt: string; readonly order: string }
   /** The agent was welcomed; its stream ended, or it did. */
-  | { readonly is: "attached" | "detached"; readonly machine: string }
+  | { readonly is: "attached"; readonly machine: string }
+  | { readonly is: "detached"; readonly machine: string }
   /** A caller was answered that this run is saved. */
   | { readonly is: "accepted"; readonly order: string; readonly run: string }
   | { readonly is: "cancelled"; readonly run: string }
