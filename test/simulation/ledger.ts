@@ -35,7 +35,7 @@ inputs: { type: object, required: [order], properties: { order: { type: string }
 timeout: ${timeout}
 queue: 5m
 retry: { attempts: 3, on: [MACHINE_LOST, AGENT_RESTARTED, LEASE_LOST, NOT_READY, NO_SURFACE, AGENT_ERROR, FOCUS_LOST,
-  GUARD_FAILED, TIMEOUT] }
+  GUARD_FAILED, TIMEOUT, NOT_DONE] }
 `;
 
 const entered = `, done: { active: "Ledger, entered \${inputs.order}" }`;
@@ -81,7 +81,11 @@ export function ledger(
         schedule.in(undefined, chance.mostlyShort(5, 1_500), () => {
           if (!world.windows.includes(window)) return;
           entered();
-          if (window.text === order) window.title = `Ledger, entered ${order}`;
+          const show = () => {
+            if (window.text === order) window.title = `Ledger, entered ${order}`;
+          };
+          // Now and then it does not show that the order is in the books, or not in time.
+          if (!chance.happens(0.02)) schedule.in(undefined, chance.mostlyShort(0, 2_000), show);
         });
       } else if (Array.from(key).length === 1) show(window, window.text + key);
     },
