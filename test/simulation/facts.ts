@@ -27,7 +27,8 @@ export async function readFacts({ sql }: Database): Promise<Omit<SimulationRecor
     select m.name as machine, l.attempt_id as attempt, l.epoch, l.granted_at, l.ended_at
     from leases l join machines m on m.id = l.machine_id order by l.id`;
   const events = await sql<EventFact[]>`
-    select run_id as run, number, at, body->>'kind' as kind from events order by run_id, number`;
+    select run_id as run, number, at, body->>'kind' as kind, body->'failure'->>'category' as category
+    from events order by run_id, number`;
   return {
     runs: runs.map((run) => timed(run, ["createdAt", "endedAt"])),
     attempts: attempts.map((attempt) => timed(attempt, ["startedAt", "endedAt"])),

@@ -95,6 +95,7 @@ class Fleet {
       (number) =>
         new SimulatedReplica({
           ...{ port: 7400 + number, schedule, network: this.#network, postgres, wakeups: this.#wakeups },
+          log: (entry) => void this.entries.push(entry),
           told: (replica, message, fields) => options.told?.(schedule.now, replica, message, fields),
         }),
     );

@@ -45,11 +45,11 @@ const good = (): Changing => ({
     { machine: "vm-2", attempt: "attempt-2", epoch: 1, grantedAt: 14_100, endedAt: 15_000 },
   ],
   events: [
-    { run: "run-1", number: 1, at: 90, kind: "QUEUED" },
-    { run: "run-1", number: 2, at: 200, kind: "PLACED" },
-    { run: "run-1", number: 3, at: 14_000, kind: "REQUEUED" },
-    { run: "run-1", number: 4, at: 14_100, kind: "PLACED" },
-    { run: "run-1", number: 5, at: 15_000, kind: "ENDED" },
+    { run: "run-1", number: 1, at: 90, kind: "QUEUED", category: null },
+    { run: "run-1", number: 2, at: 200, kind: "PLACED", category: null },
+    { run: "run-1", number: 3, at: 14_000, kind: "REQUEUED", category: null },
+    { run: "run-1", number: 4, at: 14_100, kind: "PLACED", category: null },
+    { run: "run-1", number: 5, at: 15_000, kind: "ENDED", category: null },
   ],
   endedAt: 20_000,
 });
@@ -85,6 +85,16 @@ const wrongs: readonly (readonly [title: string, Finding["rule"], (record: Chang
     "two leases of a machine at the same time",
     "leases overlap",
     ({ leases }) => leases.push({ machine: "vm-2", attempt: null, epoch: 2, grantedAt: 14_900, endedAt: 16_000 }),
+  ],
+  [
+    "work that is handed on just after an outage",
+    "hasty takeover",
+    ({ entries, events, runs }) => {
+      entries.push({ at: 5_000, is: "serving", replica: "replica 1" });
+      events.splice(2, 0, { run: "run-1", number: 3, at: 14_000, kind: "ATTEMPT_ENDED", category: "MACHINE_LOST" });
+      for (const [index, event] of events.entries()) event.number = index + 1;
+      at(runs, 0).lastEvent = 6;
+    },
   ],
   [
     "a key press in another program's window",
@@ -186,7 +196,7 @@ const wrongs: readonly (readonly [title: string, Finding["rule"], (record: Chang
     "a run that ended twice",
     "event gap",
     ({ events, runs }) => {
-      events.push({ run: "run-1", number: 6, at: 15_000, kind: "ENDED" });
+      events.push({ run: "run-1", number: 6, at: 15_000, kind: "ENDED", category: null });
       at(runs, 0).lastEvent = 6;
     },
   ],
@@ -202,7 +212,7 @@ for (const [title, rule, change] of wrongs) {
 }
 
 test("every rule of the judge is broken by one of these", () => {
-  assert.equal(new Set(wrongs.map(([, rule]) => rule)).size, 10);
+  assert.equal(new Set(wrongs.map(([, rule]) => rule)).size, 11);
 });
 
 test("a run may wait beside a machine that it avoids, that is taken, or that something is wrong with", () => {

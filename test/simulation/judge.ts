@@ -1,6 +1,7 @@
 // Judges a simulation by the world's own log. It imports nothing of the product: it must not believe what it judges.
 //
-// 1. Every input falls under the lease of the attempt that sent it, and leases of a machine do not overlap (G1).
+// 1. Every input falls under the lease of the attempt that sent it, and leases of a machine do not overlap (G1). After an
+//    outage of all replicas every machine has its time to come back before its work is handed on.
 // 2. Input reaches the leased application's windows only (G3).
 // 3. A commit takes hold once, and the labels of run and attempt tell the truth about it (G4).
 // 4. What was accepted is there, once for each order, and ends in its time (G5, G6).
@@ -14,6 +15,7 @@ export interface Finding {
   readonly rule:
     | "input without a lease"
     | "leases overlap"
+    | "hasty takeover"
     | "wrong window"
     | "double commit"
     | "wrong label"
@@ -41,6 +43,10 @@ const roundingMs = 1;
 const waitMs = 1_000;
 /** How long after a disturbance things are still being put right: a takeover, a redial at its slowest. */
 const settlingMs = 25_000;
+/** No work is handed on for so long after the first replica serves again (13 s, and how exactly that is known). */
+const comingBackMs = 13_000 - 500;
+/** A shorter outage may not be one: a replica's last word holds for three seconds. */
+const outageMs = 3_500;
 /** How long after its deadline a run may end: the last command abandoned, its machine taken over, cleanup. */
 const endingMs = 90_000;
 
@@ -50,6 +56,7 @@ export function judge(record: SimulationRecord, nature: Nature): Finding[] {
   const judgement = new Judgement(record, nature);
   judgement.inputs();
   judgement.leases();
+  judgement.takeovers();
   judgement.commits();
   judgement.runs();
   judgement.machines();
@@ -115,6 +122,27 @@ class Judgement {
         if (next === undefined || (lease.endedAt !== null && lease.endedAt <= next.grantedAt)) continue;
         this.#find("leases overlap", next.grantedAt, `${machine}: attempts ${lease.attempt} and ${next.attempt}`);
       }
+    }
+  }
+
+  takeovers(): void {
+    const resumed: number[] = [];
+    const serving = new Set<string>();
+    let downSince = Number.NEGATIVE_INFINITY;
+    for (const entry of this.#record.entries) {
+      if (entry.is === "serving") {
+        if (serving.size === 0 && entry.at - downSince > outageMs) resumed.push(entry.at);
+        serving.add(entry.replica);
+      } else if (entry.is === "gone") {
+        serving.delete(entry.replica);
+        if (serving.size === 0) downSince = entry.at;
+      }
+    }
+    for (const { at, run, kind, category } of this.#record.events) {
+      if (kind !== "ATTEMPT_ENDED" || category !== "MACHINE_LOST") continue;
+      const since = resumed.findLast((resumedAt) => resumedAt <= at);
+      if (since === undefined || at - since >= comingBackMs) continue;
+      this.#find("hasty takeover", at, `run ${run} lost its machine ${(at - since).toFixed(0)} ms after an outage`);
     }
   }
 

@@ -21,6 +21,9 @@ export type Entry = { readonly at: number } & (
   /** The agent was welcomed; its stream ended, or it did. */
   | { readonly is: "attached"; readonly machine: string }
   | { readonly is: "detached"; readonly machine: string }
+  /** A replica serves from here on; it serves no more. */
+  | { readonly is: "serving"; readonly replica: string }
+  | { readonly is: "gone"; readonly replica: string }
   /** A caller was answered that this run is saved. */
   | { readonly is: "accepted"; readonly order: string; readonly run: string }
   | { readonly is: "cancelled"; readonly run: string }
@@ -65,6 +68,8 @@ export interface EventFact {
   readonly number: number;
   readonly at: number;
   readonly kind: string;
+  /** Why an attempt failed. */
+  readonly category: string | null;
 }
 
 export interface SimulationRecord {

@@ -11,6 +11,7 @@ import type { SimulatedPostgres } from "./database.ts";
 import type { Network } from "./network.ts";
 import { SimulatedProcess } from "./process.ts";
 import { v7 as uuid } from "./product-chance.ts";
+import type { Entry } from "./record.ts";
 import type { Schedule } from "./schedule.ts";
 import type { Wakeups } from "./wakeups.ts";
 
@@ -20,7 +21,8 @@ export interface ReplicaOptions {
   readonly network: Network;
   readonly postgres: SimulatedPostgres;
   readonly wakeups: Wakeups;
-  /** What it logs. */
+  readonly log: (entry: Entry) => void;
+  /** What it logs itself. */
   readonly told: (replica: string, message: string, fields: Readonly<Record<string, unknown>>) => void;
 }
 
@@ -82,12 +84,13 @@ export class SimulatedReplica {
   }
 
   #die(how: "closing" | "silently"): void {
-    const { network, wakeups } = this.#options;
+    const { network, wakeups, schedule, log } = this.#options;
     const process = this.#process;
     if (process === undefined) return;
     process.kill();
     wakeups.died(process);
     network.died(process, how);
+    if (this.#context !== undefined) log({ at: schedule.now, is: "gone", replica: process.name });
     this.#context = undefined;
     this.#stop = undefined;
   }
@@ -113,6 +116,7 @@ export class SimulatedReplica {
     });
     agents.serve(engine);
     this.#context = engine.context;
+    this.#options.log({ at: process.schedule.now, is: "serving", replica: process.name });
     this.#stop = async () => {
       await agents.stop(await otherAddresses(database.sql, replicaId).catch(() => []));
       await engine.stop();
