@@ -64,6 +64,8 @@ interface Around {
 
 function runTests({ files, atOnce }: Batch, { databaseUrl, directory, durations, stopping }: Around): Promise<number> {
   const flags = ["--disable-warning=ExperimentalWarning", "--test", `--test-concurrency=${atOnce}`];
+  // A file that does not end fails, instead of keeping all the others.
+  flags.push(`--test-timeout=${(args.includes("--long") ? 30 : 5) * 60_000}`);
   const shown = ["--test-reporter=spec", "--test-reporter-destination=stdout"];
   const timed = [`--test-reporter=${join(root, "test/slowest.ts")}`, `--test-reporter-destination=${durations}`];
   return new Promise((done) => {

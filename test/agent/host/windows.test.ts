@@ -46,8 +46,11 @@ before(async () => {
 
 after(() => session?.stop());
 
+// Called for tests within a test as well: what one of those begins is not to keep this process.
+const servers: FakeServer[] = [];
 beforeEach(async () => {
   server = await FakeServer.start();
+  servers.push(server);
 });
 
 afterEach(async () => {
@@ -57,7 +60,10 @@ afterEach(async () => {
     await ended;
   }
   await until("no agent is left", () => agentProcesses().length === 0);
-  server.stop();
+});
+
+after(() => {
+  for (const each of servers) each.stop();
 });
 
 function runArguments(stateDir = state()): string[] {

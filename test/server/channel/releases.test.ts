@@ -2,6 +2,7 @@
 
 import assert from "node:assert/strict";
 import { createHash, randomBytes } from "node:crypto";
+import { once } from "node:events";
 import { type TestContext, test } from "node:test";
 import { ReleaseService } from "@drover/proto/gen/drover/agent/v1/release_pb.ts";
 import { openServerStream } from "@drover/proto/grpc.ts";
@@ -79,10 +80,8 @@ test("nobody gets it with a key that is not known, nor where it is not wanted, n
 test("only so many download at once; who stops, in order or not, makes room for the next", async (t) => {
   const { key } = await wanting(t);
   const slow = [download(t, key), download(t, key)];
-  for (const call of slow) {
-    call.pause();
-    await new Promise((resolve) => call.once("metadata", resolve));
-  }
+  for (const call of slow) call.pause();
+  await Promise.all(slow.map((call) => once(call, "metadata")));
   await assert.rejects(read(download(t, key)), { code: grpc.status.RESOURCE_EXHAUSTED });
   slow[0]?.cancel();
   const third = await until("there is room", async () => await read(download(t, key)).catch(() => undefined));
