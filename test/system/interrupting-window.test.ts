@@ -13,7 +13,7 @@ import { CommitLabel } from "../../sdk/index.ts";
 import { Onlooker, type ShownWindow } from "../support/onlooker.ts";
 import { type Product, startProduct, until } from "../support/product.ts";
 
-const RAISES = process.env["DROVER_TEST_LONG"] === undefined ? 20 : 100;
+const RAISES = process.env["DROVER_TEST_LONG"] === undefined ? 12 : 100;
 const seed = Number(process.env["DROVER_SEED"] ?? Math.floor(Math.random() * 2 ** 32));
 
 /** Two steps that may be repeated and one that may not, each of 120 characters with shifted ones among them. */
