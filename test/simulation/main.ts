@@ -73,6 +73,9 @@ async function stop(): Promise<void> {
 for (const signal of ["SIGINT", "SIGTERM"] as const)
   process.once(signal, () => void stop().then(() => process.exit(1)));
 
+// Whoever reads what is told may have had enough.
+process.stdout.on("error", () => void stop().then(() => process.exit(1)));
+
 let wrong = 0;
 try {
   const ground = await prepareGround(server.url);
