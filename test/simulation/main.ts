@@ -63,12 +63,10 @@ const directory = mkdtempSync(join(tmpdir(), "drover-simulation-"));
 // Postgres's account passes through it when this runs as root.
 chmodSync(directory, 0o711);
 const server = await startEmbeddedPostgres({ dir: join(directory, "postgres"), settings });
-let stopped = false;
-async function stop(): Promise<void> {
-  if (stopped) return;
-  stopped = true;
-  await server.stop();
-  rmSync(directory, { recursive: true, force: true });
+let stopping: Promise<void> | undefined;
+function stop(): Promise<void> {
+  stopping ??= server.stop().then(() => rmSync(directory, { recursive: true, force: true }));
+  return stopping;
 }
 for (const signal of ["SIGINT", "SIGTERM"] as const)
   process.once(signal, () => void stop().then(() => process.exit(1)));
