@@ -131,7 +131,7 @@ function serverOptions(command: Command, required = true): Command {
   const add = (flags: string, text: string) =>
     required ? command.requiredOption(flags, text) : command.option(flags, text);
   return add("--server <url>", "the control plane's agent port, such as https://host:7401; several with commas")
-    .option("--ca <file>", "trust these authorities (PEM) instead of the system's")
+    .option("--ca <file>", "trust these authorities (PEM) instead of those that Node has")
     .option("--insecure", "allow a server on another machine without TLS");
 }
 
