@@ -7,6 +7,7 @@
 
 import type { Desktop, DesktopWindow, InputGate, Point, PointerButton } from "./desktop.ts";
 import { HealthScreenshots } from "./health-screenshots.ts";
+import { libraryShot } from "./library-shot.ts";
 import { captureScreen, NoPicture } from "./windows/capture.ts";
 import { Clipboard } from "./windows/clipboard.ts";
 import { giveForeground } from "./windows/focus.ts";
@@ -65,7 +66,7 @@ class WindowsDesktop implements Desktop {
     this.#pointer = new Pointer(win32, this.#input);
     this.#clipboard = new Clipboard(win32);
     this.#healthScreenshots = new HealthScreenshots({
-      independent: shootByOtherProgram,
+      independent: libraryShot,
       own: () => captureScreen(win32),
       ownPath: "gdi",
     });
@@ -195,9 +196,4 @@ class WindowsDesktop implements Desktop {
     this.#turn = turn.catch(() => {});
     return turn;
   }
-}
-
-async function shootByOtherProgram(): Promise<Uint8Array> {
-  const { default: screenshot } = await import("screenshot-desktop");
-  return screenshot({ format: "png" });
 }

@@ -6,18 +6,14 @@
 
 import { execFile } from "node:child_process";
 import { createRequire } from "node:module";
+import { libraryShot } from "../library-shot.ts";
 
 const shotTimeoutMs = 20_000;
 const pngBytesMax = 64 * 1024 * 1024;
 
 /** A PNG of the whole screen of `display`. */
 export function shootByOtherPrograms(display: string): Promise<Uint8Array> {
-  return process.env["DISPLAY"] === display ? shootHere() : shootElsewhere(display);
-}
-
-async function shootHere(): Promise<Uint8Array> {
-  const { default: screenshot } = await import("screenshot-desktop");
-  return await screenshot({ format: "png" });
+  return process.env["DISPLAY"] === display ? libraryShot() : shootElsewhere(display);
 }
 
 function shootElsewhere(display: string): Promise<Uint8Array> {

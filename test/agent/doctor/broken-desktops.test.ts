@@ -2,7 +2,7 @@
 
 import assert from "node:assert/strict";
 import { type ChildProcess, spawn, spawnSync } from "node:child_process";
-import { chmodSync, mkdirSync, readFileSync, rmSync, symlinkSync } from "node:fs";
+import { chmodSync, mkdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
 import { createServer as createHttp1 } from "node:http";
 import { createSecureServer, createServer } from "node:http2";
 import { type AddressInfo, createServer as createTcp, type Server } from "node:net";
@@ -88,17 +88,47 @@ test("without a display it says so, and how to name one", async () => {
   assert.equal(gone.of("reading").is, "ok");
 });
 
-test("without imagemagick the health screenshots are at fault, by the name of the package", async () => {
-  const folder = join(scratch, "only-xrandr");
+/** A PATH with these programs of the system and these scripts, and no others. */
+function pathWith(programs: readonly string[], scripts: Readonly<Record<string, string>> = {}): string {
+  const folder = join(scratch, `path-${++states}`);
   mkdirSync(folder);
-  symlinkSync(spawnSync("which", ["xrandr"], { encoding: "utf8" }).stdout.trim(), join(folder, "xrandr"));
-  const { status, of } = await doctor(["--display", session.display], { PATH: folder });
-  assert.equal(status, 1);
-  assert.equal(of("health-shot").found, "not possible without import; by xlib instead");
-  assert.match(of("health-shot").remedy, /Install imagemagick/);
-  assert.equal(of("capture").is, "ok");
-  const [shot, command] = [join(scratch, "own.png"), [...fromSource, "capture", "--display", session.display, "--out"]];
-  assert.match((await ran([...command, shot], { PATH: folder })).text, /own\.png: 1280 x 800, .* by xlib/);
+  for (const name of programs) {
+    symlinkSync(spawnSync("which", [name], { encoding: "utf8" }).stdout.trim(), join(folder, name));
+  }
+  for (const [name, script] of Object.entries(scripts)) {
+    writeFileSync(join(folder, name), `#!/bin/sh\n${script}\n`, { mode: 0o755 });
+  }
+  return folder;
+}
+
+test("without the programs of health screenshots these are at fault, by the name of the package", async () => {
+  const [imagemagick, xrandr, both] = await Promise.all(
+    [["xrandr"], ["import"], []].map((programs) =>
+      doctor(["--display", session.display], { PATH: pathWith(programs) }),
+    ),
+  );
+  for (const [missing, found, remedy] of [
+    [imagemagick, "import", /^Install imagemagick \(it has the program import\)\.$/],
+    [xrandr, "xrandr", /^Install x11-xserver-utils \(it has the program xrandr\)\.$/],
+    [both, "import and xrandr", /imagemagick.* and x11-xserver-utils/],
+  ] as const) {
+    assert.equal(missing?.status, 1);
+    assert.equal(missing.of("health-shot").found, `not possible without ${found}; by xlib instead`);
+    assert.match(missing.of("health-shot").remedy, remedy);
+    assert.equal(missing.of("capture").is, "ok");
+  }
+});
+
+test("where the programs of health screenshots fail, one is taken another way", async () => {
+  for (const [index, xrandr] of ["exit 1", "echo 'HDMI-1 disconnected (normal left inverted)'"].entries()) {
+    const shot = join(scratch, `own-${index}.png`);
+    const { status, text, errors } = await ran(
+      [...fromSource, "capture", "--display", session.display, "--out", shot],
+      { PATH: pathWith(["import"], { xrandr }) },
+    );
+    assert.equal(status, 0, errors);
+    assert.match(text, /own-\d\.png: 1280 x 800, .* by xlib/);
+  }
 });
 
 test("capture writes one PNG by the path of the health screenshots, and says how long it took", async () => {
