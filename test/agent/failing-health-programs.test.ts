@@ -6,7 +6,7 @@ import { chmodSync, mkdirSync, renameSync, symlinkSync, writeFileSync } from "no
 import { join } from "node:path";
 import { after, before, test } from "node:test";
 import { saveIdentity } from "../../agent/identity.ts";
-import { FakeServer } from "../support/fake-server.ts";
+import { FakeServer, MACHINE_ID } from "../support/fake-server.ts";
 import { type BareDisplay, fromSource, scratch, startBareDisplay } from "./doctor/machines.ts";
 
 let bare: BareDisplay;
@@ -31,7 +31,7 @@ test("an agent whose xrandr begins to fail stays attached, and goes on sending h
     renameSync(made, join(folder, "xrandr"));
   };
   xrandr(`exec ${real("xrandr")} "$@"`);
-  saveIdentity(stateDir, { machineId: "machine-1", machineKey: "key-1" });
+  saveIdentity(stateDir, { machineId: MACHINE_ID, machineKey: "key-1" });
   const [program, ...args] = fromSource;
   const where = ["run", "--server", server.url, "--state", stateDir, "--display", bare.display, "--unsupervised"];
   const agent = spawn(program, [...args, ...where], { env: { ...process.env, PATH: folder }, stdio: "ignore" });

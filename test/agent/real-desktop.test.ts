@@ -20,7 +20,7 @@ import {
   Verdict,
 } from "../../proto/gen/drover/agent/v1/channel_pb.ts";
 import { assign, typing } from "../support/agent-rig.ts";
-import { FakeServer, type FakeStream } from "../support/fake-server.ts";
+import { FakeServer, type FakeStream, MACHINE_ID } from "../support/fake-server.ts";
 import { until } from "./desktop/until.ts";
 
 let session: X11Session;
@@ -40,7 +40,7 @@ before(async () => {
   stateDir = mkdtempSync(join(tmpdir(), "drover-real-"));
   agent = runAgent({
     ...{ desktop, sight, stateDir, log: silentLog, server: serverAddress(server.url) },
-    identity: { machineId: "machine-1", machineKey: "key-1" },
+    identity: { machineId: MACHINE_ID, machineKey: "key-1" },
     ...{ applications: [], labels: {}, allowExec: new Map() },
   });
 });

@@ -19,7 +19,7 @@ import { saveIdentity } from "../../agent/identity.ts";
 import { encodePng } from "../../agent/vision/png.ts";
 import { Anchor } from "../../proto/gen/drover/agent/v1/screen_pb.ts";
 import { until } from "../agent/desktop/until.ts";
-import { FakeServer, type FakeStream } from "../support/fake-server.ts";
+import { FakeServer, type FakeStream, MACHINE_ID } from "../support/fake-server.ts";
 import { PressWindow } from "./press-window.ts";
 import { usageOf } from "./process-tree.ts";
 
@@ -97,7 +97,7 @@ async function main() {
   const session = await startX11Session(size);
   const server = await FakeServer.start();
   const stateDir = mkdtempSync(join(tmpdir(), "drover-footprint-"));
-  saveIdentity(stateDir, { machineId: "machine-1", machineKey: "key-1" });
+  saveIdentity(stateDir, { machineId: MACHINE_ID, machineKey: "key-1" });
   const window = new PressWindow(session.env, title);
   const args = ["run", "--server", server.url, "--state", stateDir, "--display", session.display];
   const agent = spawn(values.agent, args, { env: session.env, stdio: "ignore" });

@@ -13,7 +13,7 @@ import { type InputEntry, SimulatedWorld } from "../../agent/desktop/simulated-w
 import { memoryLocks } from "../../agent/lock.ts";
 import { type AgentLog, silentLog } from "../../agent/log.ts";
 import type { AssignmentSchema, CommandSchema } from "../../proto/gen/drover/agent/v1/channel_pb.ts";
-import { FakeServer } from "./fake-server.ts";
+import { FakeServer, MACHINE_ID } from "./fake-server.ts";
 
 export interface AgentRig {
   readonly server: FakeServer;
@@ -43,7 +43,7 @@ export async function startRig({ inputLatencyMs = 0, ...changes }: RigOptions = 
     const agent = runAgent({
       server: serverAddress(server.url),
       stateDir,
-      identity: { machineId: "machine-1", machineKey: "key-1" },
+      identity: { machineId: MACHINE_ID, machineKey: "key-1" },
       desktop: simulatedDesktop(world),
       sight: simulatedSight(),
       applications: [{ name: "notes", version: "0.5" }],

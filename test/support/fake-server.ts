@@ -29,6 +29,9 @@ import { until } from "../agent/desktop/until.ts";
 type Case = NonNullable<AttachRequest["message"]["case"]>;
 type Said<C extends Case> = Extract<AttachRequest["message"], { case: C }>["value"];
 
+/** Of one test process alone: an agent holds its machine's name on the whole system, and test files run side by side. */
+export const MACHINE_ID = `machine-${process.pid}`;
+
 /** One attached agent, as the server sees it. */
 export class FakeStream {
   readonly heard: AttachRequest["message"][] = [];
@@ -137,7 +140,7 @@ export class FakeServer {
       enrol: (call: grpc.ServerUnaryCall<EnrolRequest, unknown>, answer: grpc.sendUnaryData<unknown>) => {
         self?.enrolments.push(call.request);
         if (call.request.token.startsWith("spent")) return answer({ code: grpc.status.UNAUTHENTICATED });
-        answer(null, create(EnrolResponseSchema, { machineId: "machine-1", machineKey: "key-1" }));
+        answer(null, create(EnrolResponseSchema, { machineId: MACHINE_ID, machineKey: "key-1" }));
       },
     });
     server.addService(serviceDefinition(ReleaseService), {
@@ -198,7 +201,7 @@ export class FakeServer {
 /** Short times, so that a test waits for milliseconds where a fleet waits for seconds. */
 export const WELCOME: MessageInitShape<typeof WelcomeSchema> = {
   protocolVersion: 1,
-  machineId: "machine-1",
+  machineId: MACHINE_ID,
   beatIntervalMs: 50,
   stopAfterMs: 400,
   healthIntervalMs: 0,

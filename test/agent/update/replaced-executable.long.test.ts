@@ -11,7 +11,7 @@ import { winePath } from "../../../agent/desktop/wine-session.ts";
 import { saveIdentity } from "../../../agent/identity.ts";
 import { ReleaseFault, ReleaseState } from "../../../proto/gen/drover/agent/v1/channel_pb.ts";
 import { builtAgent } from "../../support/built-agent.ts";
-import { FakeServer, type FakeStream } from "../../support/fake-server.ts";
+import { FakeServer, type FakeStream, MACHINE_ID } from "../../support/fake-server.ts";
 import { releaseKey, wantedRelease } from "../../support/made-release.ts";
 import { startTestWine, startUnderWine } from "../../support/wine.ts";
 import { until } from "../desktop/until.ts";
@@ -85,7 +85,7 @@ test("under Wine the executable for Windows is replaced, and comes back from a r
 test("a release that never attaches is ended after a minute, and the program before it comes back", async (t) => {
   const { server, scratch, stateDir } = await begin(t);
   const installed = (await builtAgent("linux-x64", { version: "1.0.0", releaseKey })).path;
-  saveIdentity(stateDir, { machineId: "machine-1", machineKey: "key-1" });
+  saveIdentity(stateDir, { machineId: MACHINE_ID, machineKey: "key-1" });
   const args = ["run", "--server", server.url, "--state", stateDir, "--simulated"];
   const env = { PATH: process.env["PATH"], HOME: scratch };
   const supervisor: ChildProcess = spawn(installed, args, { env, stdio: "ignore", detached: true });

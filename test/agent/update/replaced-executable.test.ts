@@ -14,7 +14,7 @@ import { releasePath } from "../../../agent/update/releases-on-disk.ts";
 import { ReleaseFault, ReleaseState, type WantedRelease } from "../../../proto/gen/drover/agent/v1/channel_pb.ts";
 import { assign } from "../../support/agent-rig.ts";
 import { builtAgent } from "../../support/built-agent.ts";
-import { FakeServer, type FakeStream } from "../../support/fake-server.ts";
+import { FakeServer, type FakeStream, MACHINE_ID } from "../../support/fake-server.ts";
 import { releaseKey, wantedRelease } from "../../support/made-release.ts";
 import { until } from "../desktop/until.ts";
 
@@ -29,7 +29,7 @@ before(async () => {
   server = await FakeServer.start();
   installed = (await builtAgent("linux-x64", { version: "1.0.0", releaseKey })).path;
   second = readFileSync((await builtAgent("linux-x64", { version: "2.0.0", releaseKey })).path);
-  saveIdentity(stateDir, { machineId: "machine-1", machineKey: "key-1" });
+  saveIdentity(stateDir, { machineId: MACHINE_ID, machineKey: "key-1" });
   startAgent();
 });
 
