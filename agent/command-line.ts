@@ -8,6 +8,7 @@ import {
   type RunSettings,
   type ServerSettings,
   type Settings,
+  stateDirectory,
   WrongSetting,
 } from "./settings.ts";
 
@@ -77,7 +78,7 @@ export function agentProgram(version: string, made: (settings: Settings) => void
     program.command(name).summary(summary).description(description).configureHelp({ helpWidth: COLUMNS });
 
   serverOptions(command("enrol", "make this machine known to a control plane, once"))
-    .requiredOption("--state <dir>", "where the machine's identity is kept")
+    .requiredOption("--state <dir>", "where the machine's identity is kept", stateDirectory)
     .requiredOption("--token-file <file>", "the file with the enrolment token; - is stdin")
     .requiredOption("--name <name>", "the machine's name in its pool")
     .action(({ state, tokenFile, name, ...flags }: Flags & { state: string; tokenFile: string; name: string }) =>
@@ -90,7 +91,7 @@ export function agentProgram(version: string, made: (settings: Settings) => void
     .action((flags: RunFlags) => made(runOf(flags)));
 
   machineOptions(serverOptions(command("doctor", "say what works on this desktop", DOCTOR), false))
-    .option("--state <dir>", "the state directory, to be looked at too")
+    .option("--state <dir>", "the state directory, to be looked at too", stateDirectory)
     .option("--json", "one JSON document")
     .addOption(new Option("--examiner").hideHelp())
     .action(({ json = false, examiner = false, state, ...flags }: Flags & { json?: boolean; examiner?: boolean }) => {
@@ -144,7 +145,9 @@ function machineOptions(command: Command): Command {
 }
 
 function runOptions(command: Command): Command {
-  return machineOptions(serverOptions(command).requiredOption("--state <dir>", "where the machine's identity is kept"))
+  return machineOptions(
+    serverOptions(command).requiredOption("--state <dir>", "where the machine's identity is kept", stateDirectory),
+  )
     .option("--log-file <file>", "log into this file, put aside as FILE.1 when it is long")
     .option("--log-json", "log JSON lines")
     .option("--simulated", "a simulated desktop, to try things out");

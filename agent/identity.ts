@@ -8,10 +8,11 @@ import {
   openSync,
   readFileSync,
   renameSync,
+  rmSync,
   statSync,
   writeSync,
 } from "node:fs";
-import { join } from "node:path";
+import { dirname, join, resolve } from "node:path";
 import { thisHost } from "./host/this-host.ts";
 import { WrongSetting } from "./settings.ts";
 
@@ -23,16 +24,51 @@ export interface Identity {
 const fileIn = (stateDir: string) => join(stateDir, "identity.json");
 
 /** Writes the identity so that a crash leaves the old file or the new one. */
-export function saveIdentity(stateDir: string, { machineId, machineKey }: Identity): void {
+export function saveIdentity(stateDir: string, identity: Identity): void {
+  makeFolder(resolve(stateDir));
+  renameSync(writtenAside(stateDir, identity), fileIn(stateDir));
+}
+
+/** As long as a real one. */
+const SAMPLE: Identity = { machineId: "0".repeat(36), machineKey: "0".repeat(64) };
+
+/** Refuses a directory that could not keep a new identity, by doing all that is needed to keep one but the last step. */
+export function requireRoomForIdentity(stateDir: string): void {
+  try {
+    makeFolder(resolve(stateDir));
+    if (hasIdentity(stateDir)) throw new WrongSetting(`${stateDir} already holds a machine's identity`);
+    rmSync(writtenAside(stateDir, SAMPLE));
+  } catch (error) {
+    if (error instanceof WrongSetting) throw error;
+    throw new WrongSetting(`${stateDir} cannot keep this machine's identity: ${(error as Error).message}`);
+  }
+}
+
+/** The complete file, under another name. */
+function writtenAside(stateDir: string, { machineId, machineKey }: Identity): string {
   const { field, protect } = thisHost.keyProtection;
-  mkdirSync(stateDir, { recursive: true, mode: 0o700 });
+  const content = `${JSON.stringify({ machineId, [field]: protect(machineKey) })}\n`;
   const temporary = `${fileIn(stateDir)}.new`;
   const file = openSync(temporary, "w", 0o600);
-  chmodSync(temporary, 0o600);
-  writeSync(file, `${JSON.stringify({ machineId, [field]: protect(machineKey) })}\n`);
-  fsyncSync(file);
-  closeSync(file);
-  renameSync(temporary, fileIn(stateDir));
+  try {
+    chmodSync(temporary, 0o600);
+    writeSync(file, content);
+    fsyncSync(file);
+  } catch (error) {
+    rmSync(temporary, { force: true });
+    throw error;
+  } finally {
+    closeSync(file);
+  }
+  return temporary;
+}
+
+/** Node's own way to make the folders above as well never ends where none can be made, as in /proc. */
+function makeFolder(path: string): void {
+  if (statSync(path, { throwIfNoEntry: false })?.isDirectory()) return;
+  const above = dirname(path);
+  if (above !== path) makeFolder(above);
+  mkdirSync(path, { mode: 0o700 });
 }
 
 export function hasIdentity(stateDir: string): boolean {

@@ -79,6 +79,12 @@ export type Settings =
   | InstallSettings
   | UninstallSettings;
 
+/** An empty one would be whatever folder the program is started in. */
+export function stateDirectory(text: string): string {
+  if (text === "") throw new WrongSetting("--state wants a directory");
+  return text;
+}
+
 export function application(text: string): MachineSettings["applications"][number] {
   const [name = "", version = ""] = text.split("@", 2);
   if (name === "") throw new WrongSetting(`--application wants NAME or NAME@VERSION, not ${text}`);

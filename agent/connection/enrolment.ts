@@ -3,7 +3,7 @@
 import { EnrolmentService } from "@drover/proto/gen/drover/agent/v1/enrolment_pb.ts";
 import { callUnary } from "@drover/proto/grpc.ts";
 import * as grpc from "@grpc/grpc-js";
-import { hasIdentity, type Identity, saveIdentity } from "../identity.ts";
+import { type Identity, requireRoomForIdentity, saveIdentity } from "../identity.ts";
 import { WrongSetting } from "../settings.ts";
 import { channelCredentials, channelOptions, type ServerAddress } from "./server-address.ts";
 
@@ -20,9 +20,10 @@ export interface EnrolOptions {
   readonly timeoutMs?: number;
 }
 
-/** Enrols this machine. Not idempotent: each call makes a machine, so an enrolled state directory is refused. */
+/** Enrols this machine. Not idempotent: each call spends a token and a name for a key that is told once, so a state
+ * directory that is enrolled, or could not keep the key, is refused before. */
 export async function enrol({ server, token, name, stateDir, timeoutMs = 15_000 }: EnrolOptions): Promise<Identity> {
-  if (hasIdentity(stateDir)) throw new WrongSetting(`${stateDir} already holds a machine's identity`);
+  requireRoomForIdentity(stateDir);
   const client = new grpc.Client(server.target, channelCredentials(server), channelOptions(server));
   try {
     const deadline = Date.now() + timeoutMs;

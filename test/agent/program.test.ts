@@ -2,13 +2,13 @@
 
 import assert from "node:assert/strict";
 import { type ChildProcess, spawn, spawnSync } from "node:child_process";
-import { cpSync, existsSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
+import { cpSync, existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, afterEach, beforeEach, test } from "node:test";
 import { saveIdentity } from "../../agent/identity.ts";
 import { assign } from "../support/agent-rig.ts";
-import { FakeServer } from "../support/fake-server.ts";
+import { FakeServer, MACHINE_ID } from "../support/fake-server.ts";
 import { until } from "./desktop/until.ts";
 
 const program = join(import.meta.dirname, "../../agent/main.ts");
@@ -47,7 +47,7 @@ function agent(...more: string[]): ChildProcess {
   return child;
 }
 
-const enrolled = () => saveIdentity(stateDir, { machineId: "machine-1", machineKey: "key-1" });
+const enrolled = () => saveIdentity(stateDir, { machineId: MACHINE_ID, machineKey: "key-1" });
 
 /** The agent's own process, under its supervisor. */
 async function workerOf(supervisor: ChildProcess): Promise<number> {
@@ -191,10 +191,35 @@ test("enrolment keeps the key where only the agent's user can read it", async ()
     return ended(child);
   };
   assert.equal(await enrolling("spent-token-00000000"), 2);
+  assert.deepEqual(readdirSync(stateDir), []);
   assert.equal(await enrolling("good-token-000000000"), 0);
+  assert.deepEqual(readdirSync(stateDir), ["identity.json"]);
   const file = join(stateDir, "identity.json");
   assert.equal(statSync(file).mode & 0o777, 0o600);
-  assert.deepEqual(JSON.parse(readFileSync(file, "utf8")), { machineId: "machine-1", machineKey: "key-1" });
+  assert.deepEqual(JSON.parse(readFileSync(file, "utf8")), { machineId: MACHINE_ID, machineKey: "key-1" });
   assert.equal(server.enrolments.at(-1)?.name, "vm-1");
   assert.equal(await enrolling("good-token-000000000"), 2, "an enrolled machine is not enrolled again");
+});
+
+test("a state directory that could not keep the key is refused before the token is spent", async () => {
+  const file = join(scratch, "a-file");
+  writeFileSync(file, "");
+  for (const [dir, says] of [
+    [file, /a-file cannot keep this machine's identity: EEXIST/],
+    [join(file, "below"), /below cannot keep this machine's identity: /],
+    ["/proc/drover", /\/proc\/drover cannot keep this machine's identity: ENOENT/],
+    ["", /--state wants a directory/],
+  ] as const) {
+    const args = ["enrol", "--server", server.url, "--state", dir, "--name", "vm-1", "--token-file", "-"];
+    const child = spawn(process.execPath, [program, ...args], { stdio: ["pipe", "ignore", "pipe"], timeout: 10_000 });
+    let said = "";
+    child.stderr.setEncoding("utf8").on("data", (text: string) => {
+      said += text;
+    });
+    child.stdin.end("good-token-000000000\n");
+    assert.equal(await new Promise((resolve) => child.once("close", resolve)), 2, said);
+    assert.equal(said.match(/^agent: .*$/gm)?.length, 1, said);
+    assert.match(said, says);
+  }
+  assert.deepEqual(server.enrolments, []);
 });
