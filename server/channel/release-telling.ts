@@ -1,5 +1,8 @@
 // Tells one attached agent which release is wanted on its machine, and when it may restart. Wanted state: read anew whenever
 // it may have changed, and sent when it differs from what was sent last.
+//
+// 1. An agent follows a grant only when the release is ready. One that says so only now was perhaps told too early (the
+//    store knew that it was prepared; the agent had to look at its disk again): it is told once more.
 
 import type { MessageInitShape } from "@bufbuild/protobuf";
 import type { AttachResponseSchema } from "@drover/proto/gen/drover/agent/v1/channel_pb.ts";
@@ -14,12 +17,17 @@ type Message = Exclude<MessageInitShape<typeof AttachResponseSchema>["message"],
 /** How often it is read when nothing wakes it: bounds what a lost wake-up costs, and what a fleet at rest costs. */
 const rereadMs = 30_000;
 
+export interface ReleaseTelling extends Pick<Loop, "stop"> {
+  /** The agent says that the release is ready (1). */
+  prepared(): void;
+}
+
 /** Ends with the session; nothing is sent after `stop` was called. */
 export function startReleaseTelling(
   context: EngineContext,
   machineId: MachineId,
   send: (message: Message) => void,
-): Pick<Loop, "stop"> {
+): ReleaseTelling {
   let stopped = false;
   let told: string | undefined;
   let granted = false;
@@ -40,6 +48,10 @@ export function startReleaseTelling(
     context.wakeup.subscribe(topic, loop.wake),
   );
   return {
+    prepared() {
+      granted = false;
+      loop.wake();
+    },
     stop() {
       stopped = true;
       for (const unsubscribe of unsubscribes) unsubscribe();

@@ -30,7 +30,7 @@ import type { MachineRow } from "../store/machines.ts";
 import { topics } from "../store/wakeup.ts";
 import { Incoming } from "./incoming.ts";
 import type { PictureShelf } from "./pictures.ts";
-import { startReleaseTelling } from "./release-telling.ts";
+import { type ReleaseTelling, startReleaseTelling } from "./release-telling.ts";
 import { inventoryOf, releaseReportOf, resultOf } from "./reported.ts";
 import { assignmentOf, picturesIn } from "./told.ts";
 
@@ -80,7 +80,7 @@ export class Session {
   /** Resolves when the session has ended and its machine was declared silent. */
   readonly over: Promise<void> = this.#over.promise;
   readonly #unsubscribe: () => void;
-  readonly #releases: ReturnType<typeof startReleaseTelling>;
+  readonly #releases: ReleaseTelling;
   readonly #timers: NodeJS.Timeout[];
 
   constructor(
@@ -171,7 +171,9 @@ export class Session {
 
   async #onReleaseReport(said: ReleaseReport): Promise<void> {
     const report = releaseReportOf(said);
-    if (report !== undefined) await reportRelease(this.#context, this.#machine.id, report);
+    if (report === undefined) return;
+    await reportRelease(this.#context, this.#machine.id, report);
+    if (report.is === "prepared") this.#releases.prepared();
   }
 
   /** One after the other; a failure ends the session, and the agent reports again to the next one. */
@@ -260,7 +262,7 @@ export class Session {
   async #finish(code: status, details: string): Promise<void> {
     for (const timer of this.#timers) clearInterval(timer);
     this.#unsubscribe();
-    void this.#releases.stop();
+    const releasesTold = this.#releases.stop();
     this.#stream.end(code, details);
     const { log } = this.#context;
     const silentMs = performance.now() - this.#heardAt;
@@ -276,6 +278,8 @@ export class Session {
       // Postgres is away: this replica's row lapses too, and its machines are found through that.
       log.warn("a silent machine could not be told of", { machine: this.#machine.name, error: errorText(error) });
     }
+    // Whoever waits for the end may close the store: nothing is read after it.
+    await Promise.all([releasesTold, this.#telling]);
     this.#over.resolve();
   }
 }

@@ -249,3 +249,19 @@ test("an operator's stop ends it at once: nobody is told of the version any more
   assert.ok((await resumeNewestRollout(context, rig.tenantId)).ok);
   await agent.heardOf("releaseGrant");
 });
+
+test("an agent that finds its release ready only after it was told to restart is told again", async (t) => {
+  const one = await machineIn(t);
+  const agent = await one.attach("1.0.0");
+  await rollOut(t, "8.0.0");
+  await until("it is wanted", () => agent.wantedVersion() === "8.0.0");
+  // Stopped before the agent has said it, resumed after: the machine is granted at once, while the agent looks anew.
+  assert.ok((await stopNewestRollout(context, rig.tenantId)).ok);
+  await until("it is wanted no more", () => agent.wantedVersion() === "");
+  await sql`update machines set release_version = '8.0.0', release_state = 'prepared' where id = ${one.machine.id}`;
+  assert.ok((await resumeNewestRollout(context, rig.tenantId)).ok);
+  await agent.heardOf("releaseGrant");
+  assert.equal(agent.wantedVersion(), "8.0.0");
+  agent.prepared("8.0.0");
+  assert.equal((await agent.heardOf("releaseGrant", 2)).version, "8.0.0");
+});
