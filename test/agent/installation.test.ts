@@ -8,10 +8,13 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, beforeEach, test } from "node:test";
 import { readSettings, runArguments } from "../../agent/command-line.ts";
-import { saveIdentity } from "../../agent/identity.ts";
+import { thisHost } from "../../agent/host/this-host.ts";
+import { findIdentity, saveIdentity } from "../../agent/identity.ts";
+import { purge } from "../../agent/installation/purge.ts";
 import { unitText } from "../../agent/installation/systemd.ts";
 import { taskXml } from "../../agent/installation/task.ts";
 import type { RunSettings } from "../../agent/settings.ts";
+import { MACHINE_ID } from "../support/fake-server.ts";
 
 const program = join(import.meta.dirname, "../../agent/main.ts");
 const scratch = mkdtempSync(join(tmpdir(), "drover-installation-"));
@@ -24,7 +27,7 @@ const unit = join(config, "systemd/user/drover-agent.service");
 
 beforeEach(() => {
   for (const path of [told, config, stateDir]) rmSync(path, { recursive: true, force: true });
-  saveIdentity(stateDir, { machineId: "machine-1", machineKey: "secret-key" });
+  saveIdentity(stateDir, { machineId: MACHINE_ID, machineKey: "secret-key" });
 });
 
 /** A folder with a systemctl that notes its arguments, and fails at the one that is named. */
@@ -91,13 +94,48 @@ test("purge removes the state directory, and nothing that is none", () => {
   assert.equal(existsSync(stateDir), false);
   mkdirSync(stateDir);
   writeFileSync(join(stateDir, "thesis.txt"), "");
+  rmSync(told);
   const wrong = agent(path, "uninstall", "--purge", stateDir);
   assert.equal(wrong.status, 2);
   assert.match(wrong.stderr, /is not an agent's state directory/);
-  saveIdentity(stateDir, { machineId: "machine-1", machineKey: "k" });
+  assert.equal(existsSync(told), false, "nothing was undone");
+  saveIdentity(stateDir, { machineId: MACHINE_ID, machineKey: "k" });
   assert.equal(agent(path, "uninstall", "--purge", stateDir).status, 0);
   assert.ok(existsSync(join(stateDir, "thesis.txt")), "somebody else's file stays");
   assert.equal(existsSync(join(stateDir, "identity.json")), false);
+});
+
+test("purge takes nothing from under a living agent", async () => {
+  const held = (await thisHost.lock()(stateDir, MACHINE_ID)) ?? assert.fail("the lock is free");
+  try {
+    await assert.rejects(
+      purge(stateDir, thisHost.lock(), 60),
+      /^NotInstalled: .* is kept: an agent still runs with it/,
+    );
+    assert.equal(findIdentity(stateDir).is, "good");
+    assert.ok(existsSync(join(stateDir, "agent.lock")));
+  } finally {
+    held.release();
+  }
+  await purge(stateDir, thisHost.lock(), 60);
+  assert.equal(existsSync(stateDir), false);
+});
+
+test("purge waits for an agent that is ending", async () => {
+  let asked = 0;
+  await purge(stateDir, async (...of) => (++asked < 3 ? undefined : thisHost.lock()(...of)), 10_000);
+  assert.equal(asked, 3);
+  assert.equal(existsSync(stateDir), false);
+});
+
+test("what cannot be removed is told, and purge can be said again", async () => {
+  mkdirSync(join(stateDir, "agent.lock"));
+  const free = async () => ({ release() {} });
+  await assert.rejects(purge(stateDir, free, 60), /^NotInstalled: .* cannot be removed \(\w*EISDIR\)/);
+  assert.equal(findIdentity(stateDir).is, "good");
+  rmSync(join(stateDir, "agent.lock"), { recursive: true });
+  await purge(stateDir, thisHost.lock(), 60);
+  assert.equal(existsSync(stateDir), false);
 });
 
 test("--print shows the unit and does nothing", () => {

@@ -104,7 +104,7 @@ export const rooms: Readonly<Record<string, Room>> = {
   },
   // How the agent is started when its user logs on.
   "agent/installation": {
-    from: ["agent/settings.ts", "agent/host/windows/command-line.ts"],
+    from: ["agent/host", "agent/identity.ts", "agent/lock.ts", "agent/settings.ts"],
     libraries: [],
     node: "all",
   },
