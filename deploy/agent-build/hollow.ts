@@ -3,9 +3,10 @@
 
 import { execFile } from "node:child_process";
 import { createHash, randomUUID } from "node:crypto";
-import { chmodSync, existsSync, mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
+import { mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { join, resolve } from "node:path";
 import { promisify } from "node:util";
+import { kept } from "./kept.ts";
 import { partDigest, partFor } from "./parts.ts";
 import { BuildRefused, type Platform } from "./platforms.ts";
 import { unsigned } from "./unsigned.ts";
@@ -23,7 +24,7 @@ const mark = Buffer.from("drover-agent: room for a blob\n");
 /** An executable with this blob in it. Node reads a blob from its beginning, and ignores what lies behind its end. */
 export async function filled(platform: Platform, blob: Buffer, say: (line: string) => void): Promise<Buffer> {
   const roomBytes = Math.ceil(blob.length / roomStepBytes) * roomStepBytes;
-  const executable = readFileSync(await hollow(platform, roomBytes, say));
+  const executable = await hollow(platform, roomBytes, say);
   const at = executable.indexOf(mark);
   if (at < 0 || executable.indexOf(mark, at + 1) >= 0) throw new Error("the executable has no single room for a blob");
   executable.fill(0, at, at + roomBytes);
@@ -31,13 +32,16 @@ export async function filled(platform: Platform, blob: Buffer, say: (line: strin
   return executable;
 }
 
-async function hollow(platform: Platform, roomBytes: number, say: (line: string) => void): Promise<string> {
+function hollow(platform: Platform, roomBytes: number, say: (line: string) => void): Promise<Buffer> {
   const made = createHash("sha256")
     .update(`${partDigest("node", platform)} ${roomBytes}\n`)
     .update(Buffer.concat(recipe.map((file) => readFileSync(file))))
     .update(readFileSync(join(root, "node_modules/postject/package.json")));
-  const kept = join(cache, `${platform}-${made.digest("hex").slice(0, 32)}`);
-  if (existsSync(kept)) return kept;
+  const name = `${platform}-${made.digest("hex").slice(0, 32)}`;
+  return kept(join(cache, name), () => withRoom(platform, roomBytes, say));
+}
+
+async function withRoom(platform: Platform, roomBytes: number, say: (line: string) => void): Promise<Buffer> {
   const node = await partFor("node", platform, say);
   say(`making room in Node for ${platform}`);
   mkdirSync(cache, { recursive: true });
@@ -45,12 +49,10 @@ async function hollow(platform: Platform, roomBytes: number, say: (line: string)
   const room = `${unfinished}.room`;
   try {
     writeFileSync(unfinished, platform === "win32-x64" ? unsigned(node) : node);
-    chmodSync(unfinished, 0o755);
     if (platform === "linux-x64") await strip(unfinished);
     writeFileSync(room, Buffer.concat([mark], roomBytes));
     await run(process.execPath, ["--disable-warning=ExperimentalWarning", injector, unfinished, room]);
-    renameSync(unfinished, kept);
-    return kept;
+    return readFileSync(unfinished);
   } finally {
     for (const file of [unfinished, room]) rmSync(file, { force: true });
   }

@@ -8,6 +8,7 @@ import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
 import { after, test } from "node:test";
 import agentManifest from "../../agent/package.json" with { type: "json" };
+import { kept } from "../../deploy/agent-build/kept.ts";
 import parts from "../../deploy/agent-build/parts.json" with { type: "json" };
 import { NODE_VERSION, verifiedPackage } from "../../deploy/agent-build/parts.ts";
 import { BuildRefused, requireFits } from "../../deploy/agent-build/platforms.ts";
@@ -87,6 +88,35 @@ test("a kept package that was changed is fetched anew", () =>
       rmSync(path);
     }
   }));
+
+test("what is kept for the next build is made anew when a byte of it was changed or is missing", async () => {
+  const file = join(scratch, "kept/hollow");
+  const content = Buffer.from("an executable with room");
+  let made = 0;
+  const asked = async () => {
+    const make = async () => {
+      made += 1;
+      return content;
+    };
+    assert.deepEqual(await kept(file, make), content);
+    return made;
+  };
+  assert.equal(await asked(), 1);
+  assert.equal(await asked(), 1, "it is kept");
+  const good = readFileSync(file);
+  for (const [index, at] of [0, 31, 32, good.length - 1].entries()) {
+    const changed = Buffer.from(good);
+    changed.writeUInt8(changed.readUInt8(at) ^ 1, at);
+    writeFileSync(file, changed);
+    assert.equal(await asked(), index + 2, `byte ${at}`);
+    assert.deepEqual(readFileSync(file), good);
+  }
+  for (const [index, bytes] of [good.length - 1, 32, 5, 0].entries()) {
+    writeFileSync(file, good.subarray(0, bytes));
+    assert.equal(await asked(), index + 6, `${bytes} bytes`);
+  }
+  assert.deepEqual(readdirSync(join(scratch, "kept")), ["hollow"]);
+});
 
 test("what npm says when it cannot fetch is told in one line", () =>
   withNpm("echo 'npm error 404 Not Found - GET drover-test-none' >&2; exit 1", async () => {
