@@ -1,6 +1,7 @@
 // A log in a file, for an agent that has no console: bounded, because nobody looks after it for months.
 
 import { appendFileSync, renameSync, statSync } from "node:fs";
+import { WrongSetting } from "./settings.ts";
 
 const BYTES_MAX = 5 * 1024 * 1024;
 
@@ -14,4 +15,13 @@ export function logFile(path: string, bytesMax = BYTES_MAX): (line: string) => v
       // The line is lost: that is no reason for an agent to end.
     }
   };
+}
+
+/** Refuses a file that cannot be written, while there is somebody to tell. */
+export function requireLogFile(path: string): void {
+  try {
+    appendFileSync(path, "", { mode: 0o600 });
+  } catch (error) {
+    throw new WrongSetting(`--log-file: ${(error as Error).message}`);
+  }
 }

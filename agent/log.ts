@@ -21,7 +21,7 @@ export interface LogFields {
   /** Of a release of the agent. */
   readonly version?: string;
   readonly exit?: string;
-  /** An error's own words; only for errors of the agent's plumbing, which know no screen and no input. */
+  /** An error's own words, only for errors of the agent's plumbing, which know no screen and no input; or its trace. */
   readonly detail?: string;
 }
 

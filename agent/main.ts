@@ -6,7 +6,7 @@ import { AGENT_VERSION, replaceable, thisProgram } from "./executable/program.ts
 import { thisHost } from "./host/this-host.ts";
 import { loadIdentity } from "./identity.ts";
 import { type AgentLog, jsonLog, logLine, plainLog } from "./log.ts";
-import { logFile } from "./log-file.ts";
+import { logFile, requireLogFile } from "./log-file.ts";
 import {
   type CaptureSettings,
   type DoctorSettings,
@@ -15,6 +15,7 @@ import {
   WrongSetting,
 } from "./settings.ts";
 import { superviseAgent } from "./supervisor.ts";
+import { traceOf } from "./trace.ts";
 import { Succession } from "./update/succession.ts";
 
 const EXIT_FAILED = 1;
@@ -44,14 +45,21 @@ async function main(args: readonly string[]): Promise<number> {
   }
 }
 
-/** Where the log goes, and what ended the program. */
-let write = logLine;
+/** Where the log goes when it does not go to stderr. What ended the program is told on both. */
+let inFile: ((line: string) => void) | undefined;
 
 async function run(args: readonly string[], settings: RunSettings): Promise<number> {
-  if (settings.logFile !== undefined) write = logFile(settings.logFile);
+  if (settings.logFile !== undefined) {
+    // An agent under its supervisor has nobody to tell, and ends for no log.
+    if (process.send === undefined) requireLogFile(settings.logFile);
+    inFile = logFile(settings.logFile);
+  }
   if (settings.background) thisHost.leaveConsole();
   const { machineId } = loadIdentity(settings.stateDir);
-  const log = settings.logJson ? jsonLog(machineId, write) : plainLog(write);
+  const log = settings.logJson ? jsonLog(machineId, inFile) : plainLog(inFile);
+  process.on("uncaughtExceptionMonitor", (error) =>
+    log.error("an error ends this process", { detail: traceOf(error) }),
+  );
   return settings.supervised ? supervise(args, settings, log) : (await import("./work.ts")).work(settings, log);
 }
 
@@ -112,7 +120,8 @@ main(process.argv.slice(2)).then(
   (error: Error) => {
     // What a person can put right is one line; only a bug shows where it was.
     const plain = ["WrongSetting", "NotEnrolled", "NotInstalled"].includes(error.name);
-    write(`agent: ${plain ? error.message : (error.stack ?? error.message)}\n`);
+    logLine(`agent: ${plain ? error.message : (error.stack ?? error.message)}\n`);
+    inFile?.(`agent: ${plain ? error.message : traceOf(error)}\n`);
     process.exit(error instanceof WrongSetting ? EXIT_WRONG_SETTING : EXIT_FAILED);
   },
 );

@@ -46,6 +46,7 @@ export async function work(settings: RunSettings, log: AgentLog): Promise<number
   }
   const taken = `another agent of this machine is running; stop it first (state directory: ${settings.stateDir})`;
   logLine(`agent: ${taken}\n`);
+  if (settings.logFile !== undefined) log.error(taken);
   return process.send === undefined ? EXIT_WRONG_SETTING : EXIT_LOCKED;
 }
 
