@@ -105,7 +105,8 @@ export async function readMachineRelease(query: Query, id: MachineId): Promise<M
       r.id, r.version, r.executable, r.size_bytes, r.sha256, r.signature
     from machines m
     cross join lateral (
-      select id, version, state, created_at from rollouts where tenant_id = m.tenant_id order by id desc limit 1) o
+      select id, version, state, created_at from rollouts where tenant_id = m.tenant_id
+      order by created_at desc, id desc limit 1) o
     join releases r on r.tenant_id = m.tenant_id and r.version = o.version and r.executable = m.executable
       and r.completed_at <= o.created_at
     left join rollout_machines p on p.rollout_id = o.id and p.machine_id = m.id

@@ -43,10 +43,14 @@ function stageOf(state: RolloutState, from: RunningState | null, reason: StopRea
   return { is: "stopped", from, reason };
 }
 
-/** The tenant's newest rollout: the only one that anything is done for. */
+/**
+ * The tenant's newest rollout: the only one that anything is done for. By Postgres's clock: ids are made by replicas, whose
+ * clocks may differ.
+ */
 export async function newestRollout(query: Query, tenantId: TenantId): Promise<RolloutRow | undefined> {
   const [row] = await query<Row[]>`
-    select ${columns(query)} from rollouts o where o.tenant_id = ${tenantId} order by o.id desc limit 1`;
+    select ${columns(query)} from rollouts o where o.tenant_id = ${tenantId}
+    order by o.created_at desc, o.id desc limit 1`;
   return row === undefined ? undefined : rolloutOf(row);
 }
 
@@ -65,7 +69,8 @@ export async function lockRollout(tx: Tx, id: RolloutId, skip: "skip" | "wait"):
 export async function rolloutsToAdvance(query: Query): Promise<RolloutId[]> {
   const rows = await query<{ id: RolloutId }[]>`
     select o.id from rollouts o
-    where not exists (select 1 from rollouts newer where newer.tenant_id = o.tenant_id and newer.id > o.id)
+    where not exists (select 1 from rollouts newer
+        where newer.tenant_id = o.tenant_id and (newer.created_at, newer.id) > (o.created_at, o.id))
       and (o.state in ('running_canary', 'running_rest') or (o.state = 'done' and exists (
         select 1 from machines m where m.tenant_id = o.tenant_id and m.release_version = o.version
           and (m.release_state = 'prepared' or m.kept_free))))`;

@@ -64,7 +64,7 @@ export const rollouts = pgTable(
     createdAt: instant().notNull(),
   },
   (t) => [
-    index("rollouts_by_tenant").on(t.tenantId, t.id.desc()),
+    index("rollouts_by_tenant").on(t.tenantId, t.createdAt.desc(), t.id.desc()),
     uniqueIndex("rollouts_one_running").on(t.tenantId).where(sql`state in ('running_canary', 'running_rest')`),
     check("rollouts_stopped", sql`(state = 'stopped') = (stop_reason is not null and stopped_from is not null)`),
   ],

@@ -265,3 +265,19 @@ test("an agent that finds its release ready only after it was told to restart is
   agent.prepared("8.0.0");
   assert.equal((await agent.heardOf("releaseGrant", 2)).version, "8.0.0");
 });
+
+test("the newest rollout is the one that was started last, whatever the clocks of the replicas said", async (t) => {
+  const one = await machineIn(t);
+  const agent = await one.attach("1.0.0");
+  // As a replica would have made it whose clock is centuries ahead.
+  const id = "ffffffff-ffff-7fff-bfff-ffffffffffff";
+  await sql`
+    insert into rollouts (id, tenant_id, version, state, state_since, soak_ms, created_at)
+    values (${id}, ${rig.tenantId}, '8.9.0', 'done', now() - interval '1 hour', 1, now() - interval '1 hour')`;
+  t.after(() => sql`delete from rollouts where id = ${id}`);
+  await rollOut(t, "9.0.0");
+  assert.equal((await viewRollout(context, rig.tenantId))?.rollout.version, "9.0.0");
+  await until("it is wanted", () => agent.wantedVersion() === "9.0.0");
+  agent.prepared("9.0.0");
+  await agent.heardOf("releaseGrant");
+});
