@@ -4,7 +4,7 @@
 import { tmpdir, userInfo } from "node:os";
 import { join } from "node:path";
 import { quoted } from "../host/windows/command-line.ts";
-import type { Plan, Step } from "./installation.ts";
+import { NotInstalled, type Plan, type Step } from "./installation.ts";
 
 const TASK = "drover-agent";
 
@@ -20,6 +20,8 @@ const schtasks = (mayFail: boolean, ...words: string[]): Step => ({
  */
 export const taskXml = (command: readonly [string, ...string[]], user: string): string => {
   const [program, ...args] = command;
+  const line = args.map(quoted).join(" ");
+  for (const text of [program, line]) requireMeant(text);
   return `<?xml version="1.0" encoding="UTF-16"?>
 <Task version="1.2" xmlns="http://schemas.microsoft.com/windows/2004/02/mit/task">
   <RegistrationInfo>
@@ -60,12 +62,21 @@ export const taskXml = (command: readonly [string, ...string[]], user: string): 
   <Actions Context="Author">
     <Exec>
       <Command>${escaped(program)}</Command>
-      <Arguments>${escaped(args.map(quoted).join(" "))}</Arguments>
+      <Arguments>${escaped(line)}</Arguments>
     </Exec>
   </Actions>
 </Task>
 `;
 };
+
+/** The scheduler replaces variables in the program and in its arguments, and has no way to say that none is meant. */
+function requireMeant(text: string): void {
+  if (/%[^%]+%/.test(text)) throw new NotInstalled('Windows would replace what stands between two "%" in the command');
+  if (text.includes("$(")) throw new NotInstalled('Windows would replace what "$(" begins in the command');
+  if (/[\p{Cc}\p{Cs}\ufffe\uffff]/u.test(text)) {
+    throw new NotInstalled("a line feed or another control character cannot be a part of the agent's command");
+  }
+}
 
 const entities: Readonly<Record<string, string>> = { "&": "&amp;", "<": "&lt;", ">": "&gt;", '"': "&quot;" };
 const escaped = (text: string): string => text.replaceAll(/[&<>"]/g, (character) => entities[character] ?? character);

@@ -10,6 +10,7 @@ import { after, beforeEach, test } from "node:test";
 import { readSettings, runArguments } from "../../agent/command-line.ts";
 import { thisHost } from "../../agent/host/this-host.ts";
 import { findIdentity, saveIdentity } from "../../agent/identity.ts";
+import { NotInstalled } from "../../agent/installation/installation.ts";
 import { purge } from "../../agent/installation/purge.ts";
 import { unitText } from "../../agent/installation/systemd.ts";
 import { taskXml } from "../../agent/installation/task.ts";
@@ -203,6 +204,28 @@ test("a task holds exactly the words that were meant, for the user, in the sessi
     else assert.equal(open.pop(), name);
   }
   assert.deepEqual(open, []);
+});
+
+test("what Windows would replace, or cannot read, is refused by name and not written into a task", () => {
+  const refused = (...command: [string, ...string[]]) => {
+    try {
+      return taskXml(command, "me");
+    } catch (error) {
+      assert.ok(error instanceof NotInstalled);
+      return error.message;
+    }
+  };
+  for (const word of ["%PATH%", "a%b c%d", "50%%PATH%"]) {
+    assert.match(refused("C:\\a.exe", "run", word), /between two "%"/, word);
+    assert.match(refused(`C:\\${word}.exe`, "run"), /between two "%"/, word);
+  }
+  assert.match(refused("C:\\a.exe", "k=1%", "k=2%"), /between two "%"/, "words are one line of text there");
+  assert.match(refused("C:\\a.exe", "$(Arg0)"), /"\$\("/);
+  assert.match(refused("C:\\$(Arg0).exe"), /"\$\("/);
+  for (const character of ["\n", "\r", "\t", "\0", "\x1b", "\x85", "\ud800", "\uffff"]) {
+    assert.match(refused("C:\\a.exe", `k=${character}`), /control character/, JSON.stringify(character));
+  }
+  assert.match(refused("C:\\100%.exe", "k=5%", "$HOME", "(x)", "\u{1f600}"), /^<\?xml/);
 });
 
 test("what was said to install is what run understands", () => {
