@@ -13,14 +13,14 @@ const TARGET = "graphical-session.target";
  * KillMode=process: the applications that the agent started go on when it is stopped or started again, as they do when it
  * dies; what `exec` started is ended by the agent itself.
  */
-export const unitText = (command: readonly string[]): string => `[Unit]
+export const unitText = ([program, ...args]: readonly [string, ...string[]]): string => `[Unit]
 Description=Drover agent
 PartOf=${TARGET}
 After=${TARGET}
 StartLimitIntervalSec=0
 
 [Service]
-ExecStart=${command.map(quoted).join(" ")}
+ExecStart=${[programWord(program), ...args.map(argumentWord)].join(" ")}
 Restart=always
 RestartSec=5
 KillMode=process
@@ -29,10 +29,24 @@ KillMode=process
 WantedBy=${TARGET}
 `;
 
-/** By systemd.service(5), "Command lines": % and $ are doubled, the rest is in C's quotes. */
-function quoted(word: string): string {
+/** By systemd.service(5), "Command lines": the program is taken without its variables replaced, and without these in it. */
+function programWord(program: string): string {
+  if (/["'\\\p{Cc}]/u.test(program)) {
+    throw new NotInstalled(
+      `systemd starts no program with a quote, a backslash or a control character in its path: ${JSON.stringify(program)}`,
+    );
+  }
+  return quoted(program);
+}
+
+function argumentWord(word: string): string {
   if (/[\n\r\0]/.test(word)) throw new NotInstalled("a line feed cannot be a part of the agent's command");
-  const plain = word.replaceAll("%", "%%").replaceAll("$", "$$$$");
+  return quoted(word.replaceAll("$", "$$$$"));
+}
+
+/** In C's quotes where that is needed, with % doubled. */
+function quoted(word: string): string {
+  const plain = word.replaceAll("%", "%%");
   return /^[\w@%+=:,./$-]+$/.test(plain) ? plain : `"${plain.replaceAll("\\", "\\\\").replaceAll('"', '\\"')}"`;
 }
 
@@ -44,7 +58,7 @@ const systemctl = (mayFail: boolean, ...words: string[]): Step => ({
   mayFail,
 });
 
-export function systemdPlan(command: readonly string[]): Plan {
+export function systemdPlan(command: readonly [string, ...string[]]): Plan {
   return {
     steps: [
       { does: "write", path: unitFile(), text: unitText(command), encoding: "utf8" },

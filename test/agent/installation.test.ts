@@ -54,9 +54,10 @@ function execStart(text: string): string[] {
   const line = /^ExecStart=(.*)$/m.exec(text)?.[1] ?? assert.fail("there is no ExecStart");
   const words = line.match(/"(?:\\.|[^"\\])*"|[^\s"]+/g) ?? [];
   const unquoted = (word: string) => (word.startsWith('"') ? word.slice(1, -1).replaceAll(/\\(.)/g, "$1") : word);
-  // A single one would be a specifier, or a variable.
-  const doubled = (text: string) => text.replaceAll(/([%$])(.?)/gs, (_, sign, next) => (sign === next ? sign : "?"));
-  return words.map((word) => doubled(unquoted(word)));
+  // A single one would be a specifier, or a variable; the program has no variables.
+  const doubled = (text: string, signs: RegExp) =>
+    text.replaceAll(signs, (_, sign, next) => (sign === next ? sign : "?"));
+  return words.map((word, index) => doubled(unquoted(word), index === 0 ? /(%)(.?)/gs : /([%$])(.?)/gs));
 }
 
 test("the unit is written, enabled and started; said again it is replaced; uninstall takes exactly that away", () => {
@@ -167,8 +168,8 @@ test("what would not start is not installed: no systemd, no identity, a server w
   assert.equal(existsSync(unit), false);
 });
 
-const awkward = [
-  "/opt/drover agent/drover-agent",
+const awkward: [string, ...string[]] = [
+  "/opt/100% $HOME/$$/drover agent",
   "run",
   "100% $HOME",
   'say "x"',
@@ -182,9 +183,20 @@ test("systemd starts exactly the words that were meant", () => {
   assert.deepEqual(execStart(unitText(awkward)), awkward);
 });
 
+test("a program that systemd would not start is refused by name", () => {
+  for (const character of ['"', "'", "\\", "\n", "\t", "\x7f"]) {
+    const path = `/opt/a${character}b/drover-agent`;
+    assert.throws(
+      () => unitText([path, "run"]),
+      (error: Error) => error instanceof NotInstalled && error.message.endsWith(JSON.stringify(path)),
+    );
+  }
+  assert.throws(() => unitText(["/opt/drover-agent", "a\nb"]), NotInstalled);
+});
+
 test("a task holds exactly the words that were meant, for the user, in the session, without end", () => {
-  const [program = "", ...args] = awkward;
-  const xml = taskXml([program, ...args], "VM\\Zoë");
+  const [program] = awkward;
+  const xml = taskXml(awkward, "VM\\Zoë");
   const plain = (text: string) =>
     text.replaceAll("&lt;", "<").replaceAll("&gt;", ">").replaceAll("&quot;", '"').replaceAll("&amp;", "&");
   const of = (name: string) =>
