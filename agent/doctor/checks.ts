@@ -3,7 +3,7 @@
 //
 // Nothing here can inject input or change the desktop: of a desktop only the methods that look are known.
 
-import { existsSync, rmSync, statfsSync, statSync, writeFileSync } from "node:fs";
+import { existsSync, rmSync, type Stats, statfsSync, statSync, writeFileSync } from "node:fs";
 import { homedir } from "node:os";
 import { join } from "node:path";
 import { reachServer, type ServerAnswer } from "../connection/diagnosis.ts";
@@ -151,16 +151,18 @@ export async function takeHealthShot(desktop: SeenDesktop) {
 }
 
 function stateOf(stateDir: string): StateFact {
-  const found = statSync(stateDir, { throwIfNoEntry: false });
-  if (found === undefined) return { is: "missing" };
-  if (!found.isDirectory()) return { is: "no-folder" };
   // A file tells what rights alone do not: a disk that is full or read-only.
   const sample = join(stateDir, `.doctor-${process.pid}`);
+  let found: Stats | undefined;
   try {
+    found = statSync(stateDir, { throwIfNoEntry: false });
+    if (found === undefined) return { is: "missing" };
+    if (!found.isDirectory()) return { is: "no-folder" };
     writeFileSync(sample, "");
     rmSync(sample);
   } catch {
-    return { is: "not-writable" };
+    // Without `found` it may not even be looked at.
+    return { is: found === undefined ? "out-of-reach" : "not-writable" };
   }
   return { is: "there", openToOthers: onWindows ? "unknown" : (found.mode & 0o077) !== 0 };
 }

@@ -5,7 +5,7 @@ import { type IdentityFault, identityFaults } from "../identity.ts";
 import { fault, type Judgement, ok, warning } from "./finding.ts";
 
 export type StateFact =
-  | { readonly is: "missing" | "no-folder" | "not-writable" }
+  | { readonly is: "missing" | "out-of-reach" | "no-folder" | "not-writable" }
   /** Windows' files have lists of who may, which are not read. */
   | { readonly is: "there"; readonly openToOthers: boolean | "unknown" };
 
@@ -13,6 +13,11 @@ export function judgeState(state: StateFact, stateDir: string): Judgement {
   switch (state.is) {
     case "missing":
       return fault(`${stateDir} does not exist`, "Name the right directory with --state, or enrol this machine.");
+    case "out-of-reach":
+      return fault(
+        `${stateDir} cannot be reached by this user`,
+        "Run the agent as the user who enrolled this machine, or name a directory of this user with --state.",
+      );
     case "no-folder":
       return fault(`${stateDir} is not a directory`, "Name a directory with --state.");
     case "not-writable":

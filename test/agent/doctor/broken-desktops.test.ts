@@ -166,12 +166,18 @@ test("a key file that others can read, that cannot be read, that is damaged or a
   }
 });
 
-test("a state directory that is not there, is a file, or is open to others", async () => {
+test("a state directory that is not there, out of reach, is a file, or is open to others", async () => {
   const open = enrolledState();
   chmodSync(open, 0o755);
   const file = join(enrolledState(), "identity.json");
   assert.match((await judged("state", { stateDir: join(scratch, "nowhere") })).found, /nowhere does not exist/);
   assert.match((await judged("state", { stateDir: file })).found, /is not a directory/);
+  // Nobody may follow a link to itself, not even root.
+  const loop = join(scratch, "loop");
+  symlinkSync(loop, loop);
+  const below = await judged("state", { stateDir: join(loop, "state") });
+  assert.match(below.found, /loop\/state cannot be reached by this user/);
+  assert.match(below.remedy, /as the user who enrolled this machine/);
   assert.equal((await judged("state", { stateDir: open })).is, "warning");
   assert.equal((await judged("identity", { stateDir: open })).is, "ok");
 });
