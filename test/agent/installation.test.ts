@@ -73,6 +73,7 @@ test("the unit is written, enabled and started; said again it is replaced; unins
   const text = readFileSync(unit, "utf8");
   assert.match(text, /^PartOf=graphical-session\.target$/m);
   assert.match(text, /^Restart=always$/m);
+  assert.match(text, /^KillMode=process$/m);
   assert.match(text, /^WantedBy=graphical-session\.target$/m);
   const started = execStart(text);
   assert.deepEqual(started.slice(started.indexOf("run")), ["run", ...where, "--application", "mousepad"]);
@@ -176,7 +177,7 @@ const awkward: [string, ...string[]] = [
   "back\\slash\\",
   "",
   "Zoë 漢字",
-  "<&>",
+  "<&>&lt;",
 ];
 
 test("systemd starts exactly the words that were meant", () => {
@@ -202,8 +203,10 @@ test("a task holds exactly the words that were meant, for the user, in the sessi
   const of = (name: string) =>
     [...xml.matchAll(new RegExp(`<${name}>(.*)</${name}>`, "g"))].map(([, text = ""]) => text);
   assert.deepEqual(of("Command").map(plain), [program]);
-  assert.deepEqual(of("Arguments").map(plain), ['run "100% $HOME" "say \\"x\\"" back\\slash\\ "" "Zoë 漢字" <&>']);
+  assert.deepEqual(of("Arguments").map(plain), ['run "100% $HOME" "say \\"x\\"" back\\slash\\ "" "Zoë 漢字" <&>&lt;']);
   assert.deepEqual(of("UserId"), ["VM\\Zoë", "VM\\Zoë"]);
+  assert.doesNotMatch(xml, /&(?!(amp|lt|gt|quot);)/);
+  assert.deepEqual(of("MultipleInstancesPolicy"), ["IgnoreNew"]);
   assert.deepEqual(of("LogonType"), ["InteractiveToken"]);
   assert.deepEqual(of("RunLevel"), ["HighestAvailable"]);
   assert.deepEqual(of("ExecutionTimeLimit"), ["PT0S"]);
