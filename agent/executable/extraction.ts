@@ -11,6 +11,12 @@ import { homedir } from "node:os";
 import { join } from "node:path";
 import { assetBytes } from "./assets.ts";
 
+/** What to do where this folder cannot be had, or the system loads nothing from it. */
+export const CACHE_REMEDY =
+  process.platform === "win32"
+    ? "make %LOCALAPPDATA% a folder that this user can write to, with some MB free"
+    : "let XDG_CACHE_HOME name a folder of this user, with some MB free, on a disk that is not mounted noexec";
+
 /** The path of a folder with these assets, under their own names. */
 export function extracted(...names: readonly string[]): string {
   const assets = names.map((name) => ({ name, bytes: assetBytes(name) }));
@@ -28,8 +34,8 @@ export function placeFile(folder: string, name: string, bytes: Buffer): void {
   const path = join(folder, name);
   if (hasBytes(path, bytes)) return;
   const unfinished = `${path}.${process.pid}`;
-  writeFileSync(unfinished, bytes, { mode: 0o600 });
   try {
+    writeFileSync(unfinished, bytes, { mode: 0o600 });
     renameSync(unfinished, path);
   } catch (error) {
     rmSync(unfinished, { force: true });

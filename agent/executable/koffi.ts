@@ -5,7 +5,7 @@ import { join } from "node:path";
 import type koffi from "koffi";
 import manifest from "../package.json" with { type: "json" };
 import { KOFFI_ASSET } from "./assets.ts";
-import { extracted } from "./extraction.ts";
+import { CACHE_REMEDY, extracted } from "./extraction.ts";
 
 type Koffi = typeof koffi;
 
@@ -23,7 +23,8 @@ function loadOrEnd(): Koffi {
   try {
     return loadKoffi();
   } catch (error) {
-    process.stderr.write(`agent: the native addon cannot be loaded: ${(error as Error).message}\n`);
+    const why = (error as Error).message;
+    process.stderr.write(`agent: the native addon cannot be loaded (${why}): ${CACHE_REMEDY}\n`);
     process.exit(1);
   }
 }

@@ -48,6 +48,17 @@ function run(args: readonly string[], cache = freshCache()) {
   return spawnSync(executable, args, { encoding: "utf8", env, cwd: "/" });
 }
 
+test("without a folder to load its native part from it says why, and what to do", () => {
+  const taken = freshCache();
+  writeFileSync(taken, "");
+  const { status, stderr } = run(["--version"], taken);
+  assert.equal(status, 1);
+  assert.match(
+    stderr,
+    /^agent: the native addon cannot be loaded \(.*\): let XDG_CACHE_HOME name a folder of this user.*\n$/,
+  );
+});
+
 test("it tells its version and its usage, and a wrong setting in one line", () => {
   assert.deepEqual([run(["--version"]).stdout, run(["--version"]).status], [`${version}\n`, 0]);
   const help = run(["--help"]);
