@@ -60,7 +60,7 @@ const columns: Column<Ring>[] = [
 
 function show(desk: Desk, rollout: Rollout): void {
   if (desk.json) return desk.document(jsonOf(RolloutSchema, rollout));
-  const { version, soak, createdAt, canaries, rest, leftOut, failures } = rollout;
+  const { version, soak, createdAt, canaries, rest, leftOut, failures, retrying } = rollout;
   const state = nameOf(RolloutState, rollout.state) ?? "";
   const reason = nameOf(StopReason, rollout.stopReason);
   const why = reason === undefined ? "" : ` (${reason})`;
@@ -72,6 +72,7 @@ function show(desk: Desk, rollout: Rollout): void {
   ];
   for (const line of table(columns, rings, Number.POSITIVE_INFINITY)) desk.out(line);
   if (leftOut > 0) desk.out(`left out: ${leftOut} (no release for them, or agents that cannot be updated)`);
+  for (const machine of retrying) desk.out(`waiting: ${cleaned(machine)}  DOWNLOAD  (it tries again)`);
   for (const { machine, fault, accepted } of failures) {
     desk.out(`failed: ${cleaned(machine)}  ${nameOf(RolloutFault, fault) ?? ""}${accepted ? "  (accepted)" : ""}`);
   }

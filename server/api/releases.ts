@@ -22,8 +22,8 @@ import { accepted, refused } from "./errors.ts";
 import { page } from "./pages.ts";
 import { timestamp } from "./run-messages.ts";
 
-/** Failures named in an answer: enough to see what is wrong, and no list of a whole fleet. */
-const failuresMax = 100;
+/** Machines named in a list of an answer: enough to see what is wrong, and no list of a whole fleet. */
+const namedMax = 100;
 
 export const createReleases = (door: ReleaseDoor): ServiceImpl<typeof ReleaseService> => ({
   async addRelease({ version, executable: wanted, sizeBytes, sha256, signature }, context) {
@@ -101,7 +101,8 @@ const rolloutMessage = (view: RolloutView): MessageInitShape<typeof RolloutSchem
     canaries: view.canaries,
     rest: view.rest,
     leftOut: view.leftOut,
-    failures: view.failures.slice(0, failuresMax).map(({ fault, ...failure }) => ({
+    retrying: view.retrying.slice(0, namedMax),
+    failures: view.failures.slice(0, namedMax).map(({ fault, ...failure }) => ({
       ...failure,
       fault: RolloutFault[fault],
     })),

@@ -13,7 +13,7 @@ import {
 } from "@drover/proto/gen/drover/agent/v1/release_pb.ts";
 import { type ServerWritableStream, status } from "@grpc/grpc-js";
 import { errorText } from "../engine/loop.ts";
-import { piecesFrom } from "../engine/releases.ts";
+import { pieceBytes, piecesFrom } from "../engine/releases.ts";
 import { readWantedRelease } from "../engine/updating.ts";
 import type { Serving } from "./attach.ts";
 import { callerOf } from "./machine-key.ts";
@@ -55,14 +55,21 @@ export function createDownloads(atOnceMax: number, serving: () => Serving | unde
       return refuse(status.RESOURCE_EXHAUSTED, "as many agents download as may at once; try again in a few seconds");
     }
     underWay++;
+    let next = Number(offset);
     try {
-      for await (const piece of piecesFrom(context, release, Number(offset))) {
+      for await (const piece of piecesFrom(context, release, next)) {
+        next += piece.length;
         for (let at = 0; at < piece.length; at += messageBytesMax) {
           const data = new Uint8Array(piece.subarray(at, at + messageBytesMax));
           if (!(await taken(call, create(DownloadResponseSchema, { data })))) return;
         }
       }
       call.end();
+    } catch (error) {
+      const { id, version } = release;
+      const piece = Math.floor(next / pieceBytes);
+      context.log.warn("a release could not be handed out", { release: id, version, piece, error: errorText(error) });
+      refuse(status.UNAVAILABLE, "the release cannot be read now; try again");
     } finally {
       underWay--;
     }
@@ -74,8 +81,8 @@ export function createDownloads(atOnceMax: number, serving: () => Serving | unde
     try {
       await download(call);
     } catch (error) {
-      serving()?.engine.context.log.warn("a release could not be handed out", { error: errorText(error) });
-      call.emit("error", { code: status.UNAVAILABLE, details: "the release cannot be read now; try again" });
+      serving()?.engine.context.log.warn("a download could not be answered", { error: errorText(error) });
+      call.emit("error", { code: status.UNAVAILABLE, details: "the download cannot be answered now; try again" });
     }
   };
 }

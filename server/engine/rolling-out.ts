@@ -10,6 +10,7 @@ import type { RolloutFault } from "../rules/release.ts";
 import {
   advanceRollout,
   countRing,
+  isRetrying,
   type RingCount,
   type RolloutStage,
   resumeRollout,
@@ -110,6 +111,8 @@ export interface RolloutView {
   readonly canaries: RingCount;
   readonly rest: RingCount;
   readonly leftOut: number;
+  /** The names of the machines whose last download did not come through. */
+  readonly retrying: readonly string[];
   readonly failures: readonly {
     readonly machine: string;
     readonly fault: RolloutFault;
@@ -135,6 +138,7 @@ export async function viewRollout(context: EngineContext, tenantId: TenantId): P
     canaries: ring(true),
     rest: ring(false),
     leftOut: fleet.filter((m) => m.standing.is === "left-out").length,
+    retrying: fleet.filter((m) => isRetrying(rollout, m, now)).map((m) => m.name),
     failures: fleet.flatMap(({ name: machine, standing: at, accepted }) =>
       at.is === "failed" ? [{ machine, fault: at.fault, accepted }] : [],
     ),
@@ -165,9 +169,13 @@ async function rollOut(context: EngineContext, id: RolloutId): Promise<void> {
       topicsWoken.push(topics.machine(machineId), topics.release(machineId));
     }
     const before = fleet.filter((m) => m.canary).map((m) => m.id);
-    if ([...before].sort().join() !== [...step.canaries].sort().join()) {
+    const changed = [
+      ...step.canaries.filter((id) => !before.includes(id)),
+      ...before.filter((id) => !step.canaries.includes(id)),
+    ];
+    if (changed.length > 0) {
       await saveCanaries(tx, rollout, step.canaries);
-      topicsWoken.push(...step.canaries.map(topics.release));
+      topicsWoken.push(...changed.map(topics.release));
     }
     if (step.stage.is !== rollout.stage.is) {
       await saveStage(tx, id, step.stage, now);

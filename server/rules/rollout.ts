@@ -71,6 +71,12 @@ export type Standing =
   | { readonly is: "left-out" | "away" | "waiting" | "prepared" | "restarting" | "updated" }
   | { readonly is: "failed"; readonly fault: RolloutFault };
 
+/** Its last download of the version did not come through. It tries again, so that it has not failed. */
+export const isRetrying = (rollout: Rollout, machine: FleetMachine, now: Instant): boolean =>
+  standing(rollout, machine, now).is === "waiting" &&
+  machine.report?.version === rollout.version &&
+  machine.report.is === "failed";
+
 const attached = (machine: FleetMachine) => machine.status === "idle" || machine.status === "busy";
 
 /** Where a machine is on its way to the version. */
@@ -160,12 +166,14 @@ export function advanceRollout(rollout: Rollout, fleet: readonly FleetMachine[],
 const canariesOf = (fleet: readonly FleetMachine[]) => fleet.filter((m) => m.canary).map((m) => m.id);
 
 /**
- * The machines that go first: those that did so far, without those that are away and were never touched, and as many more
- * as are missing, by lot. At least one of each executable.
+ * The machines that go first: those that did so far, without those that are away for good and were never touched, and as
+ * many more as are missing, by lot. At least one of each executable. One that is reattaching is most often back in a moment.
  */
 function chooseCanaries(rollout: Rollout, fleet: readonly FleetMachine[], now: Instant): MachineId[] {
   const fit = fleet.filter((m) => !m.accepted && standing(rollout, m, now).is !== "left-out");
-  const kept = fit.filter((m) => m.canary && (standing(rollout, m, now).is !== "away" || m.grants > 0));
+  const stays = (m: FleetMachine) =>
+    standing(rollout, m, now).is !== "away" || m.status === "reattaching" || m.grants > 0;
+  const kept = fit.filter((m) => m.canary && stays(m));
   const here = fit.filter(attached);
   const share = Math.max(1, Math.ceil(here.length * rolloutLimits.canaryShare));
   const candidates = here

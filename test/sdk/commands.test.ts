@@ -337,6 +337,7 @@ test("rollout tells how far each ring is and who failed, as text and as JSON", a
   assert.match(shown.out, /^canaries +3 +0 +0 +1 +1 +0$/m);
   assert.match(shown.out, /^rest +40 +0 +0 +0 +0 +0$/m);
   assert.match(shown.out, /^left out: 2 /m);
+  assert.match(shown.out, /^waiting: vm-8 {2}DOWNLOAD {2}\(it tries again\)$/m);
   assert.match(shown.out, /^failed: vm-9 {2}NOT_ATTACHED$/m);
   assert.match((await drover(["rollout", "stop"])).out, /STOPPED \(OPERATOR\)/);
   assert.match((await drover(["rollout", "resume"])).out, /RUNNING_CANARY/);

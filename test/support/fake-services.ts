@@ -244,6 +244,7 @@ function fakeReleases(router: ConnectRouter, enter: Enter): void {
     canaries: ring,
     rest: { waiting: 40 },
     leftOut: 2,
+    retrying: ["vm-8"],
     failures: [{ machine: "vm-9", fault: RolloutFault.NOT_ATTACHED }],
   });
   router.service(ReleaseService, {

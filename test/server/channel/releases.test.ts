@@ -95,7 +95,11 @@ test("a release whose bytes cannot be read is UNAVAILABLE, and no place stays ta
   const piece = await port.blobs.get(blob);
   assert.ok(piece !== undefined);
   await port.blobs.delete(blob);
+  const warned = t.mock.method(context.log, "warn");
   for (let i = 0; i < 3; i++) await assert.rejects(read(download(t, key)), { code: grpc.status.UNAVAILABLE });
+  const [said, detail] = warned.mock.calls[0]?.arguments ?? [];
+  const { release, version, piece: number } = detail as Record<string, unknown>;
+  assert.deepEqual([said, release, version, number], ["a release could not be handed out", id, "2.0.0", 1]);
   await port.blobs.put(blob, piece);
   assert.ok((await read(download(t, key))).equals(bytes));
 });

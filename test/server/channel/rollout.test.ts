@@ -281,3 +281,34 @@ test("the newest rollout is the one that was started last, whatever the clocks o
   agent.prepared("9.0.0");
   await agent.heardOf("releaseGrant");
 });
+
+test("a canary that is replaced is told so, and told of the version again when it is chosen again", async (t) => {
+  const machines = await Promise.all([machineIn(t), machineIn(t)]);
+  const agents = await Promise.all(machines.map((each) => each.attach("1.0.0")));
+  await rollOut(t, "9.1.0");
+  const first = await canaryAmong(agents, "9.1.0");
+  const [canary, agent, other] = [machines[first], agents[first], agents[1 - first]];
+  assert.ok(canary !== undefined && agent !== undefined && other !== undefined);
+  // Away and back between two looks of its stream's replica at what is wanted here.
+  await sql`update machines set status = 'offline' where id = ${canary.machine.id}`;
+  await until("the other one is chosen", () => other.wantedVersion() === "9.1.0");
+  await until("it is told", () => agent.wantedVersion() === "");
+  await sql`update machines set status = 'idle' where id = ${canary.machine.id}`;
+  await sql`update machines set status = 'offline' where id = ${machines[1 - first]?.machine.id ?? ""}`;
+  await until("it is told again", () => agent.wantedVersion() === "9.1.0");
+});
+
+test("a rollout names the machines that cannot download the version", async (t) => {
+  const one = await machineIn(t);
+  const agent = await one.attach("1.0.0");
+  await rollOut(t, "9.2.0");
+  await until("it is wanted", () => agent.wantedVersion() === "9.2.0");
+  const fault = ReleaseFault.DOWNLOAD;
+  agent.say({ case: "releaseReport", value: { version: "9.2.0", state: ReleaseState.FAILED, fault } });
+  const view = await until("it is shown", async () => {
+    const now = await viewRollout(context, rig.tenantId);
+    return now !== undefined && now.retrying.length > 0 ? now : undefined;
+  });
+  assert.deepEqual([view.retrying, view.canaries.waiting, view.failures], [[one.machine.name], 1, []]);
+  assert.equal(view.rollout.stage.is, "running_canary");
+});

@@ -9,6 +9,7 @@ import {
   advanceRollout,
   countRing,
   type FleetMachine,
+  isRetrying,
   isWantedOn,
   type Rollout,
   type RolloutStage,
@@ -187,6 +188,7 @@ test("a canary that is away is replaced if it was never touched, and waited for 
     advanceRollout(rolloutOf(), [machineOf("a", { ...canary, ...away, ...changes }), ...others], now).canaries;
   assert.equal(canariesOf({}).includes("a" as MachineId), false);
   assert.equal(canariesOf({}).length, 1);
+  assert.deepEqual(canariesOf({ status: "reattaching" }), ["a"], "it is most often back in a moment");
   assert.deepEqual(canariesOf({ grantedAt: now - 1, grants: 1 }), ["a"]);
   assert.deepEqual(canariesOf({ agentVersion: "2", statusSince: now - 1 }), ["a"]);
 });
@@ -202,6 +204,16 @@ test("who is at work is kept free when its turn comes, and told to restart when 
   const step = advanceRollout(rolloutOf({ stage }), fleet, now);
   assert.deepEqual(step.grants, ["idle"]);
   assert.equal(step.keepFree.length, 1);
+});
+
+test("a machine whose download of the version did not come through is named, and has not failed", () => {
+  const retrying = (changes: Partial<FleetMachine>) => isRetrying(rolloutOf(), machineOf("a", changes), now);
+  const failure = (version: string) => ({ report: { version, is: "failed", fault: "DOWNLOAD" } }) as const;
+  assert.equal(retrying(failure("2")), true);
+  assert.equal(retrying(failure("1.5")), false);
+  assert.equal(retrying({ ...failure("2"), ...away }), false);
+  assert.equal(retrying(prepared), false);
+  assert.equal(retrying(failed), false);
 });
 
 test("the counts of a ring add up to its machines", () => {
