@@ -2,13 +2,14 @@
 
 import assert from "node:assert/strict";
 import { spawn, spawnSync } from "node:child_process";
-import { mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { chmodSync, mkdirSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { createServer as createHttp1, type Server as Http1Server } from "node:http";
 import { createSecureServer, createServer, type Http2SecureServer, type Http2Server } from "node:http2";
 import type { AddressInfo } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, test } from "node:test";
+import { saveIdentity } from "../../agent/identity.ts";
 
 const program = join(import.meta.dirname, "../../agent/main.ts");
 const scratch = mkdtempSync(join(tmpdir(), "drover-enrolment-"));
@@ -79,4 +80,13 @@ test("a certificate that is not trusted leads to --ca, and http to a TLS port le
 test("https to a port without TLS leads to http", async () => {
   const at = await port(createServer());
   await refused(`https://localhost:${at}`, /does not speak TLS: say http:/);
+});
+
+test("an identity is its user's alone, even where a crash left an unfinished one that was open to all", () => {
+  const stateDir = join(scratch, "crashed");
+  mkdirSync(stateDir);
+  writeFileSync(join(stateDir, "identity.json.new"), "half");
+  chmodSync(join(stateDir, "identity.json.new"), 0o644);
+  saveIdentity(stateDir, { machineId: "machine-1", machineKey: "k" });
+  assert.equal(statSync(join(stateDir, "identity.json")).mode & 0o777, 0o600);
 });
