@@ -43,8 +43,15 @@ export const warning = (found: string, remedy: string): Judgement => ({ is: "war
 export const fault = (found: string, remedy: string): Judgement => ({ is: "fault", found, remedy });
 export const skipped = (found: string): Judgement => ({ is: "skipped", found });
 
-/** The first one that is no `ok`, faults before warnings; else all that was found. */
+/** As bad as the worst of them, with all faults and then all warnings, each remedy once; else all that was found. */
 export function worst(judgements: readonly Judgement[]): Judgement {
-  const bad = judgements.find(({ is }) => is === "fault") ?? judgements.find(({ is }) => is === "warning");
-  return bad ?? ok(judgements.map(({ found }) => found).join("; "));
+  const bad = (["fault", "warning"] as const).flatMap((level) =>
+    judgements.flatMap((judgement) => (judgement.is === level ? [judgement] : [])),
+  );
+  const [first] = bad;
+  if (first === undefined) return ok(joined(judgements));
+  const remedies = new Set(bad.map(({ remedy }) => remedy));
+  return { is: first.is, found: joined(bad), remedy: [...remedies].join(" ") };
 }
+
+const joined = (judgements: readonly Judgement[]) => judgements.map(({ found }) => found).join("; ");

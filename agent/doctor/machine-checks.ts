@@ -47,18 +47,24 @@ export interface ProgramsFact {
 
 /** An application's definition may start a program of another name: what is not found is told, and is no fault. */
 export function judgePrograms({ allowed, offered }: ProgramsFact): Judgement {
-  const unusable = allowed.find(({ usable }) => !usable);
-  if (unusable !== undefined) {
-    return fault(
-      `${unusable.path}, allowed to exec as ${unusable.name}, is not there or may not be run`,
-      "Put the right path into --allow-exec, or install the program.",
-    );
-  }
+  const unusable = allowed.filter(({ usable }) => !usable);
   const absent = offered.filter(({ found }) => !found).map(({ name }) => name);
-  const counted = `${offered.length} applications offered, ${allowed.length} programs allowed to exec`;
-  if (absent.length === 0) return ok(counted);
-  return warning(
-    `no program is named ${absent.join(", ")}, as an offered application is`,
+  if (unusable.length === 0 && absent.length === 0) {
+    return ok(`${offered.length} applications offered, ${allowed.length} programs allowed to exec`);
+  }
+  return worst([
+    ...unusable.map(({ name, path }) =>
+      fault(
+        `${path}, allowed to exec as ${name}, is not there or may not be run`,
+        "Put the right path into --allow-exec, or install the program.",
+      ),
+    ),
+    ...(absent.length === 0 ? [] : [absentApplications(absent)]),
+  ]);
+}
+
+const absentApplications = (names: readonly string[]): Judgement =>
+  warning(
+    `no program is named ${names.join(" or ")}, as an offered application is`,
     "See that the application is installed, and that its definition names the program that starts it.",
   );
-}

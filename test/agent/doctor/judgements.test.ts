@@ -84,11 +84,24 @@ for (const [index, [is, found, judgement]] of cases.entries()) {
   });
 }
 
-test("of several things the worst is told, and all of them when all is well", () => {
-  const [good, doubtful, bad] = [ok("a"), warning("b", "B."), fault("c", "C.")];
-  assert.equal(worst([good, doubtful, bad]), bad);
-  assert.equal(worst([doubtful, good]), doubtful);
-  assert.deepEqual(worst([good, ok("d")]), ok("a; d"));
+test("of several things all that is bad is told, as bad as the worst, and each remedy once", () => {
+  const [good, doubtful, bad, worse] = [ok("a"), warning("b", "B."), fault("c", "C."), fault("d", "C.")];
+  assert.deepEqual(worst([good, doubtful, bad, worse]), fault("c; d; b", "C. B."));
+  assert.deepEqual(worst([doubtful, good]), doubtful);
+  assert.deepEqual(worst([good, ok("e")]), ok("a; e"));
+});
+
+test("a program that cannot be run hides no other one and no absent application", () => {
+  const judged = judgePrograms({
+    allowed: [program(true), ...["one", "two"].map((name) => ({ name, path: `/opt/${name}`, usable: false }))],
+    offered: [
+      { name: "ehr", found: false },
+      { name: "mail", found: false },
+    ],
+  });
+  assert.equal(judged.is, "fault");
+  assert.match(judged.found, /^\/opt\/one, .*; \/opt\/two, .*; no program is named ehr or mail, /);
+  assert.match("remedy" in judged ? judged.remedy : "", /^Put the right path .* See that the application is installed/);
 });
 
 test("lines are broken at 80 columns, below each other", () => {
