@@ -76,13 +76,21 @@ export async function finish(stateDir: string, version: string, rename = renameS
 /** Removes all releases but these. One that still runs, or is looked at by a virus scanner, stays until the next time. */
 export function keepOnly(stateDir: string, versions: ReadonlySet<string>): void {
   const releases = join(stateDir, "releases");
-  if (statSync(releases, { throwIfNoEntry: false }) === undefined) return;
-  for (const version of readdirSync(releases).filter((name) => !versions.has(name))) {
+  for (const version of releasesIn(releases).filter((name) => !versions.has(name))) {
     try {
       rmSync(join(releases, version), { recursive: true, force: true });
     } catch {
       // See above.
     }
+  }
+}
+
+function releasesIn(folder: string): string[] {
+  try {
+    return readdirSync(folder);
+  } catch {
+    // Not there yet, or not a folder that can be read: whoever writes to it is told what is wrong with it.
+    return [];
   }
 }
 

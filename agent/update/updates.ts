@@ -11,7 +11,7 @@ import {
 import { type DownloadOptions, downloadRelease } from "../connection/release-download.ts";
 import type { AgentLog } from "../log.ts";
 import type { ReleaseNews } from "./news.ts";
-import { type DownloadPauses, prepare } from "./preparing.ts";
+import { type DownloadPauses, type Preparation, prepare } from "./preparing.ts";
 import { type OfferedRelease, offeredRelease, type Release, type RunningRelease, refusal } from "./release.ts";
 import { loadRecord } from "./release-record.ts";
 import { keepOnly } from "./releases-on-disk.ts";
@@ -50,6 +50,8 @@ export class Updates {
   #source: Source | undefined;
   #wanted: OfferedRelease | undefined;
   #progress: Progress | undefined;
+  /** Two preparations would write to the same files: one begins when the one before, which was stopped, has ended. */
+  #preparation: Promise<void> = Promise.resolve();
   #attached = false;
 
   constructor(options: UpdatesOptions) {
@@ -83,7 +85,7 @@ export class Updates {
     const offered = offeredRelease(message);
     if (!isSame(offered, this.#wanted)) this.#begin(offered);
     if (this.#wanted === undefined) return;
-    if (this.#progress === undefined) void this.#prepare(this.#wanted);
+    if (this.#progress === undefined) this.#prepare(this.#wanted);
     else this.#report();
   }
 
@@ -119,20 +121,35 @@ export class Updates {
     if (this.#progress?.is === "preparing") this.#progress.stopping.abort();
   }
 
-  async #prepare(release: OfferedRelease): Promise<void> {
-    const { stateDir, random, pauses, log } = this.#options;
+  #prepare(release: OfferedRelease): void {
     const stopping = new AbortController();
     this.#progress = { is: "preparing", stopping };
-    const { signal } = stopping;
+    this.#preparation = this.#preparation.then(async () => {
+      if (stopping.signal.aborted) return;
+      const end = await this.#prepared(release, stopping.signal);
+      if (end.is !== "stopped" && !stopping.signal.aborted) this.#ended(release, end);
+    });
+  }
+
+  /** Never rejects: what goes wrong here would end an agent that works, and again after each start. */
+  async #prepared(release: OfferedRelease, signal: AbortSignal): Promise<Preparation> {
+    const { stateDir, random, pauses, log, running } = this.#options;
     const { version } = release;
     const download = (offset: number, take: (data: Uint8Array) => void) => {
       if (this.#source === undefined) throw new Error("nobody has wanted a release yet");
       return downloadRelease({ ...this.#source, version, offset, silenceMs: SILENCE_MS, signal, take });
     };
     log.info("a release is being prepared", { version });
-    keepOnly(stateDir, new Set([...versionsIn(loadRecord(stateDir)), version, this.#options.running?.version ?? ""]));
-    const end = await prepare({ stateDir, release, download, random, signal, ...(pauses && { pauses }) });
-    if (end.is === "stopped" || signal.aborted) return;
+    try {
+      keepOnly(stateDir, new Set([...versionsIn(loadRecord(stateDir)), version, running?.version ?? ""]));
+      return await prepare({ stateDir, release, download, random, signal, ...(pauses && { pauses }) });
+    } catch (error) {
+      return { is: "failed", fault: "DISK", because: `${(error as Error).name}: ${(error as Error).message}` };
+    }
+  }
+
+  #ended({ version }: OfferedRelease, end: Exclude<Preparation, { is: "stopped" }>): void {
+    const { log } = this.#options;
     if (end.is === "prepared") {
       log.info("a release is prepared", { version });
       this.#progress = { is: "prepared" };

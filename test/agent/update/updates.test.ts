@@ -6,11 +6,21 @@ import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "nod
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, test } from "node:test";
+import { create } from "@bufbuild/protobuf";
 import * as grpc from "@grpc/grpc-js";
+import { serverAddress } from "../../../agent/connection/server-address.ts";
+import { silentLog } from "../../../agent/log.ts";
 import type { ReleaseNews } from "../../../agent/update/news.ts";
 import { saveRecord } from "../../../agent/update/release-record.ts";
 import { partialPath, releasePath } from "../../../agent/update/releases-on-disk.ts";
-import { ReleaseFault, type ReleaseReport, ReleaseState } from "../../../proto/gen/drover/agent/v1/channel_pb.ts";
+import { Updates, type UpdatesOptions } from "../../../agent/update/updates.ts";
+import {
+  ReleaseFault,
+  type ReleaseReport,
+  ReleaseReportSchema,
+  ReleaseState,
+  WantedReleaseSchema,
+} from "../../../proto/gen/drover/agent/v1/channel_pb.ts";
 import { type AgentRig, assign, startRig } from "../../support/agent-rig.ts";
 import type { FakeStream } from "../../support/fake-server.ts";
 import { publicKeyOf, releaseKey, wantedRelease } from "../../support/made-release.ts";
@@ -133,6 +143,55 @@ test("a download that failed is tried again when the stream begins anew", async 
   rig.server.releases.set("0.2.0", bytes);
   stream.refuse(grpc.status.UNAVAILABLE, "gone");
   assert.equal(await reportOf(await rig.server.welcome(2), wanted), "0.2.0 PREPARED");
+});
+
+test("a bad entry where releases should be is reported, and the agent goes on", async () => {
+  const stream = await attached();
+  writeFileSync(join(stateDir, "releases"), "a file where the folder should be");
+  assert.equal(await reportOf(stream, wanted), "0.2.0 FAILED DISK");
+  await goesOn(stream);
+});
+
+/** What an agent does about releases without its agent: for what takes minutes in one. */
+async function updatesAlone(changes: Partial<UpdatesOptions> = {}) {
+  rig = await startRig({ stateDir });
+  const reports: string[] = [];
+  const updates = new Updates({
+    ...{ stateDir, log: silentLog, random: () => 0.5, tell: () => {} },
+    running: { version: "0.1.0", executable: "linux-x64", releaseKey: publicKeyOf(releaseKey) },
+    report: (report) => void reports.push(said(create(ReleaseReportSchema, report))),
+    pauses: { firstMs: 1, longestMs: 2, busyMs: 1 },
+    ...changes,
+  });
+  rig.server.releases.set("0.2.0", bytes);
+  updates.streamBegan({ server: serverAddress(rig.server.url), machineKey: "key-1" });
+  return { updates, reports };
+}
+
+test("a bug in a preparation is reported as a fault, and does not end the agent", async () => {
+  const { updates, reports } = await updatesAlone({
+    random: () => {
+      throw new Error("a bug");
+    },
+  });
+  rig.server.brokenOff.push({ afterBytes: 0, code: grpc.status.UNAVAILABLE });
+  updates.wanted(wanted);
+  await until("it is reported", () => reports.length === 1);
+  assert.deepEqual(reports, ["0.2.0 FAILED DISK"]);
+});
+
+test("a release that is wanted no more, and at once again, is not prepared twice at a time", async () => {
+  const { updates, reports } = await updatesAlone();
+  const large = Buffer.alloc(32 * 1024 * 1024, "so large that its digest takes a while ");
+  mkdirSync(join(stateDir, "releases", "0.2.0"), { recursive: true });
+  writeFileSync(partialPath(stateDir, "0.2.0"), large);
+  updates.wanted(wantedRelease("0.2.0", large));
+  // By now its digest is taken.
+  await new Promise(setImmediate);
+  updates.wanted(create(WantedReleaseSchema, {}));
+  updates.wanted(wantedRelease("0.2.0", large));
+  await until("it is reported", () => reports.length > 0);
+  assert.deepEqual(reports, ["0.2.0 PREPARED"]);
 });
 
 test("a grant ends an idle agent with a goodbye, to come back as the release", async () => {
