@@ -4,10 +4,8 @@
 // Every path that gets into the blob is relative to a folder with fixed names, and no time, no user and no environment
 // gets into it: the same sources give the same bytes.
 
-import { execFile } from "node:child_process";
 import { mkdirSync, mkdtempSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
 import { join, resolve } from "node:path";
-import { promisify } from "node:util";
 import {
   KOFFI_ASSET,
   LABEL_ASSET,
@@ -20,8 +18,8 @@ import { bundleAgent, bundleTextWorker } from "./bundle.ts";
 import { filled } from "./hollow.ts";
 import { NODE_VERSION, partFor } from "./parts.ts";
 import { BuildRefused, fileNames, type Platform } from "./platforms.ts";
+import { run } from "./programs.ts";
 
-const run = promisify(execFile);
 const root = resolve(import.meta.dirname, "../..");
 
 export type Say = (line: string) => void;
@@ -57,7 +55,9 @@ export async function makeExecutables(
   const work = mkdtempSync(join(folder, ".making-"));
   try {
     for (const [name, bytes] of ingredients) writeFileSync(join(work, name), bytes);
-    await Promise.all(platforms.map((platform) => makeExecutable(platform, work, say)));
+    // All of them have ended before their folder goes.
+    const ends = await Promise.allSettled(platforms.map((platform) => makeExecutable(platform, work, say)));
+    for (const end of ends) if (end.status === "rejected") throw end.reason;
     for (const platform of platforms) renameSync(join(work, fileNames[platform]), join(folder, fileNames[platform]));
   } finally {
     rmSync(work, { recursive: true, force: true });

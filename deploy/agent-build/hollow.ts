@@ -1,17 +1,15 @@
 // Executables of Node with room for a blob, and none in it yet. Making room takes far longer than everything else that the
 // build does, and depends on nothing that changes often: the result is kept, and the blob of each build is put into a copy.
 
-import { execFile } from "node:child_process";
 import { createHash, randomUUID } from "node:crypto";
 import { mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { join, resolve } from "node:path";
-import { promisify } from "node:util";
 import { kept } from "./kept.ts";
 import { partDigest, partFor } from "./parts.ts";
 import { BuildRefused, type Platform } from "./platforms.ts";
+import { run } from "./programs.ts";
 import { unsigned } from "./unsigned.ts";
 
-const run = promisify(execFile);
 const root = resolve(import.meta.dirname, "../..");
 const cache = join(root, "node_modules/.cache/drover-agent-hollow");
 const injector = join(root, "deploy/agent-build/inject.ts");

@@ -2,6 +2,7 @@
 //
 // Exit code 0: all are there. 1: the build failed. 2: wrong arguments.
 
+import type { KeyObject } from "node:crypto";
 import { mkdirSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { join, resolve } from "node:path";
 import { parseArgs } from "node:util";
@@ -10,6 +11,7 @@ import { isVersion } from "../../agent/update/version.ts";
 import { ensureSystemPackages } from "../system-packages.ts";
 import { gatherIngredients, makeExecutables } from "./executables.ts";
 import { BuildRefused, fileNames, platforms, requireFits } from "./platforms.ts";
+import { stoppable } from "./programs.ts";
 import { describe, labelled, type Made, readReleaseKey, replaceFile, signed, signedAgain } from "./release.ts";
 
 const USAGE = `usage: npm run build:agent -- [--out DIR] [--version X] [--release-key FILE] [--sign-again] [--json] [--yes]
@@ -66,6 +68,10 @@ async function buildAgent({ out, version, releaseKeyFile, yes }: Settings): Prom
   const packages = await ensureSystemPackages("agent-build", { yes });
   if (packages.state === "missing") throw new BuildRefused([packages.reason, ...packages.commands].join("\n  "));
   if (packages.state === "failed") throw new BuildRefused(packages.reason);
+  return stoppable(() => makeReleases(out, version, releaseKey));
+}
+
+async function makeReleases(out: string, version: string, releaseKey: KeyObject | undefined): Promise<readonly Made[]> {
   mkdirSync(out, { recursive: true });
   const unlabelled = mkdtempSync(join(out, ".unlabelled-"));
   try {

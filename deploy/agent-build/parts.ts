@@ -2,17 +2,15 @@
 // They come from the package registry, by npm, at a version and with a digest that are written down in parts.json; a
 // package with any other content is not used. The result is the same on whatever platform the build runs.
 
-import { execFile } from "node:child_process";
 import { createHash, randomUUID } from "node:crypto";
 import { existsSync, mkdirSync, readFileSync, renameSync, rmSync } from "node:fs";
 import { join, resolve } from "node:path";
-import { promisify } from "node:util";
 import parts from "./parts.json" with { type: "json" };
 import { BuildRefused, type Platform } from "./platforms.ts";
+import { output, run } from "./programs.ts";
 
 export type Part = keyof typeof parts;
 
-const run = promisify(execFile);
 const root = resolve(import.meta.dirname, "../..");
 const partBytesMax = 200_000_000;
 /** Verified packages are kept, so that a second build fetches nothing. */
@@ -29,8 +27,7 @@ export async function partFor(part: Part, platform: Platform, say: (line: string
   const { version, packages } = parts[part];
   const { package: name, file, sha512 } = packages[platform];
   const packed = await verifiedPackage(name, version, sha512, say);
-  const options = { encoding: "buffer", maxBuffer: partBytesMax } as const;
-  return (await run("tar", ["-xzOf", packed, `package/${file}`], options)).stdout;
+  return output("tar", ["-xzOf", packed, `package/${file}`], partBytesMax);
 }
 
 export async function verifiedPackage(

@@ -1,8 +1,9 @@
 // The build of the agent: its parts, its answers, and what it signs.
 
 import assert from "node:assert/strict";
-import { spawnSync } from "node:child_process";
+import { spawn, spawnSync } from "node:child_process";
 import { createHash, generateKeyPairSync, verify } from "node:crypto";
+import { once } from "node:events";
 import { appendFileSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
@@ -150,6 +151,20 @@ test("a file that is no Ed25519 key is refused without a word of its content", (
     const { status, stderr } = build("--release-key", wrong, "--out", join(scratch, "none"));
     assert.equal(status, 1);
     assert.equal(stderr, `build:agent: ${wrong} is no Ed25519 private key in PEM\n`);
+  }
+});
+
+test("a build that is told to stop leaves nothing unfinished", async () => {
+  const out = join(scratch, "stopped");
+  for (const signal of ["SIGINT", "SIGTERM"] as const) {
+    const args = ["--disable-warning=ExperimentalWarning", "deploy/agent-build/main.ts", "--out", out];
+    const building = spawn(process.execPath, args, { cwd: root, stdio: ["ignore", "ignore", "pipe"] });
+    const ended = once(building, "close");
+    await once(building.stderr, "data");
+    assert.equal(readdirSync(out).length, 1, "it has begun");
+    building.kill(signal);
+    assert.deepEqual(await ended, [null, signal]);
+    assert.deepEqual(readdirSync(out), []);
   }
 });
 
