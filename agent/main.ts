@@ -115,6 +115,9 @@ async function supervise(
   return supervisor.done;
 }
 
+// Whoever read this (`| head`) is gone, or a disk is full: there is nobody to tell more to.
+process.stdout.on("error", () => process.exit(EXIT_FAILED));
+
 main(process.argv.slice(2)).then(
   (code) => process.exit(code),
   (error: Error) => {

@@ -86,8 +86,8 @@ export function stateDirectory(text: string): string {
 }
 
 export function application(text: string): MachineSettings["applications"][number] {
-  const [name = "", version = ""] = text.split("@", 2);
-  if (name === "") throw new WrongSetting(`--application wants NAME or NAME@VERSION, not ${text}`);
+  const [, name, version = ""] = /^([^@]+)(?:@([^@]*))?$/.exec(text) ?? [];
+  if (name === undefined) throw new WrongSetting(`--application wants NAME or NAME@VERSION, not ${text}`);
   return { name, version };
 }
 

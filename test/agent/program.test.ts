@@ -157,6 +157,7 @@ test("wrong settings are one clear line and exit 2", () => {
     [/enrol this machine first/, "run", "--server", "http://127.0.0.1:1", "--state", join(scratch, "nobody")],
     [/TLS/, "run", "--server", "http://10.0.0.1:1", "--state", stateDir],
     [/whole path/, "run", "--server", "http://127.0.0.1:1", "--state", stateDir, "--allow-exec", "x=y"],
+    [/NAME@VERSION/, "run", "--server", server.url, "--state", stateDir, "--application", "editor@1@2"],
     [/--bogus/, "run", "--server", server.url, "--state", stateDir, "--bogus"],
     [/--token-file/, "enrol", "--server", server.url, "--state", stateDir, "--name", "n", "--token-file", "/none"],
   ];
@@ -222,4 +223,18 @@ test("a state directory that could not keep the key is refused before the token 
     assert.match(said, says);
   }
   assert.deepEqual(server.enrolments, []);
+});
+
+test("a reader that goes away ends a command without a word", async () => {
+  const child = spawn(process.execPath, [program, "doctor", "--display", ":64999"], {
+    stdio: ["ignore", "pipe", "pipe"],
+    env: { ...process.env, NODE_NO_WARNINGS: "1" },
+  });
+  let errors = "";
+  child.stderr.setEncoding("utf8").on("data", (text: string) => {
+    errors += text;
+  });
+  child.stdout.once("data", () => child.stdout.destroy());
+  assert.equal(await new Promise((resolve) => child.once("close", resolve)), 1);
+  assert.equal(errors, "");
 });
