@@ -162,7 +162,7 @@ test("wrong settings are one clear line and exit 2", () => {
     [/--token-file/, "enrol", "--server", server.url, "--state", stateDir, "--name", "n", "--token-file", "/none"],
   ];
   for (const [says, ...args] of wrong) {
-    const { status, stderr } = spawnSync(process.execPath, [program, ...args], { encoding: "utf8" });
+    const { status, stderr } = spawnSync(process.execPath, [program, ...args], { encoding: "utf8", timeout: 10_000 });
     const lines = stderr.split("\n").filter((line) => line.startsWith("agent:"));
     assert.equal(status, 2, args.join(" "));
     assert.equal(lines.length, 1, stderr);
