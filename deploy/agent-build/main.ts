@@ -52,6 +52,7 @@ function settings(args: string[]): Settings | undefined {
     if (values.help) return undefined;
     if (!isVersion(values.version)) throw new Error("--version wants a version like 1.2.3 or 1.2.3-rc.1");
     const { out, version, json, yes, "release-key": releaseKeyFile, "sign-again": signAgain } = values;
+    if (out === "") throw new Error("--out wants a folder");
     if (signAgain && releaseKeyFile === undefined) throw new Error("--sign-again wants --release-key");
     return { out: resolve(out), version, json, yes, releaseKeyFile, signAgain };
   } catch (error) {
@@ -113,6 +114,12 @@ function table(out: string, all: readonly Made[]): string {
   return rows.join("");
 }
 
+/** A file cannot be where it is wanted. The system's words name the file. */
+const isOfPlace = (error: unknown): error is Error =>
+  error instanceof Error &&
+  "code" in error &&
+  ["EACCES", "EPERM", "EROFS", "ENOSPC", "EDQUOT", "EEXIST", "ENOTDIR", "EISDIR"].includes(`${error.code}`);
+
 async function main(args: string[]): Promise<number> {
   try {
     const wanted = settings(args);
@@ -124,7 +131,7 @@ async function main(args: string[]): Promise<number> {
     process.stdout.write(wanted.json ? `${JSON.stringify(all)}\n` : table(wanted.out, all));
     return 0;
   } catch (error) {
-    if (!(error instanceof WrongArguments || error instanceof BuildRefused)) throw error;
+    if (!(error instanceof WrongArguments || error instanceof BuildRefused || isOfPlace(error))) throw error;
     say(`build:agent: ${error.message}`);
     return error instanceof WrongArguments ? 2 : 1;
   }

@@ -53,9 +53,12 @@ export async function verifiedPackage(
   }
 }
 
+/** Without a network npm says nothing for minutes: it tries again after ten seconds, and then after a minute. */
+const patience = ["--fetch-retries=2", "--fetch-retry-mintimeout=1000", "--fetch-retry-maxtimeout=3000"];
+
 async function pack(specifier: string, folder: string): Promise<string> {
   try {
-    const { stdout } = await run("npm", ["pack", specifier, "--json", "--pack-destination", folder]);
+    const { stdout } = await run("npm", ["pack", specifier, "--json", "--pack-destination", folder, ...patience]);
     const [answer] = JSON.parse(stdout) as { filename: string }[];
     if (answer === undefined) throw new Error("npm pack names no file");
     // Older versions of npm name a scoped package's file with its slash.

@@ -62,9 +62,20 @@ export function signed(made: Made, releaseKey: KeyObject): Release {
 
 /** Reads an Ed25519 private key, PKCS #8 in PEM. Says nothing of its content. */
 export function readReleaseKey(file: string): KeyObject {
+  let pem: Buffer;
+  try {
+    pem = readFileSync(file);
+  } catch (error) {
+    throw new BuildRefused(`${file} cannot be read (${(error as NodeJS.ErrnoException).code})`);
+  }
+  if (pem.includes("-----BEGIN ENCRYPTED PRIVATE KEY-----")) {
+    throw new BuildRefused(
+      `${file} is encrypted, and the build asks for no passphrase: openssl pkey -in FILE -out PLAIN`,
+    );
+  }
   let key: KeyObject | undefined;
   try {
-    key = createPrivateKey(readFileSync(file));
+    key = createPrivateKey(pem);
   } catch {
     // Said below, without the words of a parser that has seen the key.
   }
@@ -76,6 +87,10 @@ export function readReleaseKey(file: string): KeyObject {
 export function replaceFile(path: string, content: Buffer | string, mode: number): void {
   const unfinished = `${path}.${process.pid}`;
   rmSync(unfinished, { force: true });
-  writeFileSync(unfinished, content, { mode });
-  renameSync(unfinished, path);
+  try {
+    writeFileSync(unfinished, content, { mode });
+    renameSync(unfinished, path);
+  } finally {
+    rmSync(unfinished, { force: true });
+  }
 }

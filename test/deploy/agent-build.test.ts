@@ -4,7 +4,7 @@ import assert from "node:assert/strict";
 import { spawn, spawnSync } from "node:child_process";
 import { createHash, generateKeyPairSync, verify } from "node:crypto";
 import { once } from "node:events";
-import { appendFileSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { appendFileSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
 import { after, test } from "node:test";
@@ -13,7 +13,7 @@ import { kept } from "../../deploy/agent-build/kept.ts";
 import parts from "../../deploy/agent-build/parts.json" with { type: "json" };
 import { NODE_VERSION, verifiedPackage } from "../../deploy/agent-build/parts.ts";
 import { BuildRefused, requireFits } from "../../deploy/agent-build/platforms.ts";
-import type { Release } from "../../deploy/agent-build/release.ts";
+import { type Release, readReleaseKey, replaceFile } from "../../deploy/agent-build/release.ts";
 import manifest from "../../package.json" with { type: "json" };
 import lock from "../../package-lock.json" with { type: "json" };
 
@@ -133,7 +133,7 @@ test("an executable that is too large is refused, with its size and the limit", 
 });
 
 test("wrong arguments are one line and exit 2, and --help is the usage", () => {
-  for (const args of [["--bogus"], ["--version", "1.2"], ["extra"], ["--sign-again"]]) {
+  for (const args of [["--bogus"], ["--version", "1.2"], ["extra"], ["--sign-again"], ["--out", ""]]) {
     const { status, stderr } = build(...args);
     assert.equal(status, 2, args.join(" "));
     assert.match(stderr, /^build:agent: .*\n$/);
@@ -152,6 +152,26 @@ test("a file that is no Ed25519 key is refused without a word of its content", (
     assert.equal(status, 1);
     assert.equal(stderr, `build:agent: ${wrong} is no Ed25519 private key in PEM\n`);
   }
+});
+
+test("a key that cannot be read, or is encrypted, is told as that", () => {
+  const [none, encrypted] = [join(scratch, "none.pem"), join(scratch, "encrypted.pem")];
+  const { privateKey } = generateKeyPairSync("ed25519");
+  const cipher = { cipher: "aes-256-cbc", passphrase: "secret words" } as const;
+  writeFileSync(encrypted, privateKey.export({ type: "pkcs8", format: "pem", ...cipher }));
+  assert.throws(() => readReleaseKey(none), /^BuildRefused: .*none\.pem cannot be read \(ENOENT\)$/);
+  assert.throws(() => readReleaseKey(encrypted), /^BuildRefused: .*encrypted\.pem is encrypted/);
+});
+
+test("a place that cannot be written to is one line, and nothing half done stays there", () => {
+  const file = join(scratch, "a-file");
+  writeFileSync(file, "");
+  const { status, stderr } = build("--out", file);
+  assert.deepEqual([status, stderr], [1, `build:agent: EEXIST: file already exists, mkdir '${file}'\n`]);
+  const taken = join(scratch, "taken/drover-agent");
+  mkdirSync(taken, { recursive: true });
+  assert.throws(() => replaceFile(taken, "content", 0o644), { code: "EISDIR" });
+  assert.deepEqual(readdirSync(join(scratch, "taken")), ["drover-agent"]);
 });
 
 test("a build that is told to stop leaves nothing unfinished", async () => {
