@@ -17,7 +17,7 @@ import {
   saveStatus,
 } from "../store/machines.ts";
 import { isLive, readResumedAt } from "../store/replicas.ts";
-import { endGrant } from "../store/rollouts.ts";
+import { countStart, endGrant } from "../store/rollouts.ts";
 import { topics } from "../store/wakeup.ts";
 import { applyHappening, hold } from "./changing.ts";
 import type { EngineContext } from "./context.ts";
@@ -102,7 +102,10 @@ export async function attach(
     const epoch = back === undefined ? machine.epoch : await nextEpoch(tx, id, back.attemptEnded ? undefined : back.id);
     const { incarnation, inventory, failedRelease } = hello;
     const restarted = machine.bootId !== incarnation.bootId || machine.startId !== incarnation.startId;
-    if (restarted) await endGrant(tx, id);
+    if (restarted) {
+      await endGrant(tx, id);
+      await countStart(tx, id, { bootId: incarnation.bootId, agentVersion: inventory.agentVersion, now });
+    }
     await saveAttached(tx, id, {
       status: back === undefined ? "idle" : "busy",
       epoch,

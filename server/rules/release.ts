@@ -14,8 +14,9 @@ export type ReleaseReport =
   | { readonly version: string; readonly is: "failed"; readonly fault: AgentFault };
 
 /**
- * What counts as a machine's failure. A download that did not come through does not: it is tried again. Three that no agent
- * tells: nobody came back in time, it came back as what it was each time, or a canary was lost while it was watched.
+ * What counts as a machine's failure. A download that did not come through does not: it is tried again. Four that no agent
+ * tells: nobody came back in time, it came back as what it was each time, or a canary was lost while it was watched, or its
+ * agent died again and again.
  */
 export const rolloutFaults = [
   "DIGEST",
@@ -26,5 +27,6 @@ export const rolloutFaults = [
   "NOT_BACK",
   "NOT_TAKEN",
   "VANISHED",
+  "CRASHING",
 ] as const;
 export type RolloutFault = (typeof rolloutFaults)[number];

@@ -45,6 +45,8 @@ export interface FleetMachine {
   /** What its agent last said of a release. */
   readonly report: ReleaseReport | undefined;
   readonly canary: boolean;
+  /** Starts of the version one after the other while it was watched: each in the same boot, and within the soak time. */
+  readonly starts: number;
   /** When it was told to restart, if it has not come back since. */
   readonly grantedAt: Instant | undefined;
   /** How often it was. */
@@ -65,6 +67,8 @@ export const rolloutLimits = {
   returnMs: 2 * 60_000,
   /** How often a machine is told to restart before it counts as one that does not take the release. */
   grantsMax: 3,
+  /** Starts of the version on a canary before it counts as one that crashes: the first, and one by chance. */
+  startsMax: 2,
 } as const;
 
 export type Standing =
@@ -83,8 +87,11 @@ const attached = (machine: FleetMachine) => machine.status === "idle" || machine
 export function standing(rollout: Rollout, machine: FleetMachine, now: Instant): Standing {
   if (!rollout.executables.some((each) => each === machine.executable)) return { is: "left-out" };
   if (machine.agentVersion === rollout.version) {
-    const watched = machine.canary && rollout.stage.is === "running_canary" && !machine.accepted;
+    // Stopped for it, it still has to be told why.
+    const stage = resumeRollout(rollout.stage).is;
+    const watched = machine.canary && stage === "running_canary" && !machine.accepted;
     const lost = !attached(machine) && machine.statusSince + rolloutLimits.returnMs <= now;
+    if (watched && machine.starts > rolloutLimits.startsMax) return { is: "failed", fault: "CRASHING" };
     return watched && lost ? { is: "failed", fault: "VANISHED" } : { is: "updated" };
   }
   const { report } = machine;

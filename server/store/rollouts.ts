@@ -111,7 +111,7 @@ export async function readFleet(query: Query, rollout: Pick<RolloutRow, "id" | "
     select m.id, m.name, m.executable, coalesce(m.inventory->>'agentVersion', '') as agent_version, m.status,
       m.status_since, coalesce(m.incarnation_since, m.status_since) as incarnation_since, m.release_version,
       m.release_state, m.release_fault, coalesce(p.canary, false) as canary, p.granted_at,
-      coalesce(p.grants, 0) as grants, coalesce(p.accepted, false) as accepted
+      coalesce(p.grants, 0) as grants, coalesce(p.starts, 0) as starts, coalesce(p.accepted, false) as accepted
     from machines m
     left join rollout_machines p on p.rollout_id = ${rollout.id} and p.machine_id = m.id
     where m.tenant_id = ${rollout.tenantId} and m.revoked_at is null and m.inventory is not null
@@ -160,6 +160,25 @@ export async function saveGranted(tx: Tx, rollout: RolloutRow, machineId: Machin
 /** An agent of the machine is back, as whatever it is; or has said that it will not go. */
 export async function endGrant(tx: Tx, machineId: MachineId): Promise<void> {
   await tx`update rollout_machines set granted_at = null where machine_id = ${machineId} and granted_at is not null`;
+}
+
+/**
+ * A new incarnation of the machine's agent attaches: counted, if the machine is a canary that runs the rollout's version.
+ * Asked before the incarnation is saved. A machine that booted begins anew: that was no crash of the agent.
+ */
+export async function countStart(
+  tx: Tx,
+  machineId: MachineId,
+  { bootId, agentVersion, now }: { readonly bootId: string; readonly agentVersion: string; readonly now: Instant },
+): Promise<void> {
+  await tx`
+    update rollout_machines p set starts = case
+      when m.boot_id = ${bootId} and m.inventory->>'agentVersion' = o.version
+        and m.incarnation_since + o.soak_ms * interval '1 millisecond' > ${now}::timestamptz then p.starts + 1
+      else 1 end
+    from rollouts o, machines m
+    where p.machine_id = ${machineId} and p.canary and m.id = p.machine_id and o.id = p.rollout_id
+      and o.state = 'running_canary' and o.version = ${agentVersion}`;
 }
 
 /** They have failed, and the rollout goes on in spite of it. */

@@ -13,6 +13,7 @@ import {
 } from "../../proto/gen/drover/agent/v1/channel_pb.ts";
 import { ReasonSchema } from "../../proto/gen/drover/v1/error_pb.ts";
 import { MachineStatusSchema } from "../../proto/gen/drover/v1/machine_pb.ts";
+import { RolloutFaultSchema } from "../../proto/gen/drover/v1/release_pb.ts";
 import {
   CommitLabelSchema,
   OutcomeSchema,
@@ -27,6 +28,7 @@ import { agentFailures, controlFailures } from "../../server/rules/failure.ts";
 import { leasePurposes } from "../../server/rules/lease.ts";
 import { machineStatuses } from "../../server/rules/machine.ts";
 import { reasons } from "../../server/rules/refusal.ts";
+import { rolloutFaults } from "../../server/rules/release.ts";
 import { outcomes, runStates } from "../../server/rules/run.ts";
 import { verdicts } from "../../server/rules/verdict.ts";
 import { read } from "./sources.ts";
@@ -69,6 +71,7 @@ const pairs: readonly (readonly [DescEnum, Iterable<string>])[] = [
   [RunStateSchema, runStates],
   [RunEventKindSchema, Object.keys(kinds)],
   [MachineStatusSchema, machineStatuses],
+  [RolloutFaultSchema, rolloutFaults],
 ];
 
 for (const [desc, words] of pairs) {
@@ -88,6 +91,7 @@ const sections: readonly (readonly [string, Iterable<string>])[] = [
   ["Refusals", reasons],
   ["Failure categories", [...agentFailures, ...controlFailures]],
   ["Verdicts", verdicts],
+  ["Rollout faults", rolloutFaults],
   ["Outcomes", outcomes],
   ["Commit labels", Object.keys(labels)],
 ];

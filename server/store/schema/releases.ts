@@ -90,6 +90,8 @@ export const rolloutMachines = pgTable(
     /** When it was told to restart, until an agent of it comes back. */
     grantedAt: instant(),
     grants: integer().notNull().default(0),
+    /** As a canary: starts of the version one after the other, each in the same boot and before the soak was over. */
+    starts: integer().notNull().default(0),
     /** It had failed when the rollout was resumed. */
     accepted: boolean().notNull().default(false),
   },

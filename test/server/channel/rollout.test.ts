@@ -312,3 +312,37 @@ test("a rollout names the machines that cannot download the version", async (t) 
   assert.deepEqual([view.retrying, view.canaries.waiting, view.failures], [[one.machine.name], 1, []]);
   assert.equal(view.rollout.stage.is, "running_canary");
 });
+
+test("a canary whose new agent dies again and again stops the rollout; one that was booted does not", async (t) => {
+  const one = await machineIn(t);
+  const agent = await one.attach("1.0.0");
+  await rollOut(t, "9.3.0", 60_000);
+  await until("it is wanted", () => agent.wantedVersion() === "9.3.0");
+  agent.prepared("9.3.0");
+  await agent.heardOf("releaseGrant");
+  await leave(agent, one);
+  const starts = async () => {
+    const [part] = await sql`select starts from rollout_machines where machine_id = ${one.machine.id}`;
+    return part?.["starts"];
+  };
+  const incarnations = [
+    // Only its socket was cut: the same agent.
+    [{ bootId: "boot-1", startId: "start-first" }, 1n, 1],
+    [{ bootId: "boot-1", startId: "start-first" }, 2n, 1],
+    [{ bootId: "boot-1", startId: "start-again" }, 1n, 2],
+    [{ bootId: "boot-2", startId: "start-booted" }, 1n, 1],
+    [{ bootId: "boot-2", startId: "start-crash-1" }, 1n, 2],
+    [{ bootId: "boot-2", startId: "start-crash-2" }, 1n, 3],
+  ] as const;
+  for (const [incarnation, dialNumber, expected] of incarnations) {
+    assert.equal(await state(), "running_canary");
+    const started = await one
+      .dial()
+      .attach(updatable("9.3.0", { incarnation: { ...incarnation, holdsLock: true }, dialNumber }));
+    assert.equal(await starts(), expected, incarnation.startId);
+    await leave(started, one);
+  }
+  await until("the stop", async () => (await state()) === "stopped");
+  const failures = (await viewRollout(context, rig.tenantId))?.failures;
+  assert.deepEqual(failures, [{ machine: one.machine.name, fault: "CRASHING", accepted: false }]);
+});

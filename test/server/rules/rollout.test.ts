@@ -20,7 +20,7 @@ import {
 } from "../../../server/rules/rollout.ts";
 
 const now = 10_000_000;
-const { returnMs, atOnce, grantsMax } = rolloutLimits;
+const { returnMs, atOnce, grantsMax, startsMax } = rolloutLimits;
 
 const rolloutOf = (changes: Partial<Rollout> = {}): Rollout => ({
   version: "2",
@@ -42,6 +42,7 @@ const machineOf = (id: string, changes: Partial<FleetMachine> = {}): FleetMachin
   canary: false,
   grantedAt: undefined,
   grants: 0,
+  starts: 0,
   accepted: false,
   ...changes,
 });
@@ -69,6 +70,9 @@ test("a machine stands where its agent's words, its grant and its absence put it
     ["updated and away", { ...updated, ...away, statusSince: now - returnMs }, "updated"],
     ["a canary that was just lost", { ...updated, ...away, canary: true, statusSince: now - returnMs + 1 }, "updated"],
     ["a lost canary", { ...updated, ...away, canary: true, statusSince: now - returnMs }, "failed VANISHED"],
+    ["a canary that was started twice", { ...updated, canary: true, starts: startsMax }, "updated"],
+    ["a canary that crashes", { ...updated, canary: true, starts: startsMax + 1 }, "failed CRASHING"],
+    ["one of the rest, started often", { ...updated, starts: startsMax + 1 }, "updated"],
     ["no executable", { executable: "" }, "left-out"],
     ["an executable without a release", { executable: "win32-x64", ...updated }, "left-out"],
     ["no download yet", { report: { version: "2", is: "failed", fault: "DOWNLOAD" } }, "waiting"],
@@ -145,6 +149,14 @@ for (const [what, fleet, expected] of table) {
     assert.deepEqual(reached, expected);
   });
 }
+
+test("why a canary stopped the rollout is told after the stop as well", () => {
+  const stage = { is: "stopped", from: "running_canary", reason: "FAILURES" } as const;
+  for (const changes of [{ starts: startsMax + 1 }, { ...away, statusSince: now - returnMs }]) {
+    const machine = machineOf("a", { ...canary, ...updated, ...changes });
+    assert.equal(standing(rolloutOf({ stage }), machine, now).is, "failed");
+  }
+});
 
 test("an operator stops any stage, and resumes where it was", () => {
   for (const stage of Object.values(stages)) {
@@ -244,6 +256,7 @@ const anyMachine = (id: number) =>
     canary: fc.boolean(),
     grantedAt: fc.option(fc.integer({ min: now - 1.01 * returnMs, max: now }), { nil: undefined, freq: 1 }),
     grants: fc.integer({ min: 0, max: 2 }),
+    starts: fc.integer({ min: 0, max: 2 }),
     accepted: fc.boolean(),
   });
 const anyFleet = fc

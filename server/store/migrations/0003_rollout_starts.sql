@@ -1,0 +1,1 @@
+ALTER TABLE "rollout_machines" ADD COLUMN "starts" integer DEFAULT 0 NOT NULL;
