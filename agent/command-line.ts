@@ -102,7 +102,10 @@ export function agentProgram(version: string, made: (settings: Settings) => void
   command("capture", "take one screenshot, as the health screenshots are taken")
     .requiredOption("--out <file.png>", "where to put it")
     .option("--display <:n>", "the X display, instead of the environment's")
-    .action(({ out, display }: Flags & { out: string }) => made({ does: "capture", outFile: out, display }));
+    .addOption(new Option("--examiner").hideHelp())
+    .action(({ out, display, examiner = false }: Flags & { out: string; examiner?: boolean }) =>
+      made({ does: "capture", outFile: out, display, examiner }),
+    );
 
   runOptions(command("install", "start the agent whenever this user logs on", INSTALL))
     .option("--print", "show what would be written and done, and do nothing")

@@ -34,7 +34,7 @@ async function main(args: readonly string[]): Promise<number> {
     case "doctor":
       return doctor(args, settings);
     case "capture":
-      return takeShot(settings);
+      return takeShot(args, settings);
     case "install": {
       const [{ addressesOf }, { install }] = await Promise.all([import("./addresses.ts"), import("./install.ts")]);
       addressesOf(settings.run);
@@ -77,11 +77,12 @@ async function doctor(args: readonly string[], settings: DoctorSettings): Promis
   return diagnose(args, settings);
 }
 
-async function takeShot({ display, outFile }: CaptureSettings): Promise<number> {
-  const [{ capture }, { openRealDesktop, useDisplay }] = await Promise.all([
+async function takeShot(args: readonly string[], { display, outFile, examiner }: CaptureSettings): Promise<number> {
+  const [{ capture, captureInTime }, { openRealDesktop, useDisplay }] = await Promise.all([
     import("./capture.ts"),
     import("./real-desktop.ts"),
   ]);
+  if (!examiner) return captureInTime([...thisProgram(), ...args, "--examiner"]);
   useDisplay(display);
   return capture(outFile, openRealDesktop);
 }

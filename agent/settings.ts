@@ -46,6 +46,8 @@ export interface CaptureSettings {
   readonly does: "capture";
   readonly outFile: string;
   readonly display: string | undefined;
+  /** This is the process that looks, for another one that has the patience. */
+  readonly examiner: boolean;
 }
 
 /** As `run`, but nothing has to be said: what is not said is not looked at. */

@@ -8,6 +8,7 @@ import { createSecureServer, createServer } from "node:http2";
 import { type AddressInfo, createServer as createTcp, type Server } from "node:net";
 import { join } from "node:path";
 import { after, before, test } from "node:test";
+import { captureInTime } from "../../../agent/capture.ts";
 import { startX11Session, type X11Session } from "../../../agent/desktop/x11-session.ts";
 import { CHECKS } from "../../../agent/doctor/finding.ts";
 import { saveIdentity } from "../../../agent/identity.ts";
@@ -313,6 +314,10 @@ test("an X server that hangs costs a few seconds, and the rest is looked at", as
     assert.equal(status, 1);
     assert.match(of("session").found, /no answer within 5 s/);
     assert.equal(of("clipboard").is, "skipped");
+    const shot = ["capture", "--examiner", "--display", hanging.display, "--out", join(scratch, "hangs.png")] as const;
+    const began = performance.now();
+    assert.equal(captureInTime([...fromSource, ...shot], 1000), 1);
+    assert.ok(performance.now() - began < 5000);
     assert.deepEqual([of("reading").is, of("identity").is], ["ok", "ok"]);
   } finally {
     await hanging.stop();
