@@ -48,6 +48,8 @@ export interface Supervisor {
 
 const EXIT_WRONG_SETTING = 2;
 const STOP_WITHIN_MS = 2000;
+/** How long what a dead agent has told may take to be read. */
+const CLOSE_WITHIN_MS = 1000;
 /** In first delays. A virus scanner keeps a new program from starting for about that long. */
 const TRIAL_PAUSE = 20;
 
@@ -138,10 +140,17 @@ function start([executable, ...programArguments]: Command, background: boolean, 
   });
   const ended = new Promise<number | undefined>((resolve) => {
     child.once("error", () => resolve(undefined));
-    // `close` and not `exit`: what the agent told last is read before.
-    child.once("close", (code) => {
-      thisHost.endLeftBehind(groups, life);
-      resolve(code ?? undefined);
+    // `close` and not `exit`: what the agent told last is read before. But a process that it left behind may hold its
+    // channel open for ever.
+    child.once("exit", (code) => {
+      const over = () => {
+        clearTimeout(waiting);
+        if (child.connected) child.disconnect();
+        thisHost.endLeftBehind(groups, life);
+        resolve(code ?? undefined);
+      };
+      const waiting = setTimeout(over, CLOSE_WITHIN_MS);
+      child.once("close", over);
     });
   });
   return { child, ended };

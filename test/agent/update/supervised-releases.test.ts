@@ -133,6 +133,22 @@ test("a release that does not attach in time is ended, and the one before it com
   assert.throws(() => process.kill(journal()[1]?.pid ?? 0, 0), "it is not left behind");
 });
 
+test("a release that leaves a process with its channel behind is given up like any other", async () => {
+  // Of a shell's children each has the shell's descriptors; Node's own would not have that one.
+  const program = `#!/bin/sh
+    echo "2.0.0 $$" >> '${join(stateDir, "journal")}'
+    trap '' TERM
+    sleep 400 >/dev/null 2>&1 &
+    echo $! >> '${join(stateDir, "left")}'
+    exit 1`;
+  const candidate = placed("2.0.0", "", Buffer.from(program));
+  supervise(installed(asksFor(candidate)));
+  await startsUntil("installed", "2.0.0", "2.0.0", "installed");
+  for (const pid of readFileSync(join(stateDir, "left"), "utf8").split("\n").filter(Boolean))
+    process.kill(Number(pid), "SIGKILL");
+  assert.deepEqual(failedRelease(), { version: "2.0.0", fault: "NOT_ATTACHED" });
+});
+
 for (const [what, bytes] of [
   ["that is no program", () => "\0no program"],
   ["that the system refuses to start", selfReferring],
