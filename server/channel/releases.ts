@@ -1,7 +1,8 @@
 // The call of Download: the bytes of the release that is wanted on the calling machine, from an offset on.
 //
 // 1. Only so many at once on a replica: a fleet that downloads must not take the line from the beats.
-// 2. One piece is in memory per download; the next is read when the agent has taken the one before.
+// 2. One place for a machine: a newer download of it ends the older one, which nobody reads any more.
+// 3. One piece is in memory per download; the next is read when the agent has taken the one before.
 
 import { create } from "@bufbuild/protobuf";
 import { createValidator } from "@bufbuild/protovalidate";
@@ -15,6 +16,7 @@ import { type ServerWritableStream, status } from "@grpc/grpc-js";
 import { errorText } from "../engine/loop.ts";
 import { pieceBytes, piecesFrom } from "../engine/releases.ts";
 import { readWantedRelease } from "../engine/updating.ts";
+import type { MachineId } from "../rules/names.ts";
 import type { Serving } from "./attach.ts";
 import { callerOf } from "./machine-key.ts";
 
@@ -29,7 +31,7 @@ const stalledMs = 60_000;
 const validator = createValidator();
 
 export function createDownloads(atOnceMax: number, serving: () => Serving | undefined) {
-  let underWay = 0;
+  const underWay = new Map<MachineId, AbortController>();
 
   async function download(call: DownloadCall): Promise<void> {
     const refuse = (code: status, details: string) => void call.emit("error", { code, details });
@@ -51,17 +53,24 @@ export function createDownloads(atOnceMax: number, serving: () => Serving | unde
     if (offset > BigInt(release.sizeBytes)) {
       return refuse(status.OUT_OF_RANGE, "offset: the release is shorter");
     }
-    if (underWay >= atOnceMax) {
+    const before = underWay.get(caller.machine.id);
+    if (before === undefined && underWay.size >= atOnceMax) {
       return refuse(status.RESOURCE_EXHAUSTED, "as many agents download as may at once; try again in a few seconds");
     }
-    underWay++;
+
+    before?.abort();
+    const superseded = new AbortController();
+    underWay.set(caller.machine.id, superseded);
     let next = Number(offset);
     try {
       for await (const piece of piecesFrom(context, release, next)) {
         next += piece.length;
         for (let at = 0; at < piece.length; at += messageBytesMax) {
           const data = new Uint8Array(piece.subarray(at, at + messageBytesMax));
-          if (!(await taken(call, create(DownloadResponseSchema, { data })))) return;
+          if (!(await taken(call, create(DownloadResponseSchema, { data }), superseded.signal))) {
+            if (superseded.signal.aborted) refuse(status.ABORTED, "the machine has begun another download");
+            return;
+          }
         }
       }
       call.end();
@@ -71,7 +80,7 @@ export function createDownloads(atOnceMax: number, serving: () => Serving | unde
       context.log.warn("a release could not be handed out", { release: id, version, piece, error: errorText(error) });
       refuse(status.UNAVAILABLE, "the release cannot be read now; try again");
     } finally {
-      underWay--;
+      if (underWay.get(caller.machine.id) === superseded) underWay.delete(caller.machine.id);
     }
   }
 
@@ -87,9 +96,9 @@ export function createDownloads(atOnceMax: number, serving: () => Serving | unde
   };
 }
 
-/** Sends a message, and waits until there is room for the next; false when nobody takes it. */
-async function taken(call: DownloadCall, message: DownloadResponse): Promise<boolean> {
-  if (call.cancelled || call.destroyed) return false;
+/** Sends a message, and waits until there is room for the next; false when nobody takes it, or it is to stop. */
+async function taken(call: DownloadCall, message: DownloadResponse, stop: AbortSignal): Promise<boolean> {
+  if (call.cancelled || call.destroyed || stop.aborted) return false;
   if (call.write(message)) return true;
   const { promise, resolve } = Promise.withResolvers<boolean>();
   const room = () => resolve(true);
@@ -98,11 +107,13 @@ async function taken(call: DownloadCall, message: DownloadResponse): Promise<boo
     call.emit("error", { code: status.DEADLINE_EXCEEDED, details: "nothing was taken for a minute" });
     gone();
   }, stalledMs);
+  stop.addEventListener("abort", gone);
   call.once("drain", room).once("cancelled", gone).once("close", gone);
   try {
     return await promise;
   } finally {
     clearTimeout(stalled);
+    stop.removeEventListener("abort", gone);
     call.off("drain", room).off("cancelled", gone).off("close", gone);
   }
 }

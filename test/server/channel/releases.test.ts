@@ -31,12 +31,15 @@ const { id } = added.value;
 for (let at = 0; at < bytes.length; at += pieceBytes) {
   await uploadPiece(context, rig.tenantId, id, at, bytes.subarray(at, at + pieceBytes));
 }
-assert.ok((await startRollout(context, rig.tenantId, { version: "2.0.0", canaryCount: 9, soakMs: undefined })).ok);
 
+let begun: ReturnType<typeof startRollout> | undefined;
 /** A machine on which it is wanted. */
 async function wanting(t: TestContext): Promise<TestMachine> {
   const { machine, dial } = await dialler(t, rig, port);
   const agent = await dial().attach(updatable("1.0.0"));
+  // Begun when somebody is there who can go first.
+  begun ??= startRollout(context, rig.tenantId, { version: "2.0.0", canaryCount: 9, soakMs: undefined });
+  assert.ok((await begun).ok);
   await until("it is wanted", () => agent.wantedVersion() === "2.0.0");
   return machine;
 }
@@ -77,16 +80,31 @@ test("nobody gets it with a key that is not known, nor where it is not wanted, n
   await assert.rejects(read(download(t, windows.machine.key)), { code: grpc.status.NOT_FOUND });
 });
 
-test("only so many download at once; who stops, in order or not, makes room for the next", async (t) => {
-  const { key } = await wanting(t);
-  const slow = [download(t, key), download(t, key)];
+test("only so many machines download at once; who stops, in order or not, makes room for the next", async (t) => {
+  const [one, two, three] = await Promise.all([wanting(t), wanting(t), wanting(t)]);
+  const slow = [download(t, one.key), download(t, two.key)];
   for (const call of slow) call.pause();
   await Promise.all(slow.map((call) => once(call, "metadata")));
-  await assert.rejects(read(download(t, key)), { code: grpc.status.RESOURCE_EXHAUSTED });
+  await assert.rejects(read(download(t, three.key)), { code: grpc.status.RESOURCE_EXHAUSTED });
   slow[0]?.cancel();
-  const third = await until("there is room", async () => await read(download(t, key)).catch(() => undefined));
+  const third = await until("there is room", async () => await read(download(t, three.key)).catch(() => undefined));
   assert.ok(third.equals(bytes));
   assert.ok((await read(slow[1] as ReturnType<typeof download>)).equals(bytes));
+});
+
+test("a machine takes one place: its newer download ends the older one, and others get theirs", async (t) => {
+  const [one, two] = await Promise.all([wanting(t), wanting(t)]);
+  const older = [download(t, one.key), download(t, one.key)];
+  for (const call of older) call.pause();
+  await Promise.all(older.map((call) => once(call, "metadata")));
+  const ends = older.map((call) => new Promise<grpc.StatusObject>((resolve) => call.once("status", resolve)));
+  assert.ok((await read(download(t, one.key))).equals(bytes));
+  for (const call of older) call.resume();
+  for (const { code } of await Promise.all(ends)) assert.equal(code, grpc.status.ABORTED);
+  const slow = download(t, one.key);
+  slow.pause();
+  await once(slow, "metadata");
+  assert.ok((await read(download(t, two.key))).equals(bytes));
 });
 
 test("a release whose bytes cannot be read is UNAVAILABLE, and no place stays taken", async (t) => {
