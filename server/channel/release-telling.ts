@@ -3,13 +3,15 @@
 //
 // 1. An agent follows a grant only when the release is ready. One that says so only now was perhaps told too early (the
 //    store knew that it was prepared; the agent had to look at its disk again): it is told once more.
+// 2. A new rollout of the same version is a new beginning: the agent is told that nothing is wanted, and then again what is,
+//    so that it looks anew at what had failed.
 
 import type { MessageInitShape } from "@bufbuild/protobuf";
 import type { AttachResponseSchema } from "@drover/proto/gen/drover/agent/v1/channel_pb.ts";
 import type { EngineContext } from "../engine/context.ts";
 import { type Loop, startLoop } from "../engine/loop.ts";
 import { readWantedRelease } from "../engine/updating.ts";
-import type { MachineId } from "../rules/names.ts";
+import type { MachineId, RolloutId } from "../rules/names.ts";
 import { topics } from "../store/wakeup.ts";
 
 type Message = Exclude<MessageInitShape<typeof AttachResponseSchema>["message"], undefined>;
@@ -29,17 +31,19 @@ export function startReleaseTelling(
   send: (message: Message) => void,
 ): ReleaseTelling {
   let stopped = false;
-  let told: string | undefined;
+  let told: { readonly version: string; readonly rolloutId: RolloutId | undefined } | undefined;
   let granted = false;
   const loop = startLoop("releases of a machine", rereadMs, context.log, async () => {
     const wanted = await readWantedRelease(context, machineId);
     if (stopped) return;
     const { version = "" } = wanted?.release ?? {};
-    if (version !== told) {
+    const rolloutId = wanted?.rolloutId;
+    if (version !== told?.version || rolloutId !== told.rolloutId) {
+      if (version !== "" && version === told?.version) send({ case: "wantedRelease", value: {} });
       send({ case: "wantedRelease", value: wanted === undefined ? {} : messageOf(wanted.release) });
       granted = false;
     }
-    told = version;
+    told = { version, rolloutId };
     const go = wanted?.granted ?? false;
     if (go && !granted) send({ case: "releaseGrant", value: { version } });
     granted = go;

@@ -19,7 +19,7 @@ import {
   stopRollout,
 } from "../rules/rollout.ts";
 import { readNow, type Tx } from "../store/database.ts";
-import { grantLease, lockIdle, nextEpoch, saveStatus } from "../store/machines.ts";
+import { forgetReports, grantLease, lockIdle, nextEpoch, saveStatus } from "../store/machines.ts";
 import {
   insertRollout,
   lockRollout,
@@ -58,6 +58,8 @@ export async function startRollout(
     }
     const { version, canaryCount, soakMs = rolloutLimits.soakMs } = wanted;
     const createdAt = await readNow(tx);
+    // What machines said of an earlier try is old news: its cause may be gone, and those for whom it is not say it again.
+    await forgetReports(tx, tenantId);
     await insertRollout(tx, { id, tenantId, version, canaryCount, soakMs, createdAt });
     const begun = await newestRollout(tx, tenantId);
     if (begun === undefined || begun.executables.length === 0) {

@@ -1,6 +1,6 @@
 // One machine and the release that is wanted on it: what its agent is told, and what it answers.
 
-import type { MachineId } from "../rules/names.ts";
+import type { MachineId, RolloutId } from "../rules/names.ts";
 import type { ReleaseReport } from "../rules/release.ts";
 import { isWantedOn } from "../rules/rollout.ts";
 import { readNow } from "../store/database.ts";
@@ -11,6 +11,7 @@ import { topics } from "../store/wakeup.ts";
 import type { EngineContext } from "./context.ts";
 
 export interface WantedRelease {
+  readonly rolloutId: RolloutId;
   readonly release: MachineRelease["release"];
   /** The machine is kept for its restart: the agent may go. */
   readonly granted: boolean;
@@ -20,9 +21,9 @@ export interface WantedRelease {
 export async function readWantedRelease(context: EngineContext, id: MachineId): Promise<WantedRelease | undefined> {
   const found = await readMachineRelease(context.database.sql, id);
   if (found === undefined || found.state === "stopped") return undefined;
-  const { release, granted } = found;
+  const { rolloutId, release, granted } = found;
   const rollout = { version: found.rolloutVersion, stage: { is: found.state } };
-  return isWantedOn(rollout, found) ? { release, granted } : undefined;
+  return isWantedOn(rollout, found) ? { rolloutId, release, granted } : undefined;
 }
 
 /** An agent says how far it is. One that was told to restart and says that it will not is free for runs again. */

@@ -5,7 +5,8 @@
 // 2. Never more than `rolloutLimits.atOnce` machines are between the old and the new release.
 // 3. Once stopped, no machine is told to restart until somebody resumes.
 // 4. A machine that is away holds up nothing, unless it went away while it was watched or after it was told to restart.
-// 5. Only a machine without a lease is told to restart; one that is always at work is kept free for it when its turn comes.
+// 5. A rollout that nobody can ever be a canary of stops and says so, instead of waiting for ever.
+// 6. Only a machine without a lease is told to restart; one that is always at work is kept free for it when its turn comes.
 
 import type { Instant, MachineId } from "./names.ts";
 import type { Executable, ReleaseReport, RolloutFault } from "./release.ts";
@@ -14,7 +15,7 @@ export const rolloutStates = ["running_canary", "running_rest", "done", "stopped
 export type RolloutState = (typeof rolloutStates)[number];
 export type RunningState = Exclude<RolloutState, "stopped">;
 
-export const stopReasons = ["FAILURES", "OPERATOR"] as const;
+export const stopReasons = ["FAILURES", "OPERATOR", "NO_CANDIDATES"] as const;
 export type StopReason = (typeof stopReasons)[number];
 
 export type RolloutStage =
@@ -152,6 +153,9 @@ export function advanceRollout(rollout: Rollout, fleet: readonly FleetMachine[],
   const machines = fleet.map((m) => ({ ...m, canary: first.includes(m.id) }));
   if (tooManyFailures(rollout, machines, now)) return still({ is: "stopped", from: stage.is, reason: "FAILURES" });
   if (stage.is === "running_canary" && soaked(rollout, machines, now)) return still({ is: "running_rest" });
+  if (stage.is === "running_canary" && !hasCandidates(rollout, machines, now)) {
+    return still({ is: "stopped", from: stage.is, reason: "NO_CANDIDATES" });
+  }
   const told = machines.filter((m) => !m.accepted && (stage.is !== "running_canary" || m.canary));
   const of = (is: Standing["is"]) => told.filter((m) => standing(rollout, m, now).is === is);
   const slots = Math.max(0, rolloutLimits.atOnce - of("restarting").length);
@@ -203,11 +207,17 @@ function chooseCanaries(rollout: Rollout, fleet: readonly FleetMachine[], now: I
 function soaked(rollout: Rollout, fleet: readonly FleetMachine[], now: Instant): boolean {
   const fit = fleet.filter((m) => standing(rollout, m, now).is !== "left-out");
   const canaries = fit.filter((m) => m.canary);
-  if (canaries.length === 0) return fit.some((m) => attached(m) && m.agentVersion === rollout.version);
+  if (canaries.length === 0) {
+    return fit.some((m) => attached(m) && m.agentVersion === rollout.version && !m.accepted);
+  }
   return canaries.every(
     (m) => m.agentVersion === rollout.version && attached(m) && m.incarnationSince + rollout.soakMs <= now,
   );
 }
+
+/** Somebody could go first, now or when it is back: there is a release for it, and it has not failed. */
+const hasCandidates = (rollout: Rollout, fleet: readonly FleetMachine[], now: Instant): boolean =>
+  fleet.some((m) => !m.accepted && standing(rollout, m, now).is !== "left-out");
 
 function tooManyFailures(rollout: Rollout, fleet: readonly FleetMachine[], now: Instant): boolean {
   const fit = fleet.filter((m) => standing(rollout, m, now).is !== "left-out");

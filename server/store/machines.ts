@@ -196,6 +196,15 @@ export async function saveReleaseReport(tx: Tx, id: MachineId, report: ReleaseRe
     where id = ${id}`;
 }
 
+/** What the agents of the tenant's machines have said of releases counts no more. */
+export async function forgetReports(tx: Tx, tenantId: TenantId): Promise<void> {
+  await tx`
+    update machines set release_version = null, release_state = null, release_fault = null, generation = generation + 1
+    where id in (
+      select id from machines where tenant_id = ${tenantId} and release_state is not null
+      order by id for no key update)`;
+}
+
 /** Ends the lease; a machine that is attached is idle from then on. */
 export async function endLease(tx: Tx, machineId: MachineId, leaseId: LeaseId, now: Instant): Promise<void> {
   await Promise.all([

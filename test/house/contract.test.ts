@@ -13,7 +13,7 @@ import {
 } from "../../proto/gen/drover/agent/v1/channel_pb.ts";
 import { ReasonSchema } from "../../proto/gen/drover/v1/error_pb.ts";
 import { MachineStatusSchema } from "../../proto/gen/drover/v1/machine_pb.ts";
-import { RolloutFaultSchema } from "../../proto/gen/drover/v1/release_pb.ts";
+import { RolloutFaultSchema, StopReasonSchema } from "../../proto/gen/drover/v1/release_pb.ts";
 import {
   CommitLabelSchema,
   OutcomeSchema,
@@ -29,6 +29,7 @@ import { leasePurposes } from "../../server/rules/lease.ts";
 import { machineStatuses } from "../../server/rules/machine.ts";
 import { reasons } from "../../server/rules/refusal.ts";
 import { rolloutFaults } from "../../server/rules/release.ts";
+import { stopReasons } from "../../server/rules/rollout.ts";
 import { outcomes, runStates } from "../../server/rules/run.ts";
 import { verdicts } from "../../server/rules/verdict.ts";
 import { read } from "./sources.ts";
@@ -72,6 +73,7 @@ const pairs: readonly (readonly [DescEnum, Iterable<string>])[] = [
   [RunEventKindSchema, Object.keys(kinds)],
   [MachineStatusSchema, machineStatuses],
   [RolloutFaultSchema, rolloutFaults],
+  [StopReasonSchema, stopReasons],
 ];
 
 for (const [desc, words] of pairs) {

@@ -346,3 +346,32 @@ test("a canary whose new agent dies again and again stops the rollout; one that 
   const failures = (await viewRollout(context, rig.tenantId))?.failures;
   assert.deepEqual(failures, [{ machine: one.machine.name, fault: "CRASHING", accepted: false }]);
 });
+
+test("a version that failed for a cause that is gone can be rolled out again", async (t) => {
+  const one = await machineIn(t);
+  const agent = await one.attach("1.0.0");
+  await rollOut(t, "9.4.0");
+  await until("it is wanted", () => agent.wantedVersion() === "9.4.0");
+  const fault = ReleaseFault.DISK;
+  agent.say({ case: "releaseReport", value: { version: "9.4.0", state: ReleaseState.FAILED, fault } });
+  await until("the stop", async () => (await state()) === "stopped");
+  assert.ok((await resumeNewestRollout(context, rig.tenantId)).ok);
+  const reason = async () => {
+    const stage = (await viewRollout(context, rig.tenantId))?.rollout.stage;
+    return stage?.is === "stopped" ? stage.reason : undefined;
+  };
+  await until("nobody is left to go first", async () => (await reason()) === "NO_CANDIDATES");
+
+  const again = await startRollout(context, rig.tenantId, { version: "9.4.0", canaryCount: 1, soakMs: 100 });
+  assert.ok(again.ok);
+  await until(
+    "it is told anew",
+    () =>
+      agent
+        .all("wantedRelease")
+        .map((w) => w.version)
+        .join() === ",9.4.0,,9.4.0",
+  );
+  agent.prepared("9.4.0");
+  await agent.heardOf("releaseGrant");
+});

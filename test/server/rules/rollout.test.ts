@@ -102,8 +102,23 @@ const stages: Record<string, RolloutStage> = {
 const canary = { canary: true };
 /** What happened -> the stage that each stage goes to, in the order of `stages`. */
 const table: [string, FleetMachine[], [string, string, string, string]][] = [
-  ["nobody is there", [], ["running_canary", "running_rest", "done", "stopped"]],
+  ["nobody is there", [], ["stopped", "running_rest", "done", "stopped"]],
   ["all are away", [machineOf("a", away)], ["running_canary", "running_rest", "done", "stopped"]],
+  [
+    "there is no release for those who are there",
+    [machineOf("a", { executable: "win32-x64" })],
+    ["stopped", "done", "done", "stopped"],
+  ],
+  [
+    "all have failed, and were accepted",
+    [machineOf("a", { ...failed, accepted: true })],
+    ["stopped", "running_rest", "done", "stopped"],
+  ],
+  [
+    "the only one crashes, and was accepted",
+    [machineOf("a", { ...updated, accepted: true })],
+    ["stopped", "running_rest", "done", "stopped"],
+  ],
   ["one is behind", [machineOf("a", canary)], ["running_canary", "running_rest", "done", "stopped"]],
   [
     "one is prepared",
