@@ -46,10 +46,12 @@ export interface DownloadPauses {
   readonly longestMs: number;
   /** While as many agents download as may at once. */
   readonly busyMs: number;
+  /** After one that has failed, while the release is still wanted. */
+  readonly failedMs: number;
 }
 
-export const DOWNLOAD_PAUSES: DownloadPauses = { firstMs: 1000, longestMs: 60_000, busyMs: 5000 };
-/** So many in a row that brought nothing are enough; some ten minutes. Being one too many is none of them. */
+export const DOWNLOAD_PAUSES: DownloadPauses = { firstMs: 1000, longestMs: 60_000, busyMs: 5000, failedMs: 60_000 };
+/** So many in a row that brought nothing are enough; some four minutes. Being one too many is none of them. */
 const VAIN_MAX = 12;
 /** Left free on the disk, for everything else. */
 const SPARE_BYTES = 64 * 1024 * 1024;

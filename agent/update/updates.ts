@@ -11,7 +11,7 @@ import {
 import { type DownloadOptions, downloadRelease } from "../connection/release-download.ts";
 import type { AgentLog } from "../log.ts";
 import type { ReleaseNews } from "./news.ts";
-import { type DownloadPauses, type Preparation, prepare } from "./preparing.ts";
+import { DOWNLOAD_PAUSES, type DownloadPauses, type Preparation, prepare } from "./preparing.ts";
 import { type OfferedRelease, offeredRelease, type Release, type RunningRelease, refusal } from "./release.ts";
 import { loadRecord } from "./release-record.ts";
 import { keepOnly } from "./releases-on-disk.ts";
@@ -40,7 +40,7 @@ const SILENCE_MS = 30_000;
 type Progress =
   | { readonly is: "preparing"; readonly stopping: AbortController }
   | { readonly is: "prepared" }
-  /** `passing`: it is tried again with the next stream. */
+  /** `passing`: it is tried again with the next stream; what could not be downloaded, after a pause as well. */
   | { readonly is: "failed"; readonly fault: ReleaseFault; readonly passing: boolean };
 
 export class Updates {
@@ -52,6 +52,7 @@ export class Updates {
   #progress: Progress | undefined;
   /** Two preparations would write to the same files: one begins when the one before, which was stopped, has ended. */
   #preparation: Promise<void> = Promise.resolve();
+  #again: NodeJS.Timeout | undefined;
   #attached = false;
 
   constructor(options: UpdatesOptions) {
@@ -70,7 +71,9 @@ export class Updates {
   /** A stream began at this server. */
   streamBegan(source: Source): void {
     this.#source = source;
-    if (this.#progress?.is === "failed" && this.#progress.passing) this.#progress = undefined;
+    if (this.#progress?.is !== "failed" || !this.#progress.passing) return;
+    clearTimeout(this.#again);
+    this.#progress = undefined;
   }
 
   /** The first acknowledged beat: this program works. */
@@ -118,6 +121,7 @@ export class Updates {
 
   /** Ends a download. What is there of it stays. */
   stop(): void {
+    clearTimeout(this.#again);
     if (this.#progress?.is === "preparing") this.#progress.stopping.abort();
   }
 
@@ -148,14 +152,19 @@ export class Updates {
     }
   }
 
-  #ended({ version }: OfferedRelease, end: Exclude<Preparation, { is: "stopped" }>): void {
-    const { log } = this.#options;
+  #ended(release: OfferedRelease, end: Exclude<Preparation, { is: "stopped" }>): void {
+    const { log, random, pauses = DOWNLOAD_PAUSES } = this.#options;
+    const { version } = release;
     if (end.is === "prepared") {
       log.info("a release is prepared", { version });
       this.#progress = { is: "prepared" };
     } else {
       log.warn("a release could not be prepared", { version, code: end.fault, detail: end.because });
       this.#progress = { is: "failed", fault: ReleaseFault[end.fault], passing: end.fault !== "DIGEST" };
+      if (end.fault === "DOWNLOAD") {
+        // Nobody says again what is wanted while the stream lasts, and the server may have it by then.
+        this.#again = setTimeout(() => this.#prepare(release), pauses.failedMs * (0.5 + random()));
+      }
     }
     this.#report();
   }

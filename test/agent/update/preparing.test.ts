@@ -50,7 +50,7 @@ function preparing(changes: Partial<PreparationOptions> = {}) {
   const source = { server: serverAddress(server.url), machineKey: "key-1", version, silenceMs: 5000 };
   return prepare({
     ...{ stateDir, release, signal, random: () => 0.5 },
-    pauses: { firstMs: 1, longestMs: 2, busyMs: 1 },
+    pauses: { firstMs: 1, longestMs: 2, busyMs: 1, failedMs: 1 },
     download: (offset, take) => downloadRelease({ ...source, offset, take, signal: changes.signal ?? signal }),
     ...changes,
   });

@@ -155,18 +155,40 @@ test("a bad entry where releases should be is reported, and the agent goes on", 
 /** What an agent does about releases without its agent: for what takes minutes in one. */
 async function updatesAlone(changes: Partial<UpdatesOptions> = {}) {
   rig = await startRig({ stateDir });
+  await rig.server.welcome();
   const reports: string[] = [];
   const updates = new Updates({
     ...{ stateDir, log: silentLog, random: () => 0.5, tell: () => {} },
     running: { version: "0.1.0", executable: "linux-x64", releaseKey: publicKeyOf(releaseKey) },
     report: (report) => void reports.push(said(create(ReleaseReportSchema, report))),
-    pauses: { firstMs: 1, longestMs: 2, busyMs: 1 },
+    pauses: { firstMs: 1, longestMs: 2, busyMs: 1, failedMs: 20 },
     ...changes,
   });
   rig.server.releases.set("0.2.0", bytes);
   updates.streamBegan({ server: serverAddress(rig.server.url), machineKey: "key-1" });
   return { updates, reports };
 }
+
+test("a download that failed is tried again while its release is wanted, and not afterwards", async () => {
+  const { updates, reports } = await updatesAlone();
+  rig.server.releases.clear();
+  updates.wanted(wanted);
+  await until("it failed twice", () => reports.length >= 2);
+  assert.deepEqual(new Set(reports), new Set(["0.2.0 FAILED DOWNLOAD"]));
+  rig.server.releases.set("0.2.0", bytes);
+  await until("it is prepared", () => reports.at(-1) === "0.2.0 PREPARED");
+
+  rig.server.releases.set("0.3.0", bytes);
+  const missing = wantedRelease("0.4.0", bytes);
+  updates.wanted(missing);
+  await until("another one failed", () => reports.at(-1) === "0.4.0 FAILED DOWNLOAD");
+  updates.wanted(wantedRelease("0.3.0", bytes));
+  await until("a third one is prepared", () => reports.at(-1) === "0.3.0 PREPARED");
+  const before = rig.server.downloads.length;
+  // Several times as long as the pause.
+  await rig.server.stream().then((stream) => stream.heardOf("beat", stream.all("beat").length + 4));
+  assert.equal(rig.server.downloads.length, before);
+});
 
 test("a bug in a preparation is reported as a fault, and does not end the agent", async () => {
   const { updates, reports } = await updatesAlone({
