@@ -2,7 +2,8 @@
 // for the soak time, the rest; stopped by failures. Pure.
 //
 // 1. Before the soak time is over nobody but a canary is told of the version.
-// 2. Never more than `rolloutLimits.atOnce` machines are between the old and the new release.
+// 2. Never more than `rolloutLimits.atOnce` machines are between the old and the new release, nor more than a quarter of
+//    those that are there, but for one.
 // 3. Once stopped, no machine is told to restart until somebody resumes.
 // 4. A machine that is away holds up nothing, unless it went away while it was watched or after it was told to restart.
 // 5. A rollout that nobody can ever be a canary of stops and says so, instead of waiting for ever.
@@ -62,6 +63,8 @@ export const rolloutLimits = {
   soakMs: 10 * 60_000,
   /** Machines between the old and the new release at the same time: capacity that is missing meanwhile. */
   atOnce: 5,
+  /** And at most this share of those that are attached or on their way; one in any case. */
+  atOnceShare: 0.25,
   /** Failures among the rest that stop a rollout: more than this share of the fleet. Of the canaries, the first one does. */
   failureShare: 0.02,
   /** From "restart now" until somebody has to be back: a stop, a start, and the fall back to the older release. */
@@ -158,7 +161,8 @@ export function advanceRollout(rollout: Rollout, fleet: readonly FleetMachine[],
   }
   const told = machines.filter((m) => !m.accepted && (stage.is !== "running_canary" || m.canary));
   const of = (is: Standing["is"]) => told.filter((m) => standing(rollout, m, now).is === is);
-  const slots = Math.max(0, rolloutLimits.atOnce - of("restarting").length);
+  const there = machines.filter((m) => attached(m) || standing(rollout, m, now).is === "restarting").length;
+  const slots = Math.max(0, atOnce(there) - of("restarting").length);
   // Those that rest first: a slot that waits for a machine at work is a slot lost.
   const due = [...of("prepared")].sort(
     (a, b) => Number(b.status === "idle") - Number(a.status === "idle") || byLot(rollout, a, b),
@@ -173,6 +177,10 @@ export function advanceRollout(rollout: Rollout, fleet: readonly FleetMachine[],
     keepFree: next.filter((m) => m.status === "busy").map((m) => m.id),
   };
 }
+
+/** How many of so many machines may be between two releases: a small fleet is not to be gone all at once. */
+export const atOnce = (machines: number): number =>
+  Math.min(rolloutLimits.atOnce, Math.max(1, Math.floor(machines * rolloutLimits.atOnceShare)));
 
 const canariesOf = (fleet: readonly FleetMachine[]) => fleet.filter((m) => m.canary).map((m) => m.id);
 

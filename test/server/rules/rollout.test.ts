@@ -7,6 +7,7 @@ import type { MachineId } from "../../../server/rules/names.ts";
 import { agentFaults, rolloutFaults } from "../../../server/rules/release.ts";
 import {
   advanceRollout,
+  atOnce,
   countRing,
   type FleetMachine,
   isRetrying,
@@ -20,7 +21,7 @@ import {
 } from "../../../server/rules/rollout.ts";
 
 const now = 10_000_000;
-const { returnMs, atOnce, grantsMax, startsMax } = rolloutLimits;
+const { returnMs, atOnce: atOnceMax, grantsMax, startsMax } = rolloutLimits;
 
 const rolloutOf = (changes: Partial<Rollout> = {}): Rollout => ({
   version: "2",
@@ -223,10 +224,11 @@ test("a canary that is away is replaced if it was never touched, and waited for 
 test("who is at work is kept free when its turn comes, and told to restart when it rests", () => {
   const stage = { is: "running_rest" } as const;
   const fleet = [
-    ...Array.from({ length: atOnce - 2 }, (_, i) => machineOf(`r${i}`, { grantedAt: now, grants: 1 })),
+    ...Array.from({ length: atOnceMax - 2 }, (_, i) => machineOf(`r${i}`, { grantedAt: now, grants: 1 })),
     machineOf("busy", { ...prepared, status: "busy" }),
     machineOf("idle", prepared),
     machineOf("later", { ...prepared, status: "busy" }),
+    ...Array.from({ length: 20 }, (_, i) => machineOf(`u${i}`, updated)),
   ];
   const step = advanceRollout(rolloutOf({ stage }), fleet, now);
   assert.deepEqual(step.grants, ["idle"]);
@@ -241,6 +243,14 @@ test("a machine whose download of the version did not come through is named, and
   assert.equal(retrying({ ...failure("2"), ...away }), false);
   assert.equal(retrying(prepared), false);
   assert.equal(retrying(failed), false);
+});
+
+test("of a small fleet at most a quarter restarts at a time, one in any case, and of no fleet more than five", () => {
+  const granted = (size: number) => {
+    const fleet = Array.from({ length: size }, (_, i) => machineOf(`m${i}`, prepared));
+    return advanceRollout(rolloutOf({ stage: { is: "running_rest" } }), fleet, now).grants.length;
+  };
+  assert.deepEqual([1, 3, 8, 19, 20, 100].map(granted), [1, 1, 2, 4, 5, atOnceMax]);
 });
 
 test("the counts of a ring add up to its machines", () => {
@@ -288,7 +298,10 @@ test("in any fleet: never too many between two releases, nobody but canaries bef
       const step = advanceRollout(rollout, fleet, now);
       if (step.grants.length > 0) granting++;
       const restarting = fleet.filter((m) => standing(rollout, m, now).is === "restarting" && !m.accepted).length;
-      assert.ok(step.grants.length === 0 || restarting + step.grants.length + step.keepFree.length <= atOnce);
+      const there = fleet.filter(
+        (m) => m.status === "idle" || m.status === "busy" || standing(rollout, m, now).is === "restarting",
+      ).length;
+      assert.ok(step.grants.length === 0 || restarting + step.grants.length + step.keepFree.length <= atOnce(there));
       for (const id of [...step.grants, ...step.keepFree]) {
         const machine = fleet.find((m) => m.id === id);
         assert.ok(machine !== undefined && !machine.accepted && machine.agentVersion !== rollout.version);
