@@ -75,7 +75,9 @@ export function superviseAgent(options: SuperviseOptions): Supervisor {
       if (exit === EXIT_STOPPED && !succession?.onTrial) return 0;
       if (exit === EXIT_WRONG_SETTING && !succession?.onTrial) return exit;
       if (stopping.signal.aborted) return 0;
-      if (performance.now() - began >= resetAfterMs) shortLives = 0;
+      const livedMs = performance.now() - began;
+      succession?.died(livedMs);
+      if (livedMs >= resetAfterMs) shortLives = 0;
       // A second try of a release on trial is worth more when what hindered the first one has had time to pass.
       const waits = succession?.onTrial && exit !== EXIT_REPLACE;
       const delayMs = waits ? TRIAL_PAUSE * firstDelayMs : restartDelayMs(shortLives, firstDelayMs, longestDelayMs);

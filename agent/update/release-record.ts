@@ -6,6 +6,7 @@ import { join } from "node:path";
 import { asRelease } from "./news.ts";
 import { syncFolder } from "./releases-on-disk.ts";
 import { type FailedRelease, type Program, type ReleaseRecord, UNTOUCHED } from "./trial.ts";
+import { isVersion } from "./version.ts";
 
 const fileIn = (stateDir: string): string => join(stateDir, "release.json");
 
@@ -55,7 +56,14 @@ function asRecord(value: unknown): ReleaseRecord | undefined {
   const [current, previous] = [asProgram(record["current"]), asProgram(record["previous"])];
   if (record["is"] !== "settled" || current === undefined || previous === undefined) return undefined;
   const failed = asFailed(record["failed"]);
-  return { is: "settled", current, previous, ...(failed && { failed }) };
+  const shortLives = record["shortLives"];
+  return {
+    is: "settled",
+    current,
+    previous,
+    ...(failed && { failed }),
+    ...(typeof shortLives === "number" && { shortLives }),
+  };
 }
 
 function asProgram(value: unknown): Program | undefined {
@@ -69,6 +77,8 @@ function asProgram(value: unknown): Program | undefined {
 function asFailed(value: unknown): FailedRelease | undefined {
   if (typeof value !== "object" || value === null) return undefined;
   const { version, fault } = value as Readonly<Record<string, unknown>>;
-  if (typeof version !== "string" || (fault !== "NOT_ATTACHED" && fault !== "DIGEST")) return undefined;
+  // Hello would be refused for ever with what is no version.
+  if (typeof version !== "string" || !isVersion(version) || (fault !== "NOT_ATTACHED" && fault !== "DIGEST"))
+    return undefined;
   return { version, fault };
 }

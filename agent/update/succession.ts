@@ -29,16 +29,20 @@ export interface NextProgram {
 }
 
 const TRIAL_MS = 60_000;
+/** After this long with a release it has proven itself. A supervisor that starts meanwhile begins anew. */
+const PROOF_MS = 600_000;
 
 export class Succession {
   readonly #options: SuccessionOptions;
   #record: ReleaseRecord;
   /** When the present trial is over, by `performance.now`. */
   #trialEnd: number | undefined;
+  #proof: NodeJS.Timeout | undefined;
 
   constructor(options: SuccessionOptions) {
     this.#options = options;
     this.#record = loadRecord(options.stateDir);
+    this.#awaitProof();
   }
 
   get onTrial(): boolean {
@@ -85,6 +89,17 @@ export class Succession {
     return onTrial;
   }
 
+  /** The program that was started has ended. */
+  died(livedMs: number): void {
+    this.#happened({ what: "DIED", livedMs });
+  }
+
+  #awaitProof(): void {
+    clearTimeout(this.#proof);
+    if (this.#record.is === "trying" || this.#record.shortLives === undefined) return;
+    this.#proof = setTimeout(() => this.#happened({ what: "PROVEN" }), PROOF_MS).unref();
+  }
+
   #happened(happening: Happening): void {
     const { stateDir, log, reached } = this.#options;
     const before = this.#record;
@@ -98,7 +113,11 @@ export class Succession {
       log.error("what is known of releases could not be written", { code });
       this.#record = after.is === "trying" ? givenUp(after, "NOT_ATTACHED") : after;
     }
+    if (happening.what === "DIED" && after.is === "settled" && after.failed !== undefined) {
+      log.error("a release kept dying; the one before it comes back", { version: after.failed.version });
+    }
     if (before.is !== "trying" || after.is === "trying") return;
+    this.#awaitProof();
     const { version } = before.candidate;
     if (happening.what === "ATTACHED") log.info("a release is on trial no longer: it has attached", { version });
     else log.error("a release was given up; the one before it comes back", { version });

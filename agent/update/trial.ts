@@ -5,7 +5,9 @@
 //    comes back.
 // 2. What was given up is not tried again, until another version has been wanted in between.
 // 3. Every state names a program that worked here, down to the installed one, which no update replaces.
-// 4. An installed program that is as new as what would be started is started instead: a person has installed it.
+// 4. A release that has attached may still be one that keeps dying: until it has proven itself, several short lives bring
+//    the program before it back.
+// 5. An installed program that is as new as what would be started is started instead: a person has installed it.
 
 import type { Release } from "./release.ts";
 import { isNewer } from "./version.ts";
@@ -26,6 +28,8 @@ export type ReleaseRecord =
       /** What ran before it: comes back when the current one's file is damaged. */
       readonly previous: Program;
       readonly failed?: FailedRelease;
+      /** How many of its lives were short since it attached; no longer there once it has proven itself (4). */
+      readonly shortLives?: number;
     }
   | {
       readonly is: "trying";
@@ -43,6 +47,10 @@ export type Happening =
   | { readonly what: "TRY"; readonly release: Release }
   /** The running program has attached to a control plane. */
   | { readonly what: "ATTACHED" }
+  /** The program that ran has ended, after so long a life. */
+  | { readonly what: "DIED"; readonly livedMs: number }
+  /** It is long enough since the program attached. */
+  | { readonly what: "PROVEN" }
   /** The running program has not attached within its time. */
   | { readonly what: "TIME_OVER" }
   /** The file of the program to start is not the one that was recorded. */
@@ -51,6 +59,8 @@ export type Happening =
   | { readonly what: "WANTED"; readonly version: string };
 
 const STARTS_MAX = 2;
+const SHORT_LIFE_MS = 30_000;
+const SHORT_LIVES_MAX = 3;
 const INSTALLED: Program = { is: "installed" };
 
 /** What a supervisor knows that has never replaced anything. */
@@ -72,13 +82,22 @@ export function advance(record: ReleaseRecord, happening: Happening): ReleaseRec
     }
     case "ATTACHED": {
       if (record.is === "settled") return record;
-      return { is: "settled", current: { is: "release", release: record.candidate }, previous: record.fallback };
+      const current: Program = { is: "release", release: record.candidate };
+      return { is: "settled", current, previous: record.fallback, shortLives: 0 };
+    }
+    case "DIED":
+      return died(record, happening.livedMs);
+    case "PROVEN": {
+      if (record.is === "trying" || record.shortLives === undefined) return record;
+      const { shortLives: _, ...rest } = record;
+      return rest;
     }
     case "TIME_OVER":
       return record.is === "trying" ? givenUp(record, "NOT_ATTACHED") : record;
     case "DAMAGED": {
       if (record.is === "trying") return givenUp(record, "DIGEST");
-      return { ...record, current: record.previous, previous: INSTALLED };
+      const { shortLives: _, ...rest } = record;
+      return { ...rest, current: record.previous, previous: INSTALLED };
     }
     case "WANTED": {
       if (record.is === "trying" || record.failed === undefined) return record;
@@ -94,6 +113,14 @@ function starting(record: ReleaseRecord, installedVersion: string): ReleaseRecor
   if (program.is === "release" && !isNewer(program.release.version, installedVersion)) return UNTOUCHED;
   if (record.is === "settled") return record;
   return record.starts < STARTS_MAX ? { ...record, starts: record.starts + 1 } : givenUp(record, "NOT_ATTACHED");
+}
+
+function died(record: ReleaseRecord, livedMs: number): ReleaseRecord {
+  if (record.is === "trying" || record.shortLives === undefined || livedMs >= SHORT_LIFE_MS) return record;
+  const { current, previous, shortLives } = record;
+  if (shortLives + 1 < SHORT_LIVES_MAX || current.is === "installed") return { ...record, shortLives: shortLives + 1 };
+  const failed = { version: current.release.version, fault: "NOT_ATTACHED" } as const;
+  return { is: "settled", current: previous, previous: INSTALLED, failed };
 }
 
 type Trying = Extract<ReleaseRecord, { is: "trying" }>;

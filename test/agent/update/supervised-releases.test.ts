@@ -179,6 +179,12 @@ test("a release that has attached may end like any other agent", async () => {
   assert.equal(await supervisor.done, 0);
 });
 
+test("a release that attaches and dies soon, three times, is followed by the one before it", async () => {
+  supervise(installed(asksFor(placed("2.0.0", "process.send({ release: 'attached' }, () => process.exit(1));"))));
+  await startsUntil("installed", "2.0.0", "2.0.0", "2.0.0", "installed");
+  assert.deepEqual(failedRelease(), { version: "2.0.0", fault: "NOT_ATTACHED" });
+});
+
 test("a release on trial can be stopped, and is on trial again at the next start", async () => {
   const program = installed(asksFor(placed("2.0.0", neverAttaches)));
   const supervisor = supervise(program);

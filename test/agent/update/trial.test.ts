@@ -21,6 +21,8 @@ const states = {
   untouched: UNTOUCHED,
   settled: { is: "settled", current: ran("3.0.0"), previous: ran("2.0.0") },
   fellBack: { is: "settled", current: ran("3.0.0"), previous: installed, failed },
+  unproven: { is: "settled", current: ran("4.0.0"), previous: ran("3.0.0"), shortLives: 0 },
+  diedTwice: { is: "settled", current: ran("4.0.0"), previous: ran("3.0.0"), shortLives: 2 },
   asked: { is: "trying", candidate: release("4.0.0"), starts: 0, fallback: ran("3.0.0") },
   startedOnce: { is: "trying", candidate: release("4.0.0"), starts: 1, fallback: ran("3.0.0") },
   startedTwice: { is: "trying", candidate: release("4.0.0"), starts: 2, fallback: ran("3.0.0") },
@@ -34,22 +36,32 @@ const happenings = {
   attached: { what: "ATTACHED" },
   timeOver: { what: "TIME_OVER" },
   damaged: { what: "DAMAGED" },
+  diedSoon: { what: "DIED", livedMs: 29_999 },
+  diedLate: { what: "DIED", livedMs: 30_000 },
+  proven: { what: "PROVEN" },
   wantsFour: { what: "WANTED", version: "4.0.0" },
   wantsFive: { what: "WANTED", version: "5.0.0" },
   wantsNone: { what: "WANTED", version: "" },
 } satisfies Record<string, Happening>;
 
-const settledOnFour: ReleaseRecord = { is: "settled", current: ran("4.0.0"), previous: ran("3.0.0") };
+const provenFour: ReleaseRecord = { is: "settled", current: ran("4.0.0"), previous: ran("3.0.0") };
 const gaveUpDamaged: ReleaseRecord = { ...states.fellBack, failed: { version: "4.0.0", fault: "DIGEST" } };
 const back: Pick<
   Record<keyof typeof happenings, ReleaseRecord>,
   "startOfNewerInstalled" | "attached" | "timeOver" | "damaged"
 > = {
   startOfNewerInstalled: UNTOUCHED,
-  attached: settledOnFour,
+  attached: states.unproven,
   timeOver: states.fellBack,
   damaged: gaveUpDamaged,
 };
+
+const unproven = {
+  startOfNewerInstalled: UNTOUCHED,
+  tryFour: { is: "trying", candidate: release("4.0.0"), starts: 0, fallback: ran("4.0.0") },
+  damaged: { is: "settled", current: ran("3.0.0"), previous: installed },
+  proven: provenFour,
+} satisfies Partial<Record<keyof typeof happenings, ReleaseRecord>>;
 
 /** What changes; whatever is not named here changes nothing. */
 const changes: Readonly<Record<State, Partial<Record<keyof typeof happenings, ReleaseRecord>>>> = {
@@ -64,6 +76,8 @@ const changes: Readonly<Record<State, Partial<Record<keyof typeof happenings, Re
     damaged: { is: "settled", current: installed, previous: installed, failed },
     wantsFive: { is: "settled", current: ran("3.0.0"), previous: installed },
   },
+  unproven: { ...unproven, diedSoon: { ...states.unproven, shortLives: 1 } },
+  diedTwice: { ...unproven, diedSoon: states.fellBack },
   asked: { ...back, start: states.startedOnce },
   startedOnce: { ...back, start: states.startedTwice },
   startedTwice: { ...back, start: states.fellBack },
