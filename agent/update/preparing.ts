@@ -65,6 +65,7 @@ export async function prepare(options: PreparationOptions): Promise<Preparation>
   } catch (error) {
     const { code, syscall } = error as NodeJS.ErrnoException;
     if (syscall === undefined) throw error;
+    if (code === "ENOSPC" || code === "EDQUOT") discardPart(options);
     return { is: "failed", fault: "DISK", because: `${syscall}: ${code}` };
   }
 }
@@ -77,6 +78,7 @@ async function prepareOnDisk(options: PreparationOptions): Promise<Preparation> 
   reached("folder made");
   if (sizeOf(partial) > release.sizeBytes) rmSync(partial);
   if (freeBytes(stateDir) < release.sizeBytes - sizeOf(partial) + SPARE_BYTES) {
+    discardPart(options);
     return { is: "failed", fault: "DISK", because: "there is too little room for it" };
   }
   for (;;) {
@@ -92,6 +94,15 @@ async function prepareOnDisk(options: PreparationOptions): Promise<Preparation> 
   await finish(stateDir, release.version);
   reached("named");
   return { is: "prepared" };
+}
+
+/** A full disk is needed by others, more than by a part that cannot be gone on with. */
+function discardPart({ stateDir, release }: PreparationOptions): void {
+  try {
+    rmSync(partialPath(stateDir, release.version), { force: true });
+  } catch {
+    // It is held, or not to be changed: it stays.
+  }
 }
 
 /** Downloads until there is nothing more to come; undefined if all went well. */

@@ -11,6 +11,7 @@ import {
   renameSync,
   rmSync,
   statSync,
+  symlinkSync,
   writeFileSync,
 } from "node:fs";
 import { tmpdir } from "node:os";
@@ -130,6 +131,14 @@ test("a disk that cannot be written to is told of, and not a bug", async () => {
   writeFileSync(join(stateDir, "releases"), "a file where the folder should be");
   const end = await preparing();
   assert.equal(end.is === "failed" && end.fault, "DISK");
+});
+
+test("on a full disk no part of a release is left", async () => {
+  const partial = partialPath(stateDir, "2.0.0");
+  mkdirSync(dirname(partial), { recursive: true });
+  symlinkSync("/dev/full", partial);
+  assert.deepEqual(await preparing(), { is: "failed", fault: "DISK", because: "write: ENOSPC" });
+  assert.deepEqual(readdirSync(dirname(partial)), []);
 });
 
 test("a stopped download leaves its part, and another one goes on with it", async () => {
