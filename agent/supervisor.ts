@@ -79,8 +79,8 @@ export function superviseAgent(options: SuperviseOptions): Supervisor {
       succession?.died(livedMs);
       if (livedMs >= resetAfterMs) shortLives = 0;
       // A second try of a release on trial is worth more when what hindered the first one has had time to pass.
-      const waits = succession?.onTrial && exit !== EXIT_REPLACE;
-      const delayMs = waits ? TRIAL_PAUSE * firstDelayMs : restartDelayMs(shortLives, firstDelayMs, longestDelayMs);
+      const firstOrNext = exit === EXIT_REPLACE ? 0 : TRIAL_PAUSE * firstDelayMs;
+      const delayMs = succession?.onTrial ? firstOrNext : restartDelayMs(shortLives, firstDelayMs, longestDelayMs);
       shortLives++;
       if (exit === EXIT_REPLACE) log.info("the agent ended to be replaced", { delayMs });
       else log.error("the agent died; starting it again", { exit: `${exit ?? "killed"}`, delayMs });

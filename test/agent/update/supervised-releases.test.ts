@@ -74,9 +74,15 @@ function installed(does: string): string {
   return path;
 }
 
-function supervise(program: string, trialMs = 10_000): Supervisor {
+function supervise(program: string, trialMs = 10_000, firstDelayMs = 5): Supervisor {
   const succession = new Succession({ stateDir, installedVersion: "1.0.0", log: silentLog, trialMs });
-  const supervisor = superviseAgent({ command: [program], log: silentLog, succession, firstDelayMs: 5 });
+  const supervisor = superviseAgent({
+    command: [program],
+    log: silentLog,
+    succession,
+    firstDelayMs,
+    longestDelayMs: firstDelayMs + 10_000,
+  });
   supervisors.push(supervisor);
   return supervisor;
 }
@@ -111,6 +117,11 @@ test("an agent that asks to be replaced comes back as the release, which stays",
   await startsUntil("installed", "2.0.0");
   await settledOn("2.0.0");
   assert.equal(failedRelease(), undefined);
+});
+
+test("a release takes its turn at once, however long an agent that died would wait", async () => {
+  supervise(installed(asksFor(placed("2.0.0", attaches))), 10_000, 3_600_000);
+  await startsUntil("installed", "2.0.0");
 });
 
 for (const [what, does] of [
