@@ -12,7 +12,7 @@ import { type AttachCall, type Serving, serveAttach } from "./attach.ts";
 import { type DiagnoseAnswer, type DiagnoseCall, serveDiagnose } from "./diagnosis.ts";
 import { type EnrolAnswer, type EnrolCall, serveEnrol } from "./enrol.ts";
 import { createPictureShelf } from "./pictures.ts";
-import { createDownloads } from "./releases.ts";
+import { createDownloads, type DownloadCall } from "./releases.ts";
 import type { Session } from "./session.ts";
 import { startStrays } from "./strays.ts";
 
@@ -46,18 +46,25 @@ export async function listenForAgents(options: ChannelOptions): Promise<AgentLis
     "grpc.keepalive_time_ms": 60_000,
     "grpc.keepalive_timeout_ms": 20_000,
   });
+  // A call that is over for its peer may still be asking the store: the store is not to close before.
+  const underWay = new Set<Promise<void>>();
+  const follow = (call: Promise<void>) => {
+    underWay.add(call);
+    void call.finally(() => underWay.delete(call));
+  };
   const serving = () => (served === undefined || stopping || !served.engine.replica.isLive() ? undefined : served);
   server.addService(serviceDefinition(ChannelService), {
-    attach: (call: AttachCall) => void serveAttach(call, serving, sessions),
+    attach: (call: AttachCall) => follow(serveAttach(call, serving, sessions)),
   });
   server.addService(serviceDefinition(EnrolmentService), {
-    enrol: (call: EnrolCall, answer: EnrolAnswer) => void serveEnrol(call, answer, serving),
+    enrol: (call: EnrolCall, answer: EnrolAnswer) => follow(serveEnrol(call, answer, serving)),
   });
   server.addService(serviceDefinition(DiagnosisService), {
-    diagnose: (call: DiagnoseCall, answer: DiagnoseAnswer) => void serveDiagnose(call, answer, serving),
+    diagnose: (call: DiagnoseCall, answer: DiagnoseAnswer) => follow(serveDiagnose(call, answer, serving)),
   });
+  const download = createDownloads(options.downloadsMax, serving);
   server.addService(serviceDefinition(ReleaseService), {
-    download: createDownloads(options.downloadsMax, serving),
+    download: (call: DownloadCall) => follow(download(call)),
   });
   const credentials =
     options.tls === undefined
@@ -90,6 +97,7 @@ export async function listenForAgents(options: ChannelOptions): Promise<AgentLis
             resolve();
           });
         });
+        await Promise.all(underWay);
       })();
       return stopped;
     },
