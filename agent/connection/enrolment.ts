@@ -6,6 +6,7 @@ import * as grpc from "@grpc/grpc-js";
 import { type Identity, requireRoomForIdentity, saveIdentity } from "../identity.ts";
 import { WrongSetting } from "../settings.ts";
 import { channelCredentials, channelOptions, type ServerAddress } from "./server-address.ts";
+import { isServiceError } from "./service-error.ts";
 
 /** The machine is not enrolled, for a reason outside its settings: one clear line, exit 1. */
 export class NotEnrolled extends Error {
@@ -42,9 +43,6 @@ export async function enrol({ server, token, name, stateDir, timeoutMs = 15_000 
     client.close();
   }
 }
-
-const isServiceError = (error: unknown): error is grpc.ServiceError =>
-  error instanceof Error && "code" in error && "details" in error;
 
 function refusal({ code, details }: grpc.ServiceError, server: ServerAddress): Error {
   switch (code) {

@@ -5,6 +5,7 @@ import { ReleaseService } from "@drover/proto/gen/drover/agent/v1/release_pb.ts"
 import { openServerStream } from "@drover/proto/grpc.ts";
 import * as grpc from "@grpc/grpc-js";
 import { channelCredentials, channelOptions, type ServerAddress } from "./server-address.ts";
+import { isServiceError } from "./service-error.ts";
 
 export interface DownloadOptions {
   readonly server: ServerAddress;
@@ -43,7 +44,7 @@ export async function downloadRelease(options: DownloadOptions): Promise<Downloa
     }
     return { was: "complete" };
   } catch (error) {
-    if (!isStatus(error)) throw error;
+    if (!isServiceError(error)) throw error;
     return { was: "status", code: grpc.status[error.code] ?? "UNKNOWN" };
   } finally {
     clearTimeout(silence);
@@ -52,6 +53,3 @@ export async function downloadRelease(options: DownloadOptions): Promise<Downloa
     client.close();
   }
 }
-
-const isStatus = (error: unknown): error is grpc.ServiceError =>
-  error instanceof Error && "code" in error && "details" in error;

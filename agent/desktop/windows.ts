@@ -7,6 +7,7 @@
 
 import type { Desktop, DesktopWindow, InputGate, Point, PointerButton } from "./desktop.ts";
 import { HealthScreenshots } from "./health-screenshots.ts";
+import { launchProgram } from "./launching.ts";
 import { libraryShot } from "./library-shot.ts";
 import { captureScreen, NoPicture } from "./windows/capture.ts";
 import { Clipboard } from "./windows/clipboard.ts";
@@ -15,7 +16,7 @@ import { ForeignInput } from "./windows/foreign-input.ts";
 import { GuardedInput } from "./windows/guarded-input.ts";
 import { Keyboard } from "./windows/keyboard.ts";
 import { Pointer } from "./windows/pointer.ts";
-import { launchProgram, listProcesses } from "./windows/processes.ts";
+import { listProcesses } from "./windows/processes.ts";
 import { keyboardReceiver } from "./windows/receivers.ts";
 import { dotsPerInch, seeRealPixels } from "./windows/resolution.ts";
 import { answers } from "./windows/responsiveness.ts";

@@ -7,13 +7,14 @@
 import { setTimeout as pause } from "node:timers/promises";
 import type { Desktop, DesktopWindow, InputGate, Point, PointerButton } from "./desktop.ts";
 import { HealthScreenshots } from "./health-screenshots.ts";
+import { launchProgram } from "./launching.ts";
 import { captureScreen } from "./x11/capture.ts";
 import { Clipboard } from "./x11/clipboard.ts";
 import { Connection } from "./x11/connection.ts";
 import { shootByOtherPrograms } from "./x11/health-screenshot.ts";
 import { Keyboard } from "./x11/keyboard.ts";
 import { Pointer } from "./x11/pointer.ts";
-import { launchProgram, listProcesses } from "./x11/processes.ts";
+import { listProcesses } from "./x11/processes.ts";
 import { keyboardReceiver } from "./x11/receivers.ts";
 import { answersPing } from "./x11/responsiveness.ts";
 import { readSurface } from "./x11/surface.ts";

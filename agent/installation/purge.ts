@@ -11,7 +11,7 @@ import { takeLock } from "../lock.ts";
 import { WrongSetting } from "../settings.ts";
 import { NotInstalled } from "./installation.ts";
 
-const ours = ["identity.json.new", "agent.log", "agent.log.1", "release.json", "releases"];
+const ours = ["identity.json.new", "agent.log", "agent.log.1", "release.json", "release.json.new", "releases"];
 
 /** The wrong directory said must not cost anybody's files. */
 export function requireStateDir(stateDir: string): void {

@@ -1,6 +1,5 @@
 // The processes of this session, and starting new ones.
 
-import { spawn } from "node:child_process";
 import type { DesktopProcess } from "../desktop.ts";
 import type { Handle, Win32 } from "./win32.ts";
 
@@ -83,21 +82,4 @@ function workingSetBytes(win32: Win32, pid: number): number {
   } finally {
     win32.CloseHandle(process);
   }
-}
-
-/** Starts a program on its own: it does not end with the agent, nor take its console. */
-export function launchProgram(
-  command: readonly string[],
-  options: { readonly cwd?: string; readonly env: NodeJS.ProcessEnv },
-): Promise<number> {
-  const [program, ...args] = command;
-  if (program === undefined || program === "") return Promise.reject(new Error("the command to launch is empty"));
-  return new Promise((resolve, reject) => {
-    const child = spawn(program, args, { ...options, detached: true, stdio: "ignore" });
-    child.once("error", reject);
-    child.once("spawn", () => {
-      child.unref();
-      resolve(child.pid ?? 0);
-    });
-  });
 }

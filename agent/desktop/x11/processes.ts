@@ -1,6 +1,5 @@
 // The processes of this machine, from /proc, and starting new ones.
 
-import { spawn } from "node:child_process";
 import { readdirSync, readFileSync, readlinkSync } from "node:fs";
 import { basename } from "node:path";
 import type { DesktopProcess } from "../desktop.ts";
@@ -45,21 +44,4 @@ function isElsewhere(pid: number, display: string): boolean {
   const named = readProc(pid, "environ").match(/(?:^|\0)DISPLAY=([^\0]*)/)?.[1];
   // `:7.0` is the first screen of `:7`.
   return named !== undefined && named.replace(/\.\d+$/, "") !== display.replace(/\.\d+$/, "");
-}
-
-/** Starts a program in its own process group, so that the group can be ended as one. */
-export function launchProgram(
-  command: readonly string[],
-  options: { readonly cwd?: string; readonly env: NodeJS.ProcessEnv },
-): Promise<number> {
-  const [program, ...args] = command;
-  if (program === undefined || program === "") return Promise.reject(new Error("the command to launch is empty"));
-  return new Promise((resolve, reject) => {
-    const child = spawn(program, args, { ...options, detached: true, stdio: "ignore" });
-    child.once("error", reject);
-    child.once("spawn", () => {
-      child.unref();
-      resolve(child.pid ?? 0);
-    });
-  });
 }
