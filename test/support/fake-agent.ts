@@ -1,5 +1,6 @@
 // An agent for tests of the agent port: a real grpc-js client on a real socket that says only what the test tells it to.
 
+import { AssertionError } from "node:assert";
 import { create, type MessageInitShape } from "@bufbuild/protobuf";
 import {
   type AttachRequest,
@@ -102,7 +103,8 @@ export class FakeAgent {
   async heardOf<C extends Case>(which: C, count = 1): Promise<Said<C>> {
     await until(`message ${count} of kind ${which}`, () => {
       const there = this.all(which).length >= count;
-      if (this.ended !== undefined && !there) throw new Error(`the call ended before: ${this.ended.details}`);
+      if (this.ended !== undefined && !there)
+        throw new AssertionError({ message: `the call ended before: ${this.ended.details}` });
       return there;
     });
     return this.all(which)[count - 1] as Said<C>;

@@ -1,6 +1,7 @@
 // The whole product as its users run it: server processes, machines (an X session each, with an agent process under its
 // supervisor), and the SDK as a caller. Everything is a real process that a test may kill.
 
+import { AssertionError } from "node:assert";
 import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
@@ -22,7 +23,7 @@ export async function until<T>(what: string, look: () => T | Promise<T>, timeout
   for (;;) {
     const seen = await look();
     if (seen !== undefined && seen !== null && seen !== false) return seen;
-    if (performance.now() > deadline) throw new Error(`not within ${timeoutMs} ms: ${what}`);
+    if (performance.now() > deadline) throw new AssertionError({ message: `not within ${timeoutMs} ms: ${what}` });
     await delay(20);
   }
 }

@@ -1,5 +1,6 @@
 // Waiting for a value: polls until it is there, and fails with what was waited for.
 
+import { AssertionError } from "node:assert";
 import { setTimeout as pause } from "node:timers/promises";
 
 export async function until<T>(
@@ -11,5 +12,5 @@ export async function until<T>(
     const value = await look();
     if (value !== undefined && value !== false) return value;
   }
-  throw new Error(`waited in vain until ${what}`);
+  throw new AssertionError({ message: `waited in vain until ${what}` });
 }

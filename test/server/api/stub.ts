@@ -1,5 +1,6 @@
 // A door that remembers in memory, and a port served over it. What it does not stub throws.
 
+import { AssertionError } from "node:assert";
 import { randomBytes, randomUUID } from "node:crypto";
 import type { TestContext } from "node:test";
 import type { AuditEntry } from "../../../server/api/audit.ts";
@@ -178,7 +179,7 @@ export async function untilSettled(what: string, read: () => number): Promise<vo
 export async function until(what: string, holds: () => boolean, withinMs = 5_000): Promise<void> {
   const deadline = performance.now() + withinMs;
   while (!holds()) {
-    if (performance.now() > deadline) throw new Error(`not within ${withinMs} ms: ${what}`);
+    if (performance.now() > deadline) throw new AssertionError({ message: `not within ${withinMs} ms: ${what}` });
     await new Promise((next) => setTimeout(next, 10));
   }
 }
