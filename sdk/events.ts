@@ -2,13 +2,24 @@
 
 import { durationMs, timestampDate } from "@bufbuild/protobuf/wkt";
 import {
+  AttemptPurpose,
   CommitLabel,
   type Failure,
   Outcome,
+  ResolveAs,
   RunEventKind,
+  Verification,
   type RunEvent as WireEvent,
 } from "./gen/drover/v1/run_pb.ts";
-import { type CommitLabelName, nameOf, type OutcomeName, type Outputs } from "./names.ts";
+import {
+  type AttemptPurposeName,
+  type CommitLabelName,
+  nameOf,
+  type OutcomeName,
+  type Outputs,
+  type ResolveAsName,
+  type VerificationName,
+} from "./names.ts";
 import type { RunFailure } from "./outcomes.ts";
 
 interface AnyEvent {
@@ -32,7 +43,12 @@ interface StepDone {
 /** Something that happened to a run. */
 export type RunEvent = AnyEvent &
   (
-    | { kind: "QUEUED" | "PLACED" | "HOLDING" | "RESUMED" | "REQUEUED" | "CANCEL_REQUESTED" }
+    | { kind: "QUEUED" | "RESUMED" | "REQUEUED" | "CANCEL_REQUESTED" | "UNSETTLED" }
+    | { kind: "PLACED"; purpose: AttemptPurposeName | undefined }
+    /** MACHINE_SILENT, HALTED or HUMAN_PRESENT. */
+    | { kind: "HOLDING"; reason: string }
+    | { kind: "VERIFIED"; verification: VerificationName | undefined }
+    | { kind: "RESOLVED"; resolvedAs: ResolveAsName | undefined }
     | { kind: "REPAIRING"; step: string }
     | { kind: "PROVED"; verdict: string }
     | { kind: "STEP_STARTED"; step: string }
@@ -66,6 +82,14 @@ export function eventFrom(wire: WireEvent): RunEvent {
   switch (kind) {
     case undefined:
       return { ...any, kind: "OTHER", code: wire.kind };
+    case "PLACED":
+      return { ...any, kind, purpose: nameOf(AttemptPurpose, wire.purpose) };
+    case "HOLDING":
+      return { ...any, kind, reason: wire.holdReason };
+    case "VERIFIED":
+      return { ...any, kind, verification: nameOf(Verification, wire.verification) };
+    case "RESOLVED":
+      return { ...any, kind, resolvedAs: nameOf(ResolveAs, wire.resolvedAs) };
     case "PROVED":
       return { ...any, kind, verdict };
     case "REPAIRING":

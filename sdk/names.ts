@@ -4,7 +4,15 @@ import type { JsonObject } from "@bufbuild/protobuf";
 import type { Reason } from "./gen/drover/v1/error_pb.ts";
 import type { Scope } from "./gen/drover/v1/key_pb.ts";
 import type { MachineStatus } from "./gen/drover/v1/machine_pb.ts";
-import type { CommitLabel, Outcome, RunEventKind, RunState } from "./gen/drover/v1/run_pb.ts";
+import type {
+  AttemptPurpose,
+  CommitLabel,
+  Outcome,
+  ResolveAs,
+  RunEventKind,
+  RunState,
+  Verification,
+} from "./gen/drover/v1/run_pb.ts";
 
 type NameIn<Enum> = Exclude<keyof Enum & string, "UNSPECIFIED">;
 
@@ -12,6 +20,9 @@ export type OutcomeName = NameIn<typeof Outcome>;
 export type RunStateName = NameIn<typeof RunState>;
 export type CommitLabelName = NameIn<typeof CommitLabel>;
 export type RunEventKindName = NameIn<typeof RunEventKind>;
+export type AttemptPurposeName = NameIn<typeof AttemptPurpose>;
+export type VerificationName = NameIn<typeof Verification>;
+export type ResolveAsName = NameIn<typeof ResolveAs>;
 export type MachineStatusName = NameIn<typeof MachineStatus>;
 export type ScopeName = NameIn<typeof Scope>;
 

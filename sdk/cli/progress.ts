@@ -12,7 +12,9 @@ export function eventText(event: RunEvent): string {
     case "QUEUED":
       return "waits for a machine";
     case "PLACED":
-      return `on ${machine}, attempt ${attempt}`;
+      return event.purpose === "VERIFY"
+        ? `on ${machine}, to find out whether it took hold`
+        : `on ${machine}, attempt ${attempt}`;
     case "PROVED":
       return `${machine || "machine"} is ${event.verdict}`;
     case "REPAIRING":
@@ -24,13 +26,19 @@ export function eventText(event: RunEvent): string {
     case "STEP_FAILED":
       return `step ${event.step} failed${took(event.durationMs)}${because(event.failure)}`;
     case "HOLDING":
-      return `${machine} is silent; the attempt holds`;
+      return `${held(event.reason, machine)}; the attempt holds`;
     case "RESUMED":
-      return `${machine} is back; the attempt goes on`;
+      return `${machine}: the attempt goes on`;
     case "ATTEMPT_ENDED":
       return `attempt ${attempt} is over (${event.commitLabel ?? "no label"})${because(event.failure)}`;
     case "REQUEUED":
       return "waits for another machine";
+    case "UNSETTLED":
+      return "a commit step may have taken hold; waits for a machine to find out on";
+    case "VERIFIED":
+      return verified[event.verification ?? "UNCLEAR"];
+    case "RESOLVED":
+      return `settled by a person: ${event.resolvedAs ?? "otherwise"}`;
     case "CANCEL_REQUESTED":
       return "is to be stopped";
     case "ENDED":
@@ -39,6 +47,17 @@ export function eventText(event: RunEvent): string {
       return `event of kind ${event.code}, which this version does not know`;
   }
 }
+
+const verified = {
+  HELD: "verify found that it took hold",
+  NOT_HELD: "verify found that it did not take hold",
+  UNCLEAR: "verify could not find out whether it took hold",
+};
+
+const held = (reason: string, machine: string): string => {
+  if (reason === "HALTED") return `${machine} is halted`;
+  return reason === "HUMAN_PRESENT" ? `a person is at ${machine}` : `${machine} is silent`;
+};
 
 /** Writes each event; `stop` takes the last line away. */
 export interface Progress {

@@ -2,7 +2,7 @@
 
 import type { MessageInitShape } from "@bufbuild/protobuf";
 import { durationMs } from "@bufbuild/protobuf/wkt";
-import type { HandlerContext, ServiceImpl } from "@connectrpc/connect";
+import { Code, ConnectError, type HandlerContext, type ServiceImpl } from "@connectrpc/connect";
 import {
   type EnrolmentTokenSchema,
   type MachineSchema,
@@ -61,6 +61,11 @@ export function createMachines(door: MachineDoor, audit: Audit): ServiceImpl<typ
       return { machine: machineMessage(accepted(await door.revoke(principalOf(context).tenant, id))) };
     },
 
+    cordonMachine: notBuilt,
+    uncordonMachine: notBuilt,
+    drainMachine: notBuilt,
+    releaseMachine: notBuilt,
+
     async createEnrolmentToken({ pool, uses, lifetime }, context) {
       const wanted = {
         pool: pool === "" ? "default" : pool,
@@ -85,6 +90,10 @@ export function createMachines(door: MachineDoor, audit: Audit): ServiceImpl<typ
     },
   };
 }
+
+const notBuilt = () => {
+  throw new ConnectError("not built yet", Code.Unimplemented);
+};
 
 const statuses = {
   idle: MachineStatus.IDLE,

@@ -3,15 +3,18 @@
 import type { JsonObject, MessageInitShape } from "@bufbuild/protobuf";
 import { durationFromMs, timestampFromMs } from "@bufbuild/protobuf/wkt";
 import {
+  AttemptPurpose,
   type AttemptSchema,
   CommitLabel,
   type FailureSchema,
   Outcome,
   type ReadinessProofSchema,
+  ResolveAs,
   RunEventKind,
   type RunEventSchema,
   type RunSchema,
   RunState,
+  Verification,
 } from "@drover/proto/gen/drover/v1/run_pb.ts";
 import type { Failure } from "../rules/failure.ts";
 import type { Instant, Json } from "../rules/names.ts";
@@ -30,6 +33,8 @@ const states = {
   queued: RunState.QUEUED,
   running: RunState.RUNNING,
   cancelling: RunState.CANCELLING,
+  unsettled: RunState.UNSETTLED,
+  verifying: RunState.VERIFYING,
   ended: RunState.ENDED,
 } as const satisfies Record<RunView["state"], RunState>;
 
@@ -71,8 +76,15 @@ function attemptMessage(attempt: AttemptView): MessageInitShape<typeof AttemptSc
     failure: failureMessage(attempt.failure),
     proof: attempt.proof === null ? undefined : proofMessage(attempt.proof),
     stepsDone: attempt.stepsDone,
+    purpose: purposes[attempt.purpose],
   };
 }
+
+const purposes: Record<AttemptView["purpose"], AttemptPurpose> = {
+  attempt: AttemptPurpose.ATTEMPT,
+  verify: AttemptPurpose.VERIFY,
+  upkeep: AttemptPurpose.UPKEEP,
+};
 
 const proofMessage = (proof: ReadinessProof): MessageInitShape<typeof ReadinessProofSchema> => ({
   verdict: proof.verdict,
@@ -110,5 +122,10 @@ export function eventMessage({ number, at, body }: RunEvent, outputs?: Json): Me
     outcome: "outcome" in body ? Outcome[body.outcome] : Outcome.UNSPECIFIED,
     outputs: struct(outputs),
     duration: "durationMs" in body ? durationFromMs(body.durationMs) : undefined,
+    purpose: "purpose" in body && body.purpose !== undefined ? purposes[body.purpose] : AttemptPurpose.UNSPECIFIED,
+    holdReason: "reason" in body ? body.reason : "",
+    verification: "verification" in body ? Verification[body.verification] : Verification.UNSPECIFIED,
+    resolvedAs: "resolvedAs" in body ? ResolveAs[body.resolvedAs] : ResolveAs.UNSPECIFIED,
+    notBefore: "notBeforeAt" in body && body.notBeforeAt !== undefined ? timestamp(body.notBeforeAt) : undefined,
   };
 }

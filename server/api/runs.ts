@@ -2,7 +2,7 @@
 
 import type { MessageInitShape, MessageShape } from "@bufbuild/protobuf";
 import { durationMs } from "@bufbuild/protobuf/wkt";
-import type { HandlerContext, ServiceImpl } from "@connectrpc/connect";
+import { Code, ConnectError, type HandlerContext, type ServiceImpl } from "@connectrpc/connect";
 import {
   Outcome,
   type RunService,
@@ -83,6 +83,10 @@ export function createRuns({ door, wakeup, audit }: RunsOptions): ServiceImpl<ty
 
     async cancelRun(request, context) {
       return { run: runMessage(accepted(await door.cancelRun(tenantOf(context), runId(request.runId)))) };
+    },
+
+    resolveRun() {
+      throw new ConnectError("not built yet", Code.Unimplemented);
     },
 
     watchRun: (request, context) =>

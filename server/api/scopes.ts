@@ -34,6 +34,7 @@ service(RunService, {
   getRun: "caller",
   listRuns: "caller",
   cancelRun: "caller",
+  resolveRun: "operator",
   watchRun: "caller",
 });
 service(WorkflowService, { putWorkflow: "operator", getWorkflow: "caller", listWorkflows: "caller" });
@@ -44,6 +45,10 @@ service(MachineService, {
   getMachine: "operator",
   getScreenshot: "operator",
   revokeMachine: "admin",
+  cordonMachine: "operator",
+  uncordonMachine: "operator",
+  drainMachine: "operator",
+  releaseMachine: "operator",
   createEnrolmentToken: "admin",
   listEnrolmentTokens: "admin",
   revokeEnrolmentToken: "admin",

@@ -184,6 +184,8 @@ function actionOf(action: Action, pictures: Pictures): NonNullable<Init<typeof C
       return { case: "screenshot", value: {} };
     case "exec":
       return { case: "exec", value: { name: action.name, arguments: [...action.arguments] } };
+    case "end-application":
+      return { case: "endApplication", value: {} };
     case "pause":
       return { case: "pause", value: { durationMs: action.durationMs } };
   }

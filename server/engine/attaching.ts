@@ -48,7 +48,8 @@ async function holdingMachine<T>(
   for (;;) {
     const done = await context.database.sql.begin(async (tx) => {
       const first = await readLiveLease(tx, id);
-      const held = first?.runId == null ? undefined : await hold(tx, first.runId);
+      const upkeepId = first?.purpose === "upkeep" ? (first.attemptId ?? undefined) : undefined;
+      const held = first?.runId == null ? undefined : await hold(tx, first.runId, upkeepId);
       const machine = await lockMachine(tx, id);
       if (machine === undefined) return { value: undefined };
       const lease = await readLiveLease(tx, id);

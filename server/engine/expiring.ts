@@ -21,8 +21,8 @@ export async function expireAll(context: EngineContext): Promise<void> {
   const now = await readNow(sql);
   await each(context, await machinesOfDeadReplicas(sql, now), (m) => orphan(context, m.id, m.replicaEndedAt));
   await each(context, await machinesToTakeOver(sql, now), (id) => takeOver(context, id));
-  await each(context, await commandsOverdue(sql, now), (id: RunId) =>
-    changeRun(context, id, { is: "command-overdue" }),
+  await each(context, await commandsOverdue(sql, now), ({ runId, upkeepId }) =>
+    changeRun(context, runId, { is: "command-overdue" }, { upkeepId: upkeepId ?? undefined }),
   );
   await each(context, await runsPastDeadline(sql, now), (id: RunId) =>
     changeRun(context, id, { is: "deadline-passed" }),

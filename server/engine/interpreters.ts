@@ -6,7 +6,7 @@ import { limits } from "../rules/limits.ts";
 import type { ApplicationVersionId, Json, WorkflowVersionId } from "../rules/names.ts";
 import type { Query } from "../store/database.ts";
 import { applicationById, workflowById } from "../store/definitions.ts";
-import { begin, next, record, retryStep } from "../workflows/interpreter.ts";
+import { begin, next, record, retryStep, verifiedOutputs } from "../workflows/interpreter.ts";
 import type { ApplicationProgram, Program } from "../workflows/program.ts";
 
 export interface Interpreters {
@@ -56,11 +56,16 @@ function interpreterOf(program: Program, application: ApplicationProgram, inputs
     ...(launch === undefined
       ? {}
       : { launch: check("launch", launch.timeoutMs, { is: "launch", command: launch.command }) }),
+    endApplication: check("end-application", limits.endApplicationMs, { is: "end-application" }),
     hasCleanup: program.cleanup.length > 0,
+    ...(program.verify === undefined
+      ? {}
+      : { verify: { on: program.verify.on, withinMs: program.verify.withinMs ?? limits.verifyWithinMs } }),
     begin: (section) => begin(program, inputs, section),
     next: (progress) => next(program, progress),
     record: (progress, output) => record(program, progress, output),
     retryStep: (progress, failed) => retryStep(program, progress, failed),
+    verifiedOutputs: (steps, verify) => verifiedOutputs(program, steps, verify),
   };
 }
 

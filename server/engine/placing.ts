@@ -1,19 +1,15 @@
 // Queue x fleet -> leases. One placer per pool at a time, by a lock on the pool's row, on any replica.
-//
-// The lease, its attempt and the attempt's first command (the readiness proof) are saved in one transaction; the
-// database's one-driver index refuses a second live lease on a machine whatever this code believes (G1).
+// Machines that an attempt has left unclean come first: they are cleaned up before anything is placed on them.
 
-import { v7 as uuid } from "uuid";
 import { limits } from "../rules/limits.ts";
-import type { AttemptId, Instant, LeaseId, MachineId, PoolId, RunId } from "../rules/names.ts";
+import type { MachineId, PoolId, RunId } from "../rules/names.ts";
 import { type IdleMachine, type Placement, place, type WaitingRun } from "../rules/placement.ts";
-import { json, readNow, type Tx } from "../store/database.ts";
-import { latestApplication } from "../store/definitions.ts";
-import { appendEvents } from "../store/events.ts";
-import { grantLease, lockIdle, type MachineRow, nextEpoch, readIdle, saveStatus } from "../store/machines.ts";
-import { lockPool, poolsToPlace, queueHead } from "../store/queue.ts";
-import { type LockedRun, lockQueued, saveRun } from "../store/runs.ts";
+import { readNow } from "../store/database.ts";
+import { lockIdle, type MachineRow, readIdle, readUnclean } from "../store/machines.ts";
+import { lockPool, poolsToPlace, queueHead, unsettledHead } from "../store/queue.ts";
+import { type LockedRun, lockRun, lockWaiting } from "../store/runs.ts";
 import { topics } from "../store/wakeup.ts";
+import { beginCleanup, beginWaiting } from "./beginning.ts";
 import type { EngineContext } from "./context.ts";
 import { errorText } from "./loop.ts";
 
@@ -23,6 +19,7 @@ type Choose = (queue: readonly WaitingRun[], fleet: readonly IdleMachine[]) => r
 export async function placeAll(context: EngineContext): Promise<void> {
   for (const poolId of await poolsToPlace(context.database.sql)) {
     try {
+      await cleanPool(context, poolId);
       while ((await placePool(context, poolId, place)) > 0);
     } catch (error) {
       context.log.warn("placements could not be saved together", { pool: poolId, error: errorText(error) });
@@ -65,12 +62,15 @@ async function placeOneByOne(context: EngineContext, poolId: PoolId): Promise<vo
 async function placePool(context: EngineContext, poolId: PoolId, choose: Choose): Promise<number> {
   const woken = await context.database.sql.begin(async (tx) => {
     if (!(await lockPool(tx, poolId))) return [];
-    const queue = await queueHead(tx, poolId, limits.placingHead);
+    const asked = await readNow(tx);
+    const unsettled = await unsettledHead(tx, poolId, limits.placingHead, asked);
+    const queue = [...unsettled, ...(await queueHead(tx, poolId, limits.placingHead, asked))];
     if (queue.length === 0) return [];
     const routes = [...new Set(queue.map((run) => run.application))];
-    const placements = choose(queue, await readIdle(tx, poolId, routes, limits.placingMachines));
+    const wanted = unsettled.flatMap(({ only }) => only ?? []);
+    const placements = choose(queue, await readIdle(tx, poolId, routes, wanted, limits.placingMachines, asked));
     if (placements.length === 0) return [];
-    const runs = await lockQueued(tx, placements.map((p) => p.run).sort());
+    const runs = await lockWaiting(tx, placements.map((p) => p.run).sort());
     const machines = await lockIdle(tx, placements.map((p) => p.machine).sort());
     const now = await readNow(tx);
     const runById = new Map<RunId, LockedRun>(runs.map((r) => [r.run.id, r]));
@@ -80,7 +80,7 @@ async function placePool(context: EngineContext, poolId: PoolId, choose: Choose)
       const run = runById.get(placement.run);
       const machine = machineById.get(placement.machine);
       if (run === undefined || machine === undefined) continue;
-      if (await beginAttempt(context, tx, run, machine, now)) {
+      if (await beginWaiting(context, tx, run, machine, now)) {
         topicsWoken.push(topics.run(run.run.id), topics.machine(machine.id));
       }
     }
@@ -90,47 +90,20 @@ async function placePool(context: EngineContext, poolId: PoolId, choose: Choose)
   return woken.length;
 }
 
-async function beginAttempt(
-  context: EngineContext,
-  tx: Tx,
-  locked: LockedRun,
-  machine: MachineRow,
-  now: Instant,
-): Promise<boolean> {
-  const { run } = locked;
-  if (run.state.is !== "queued" || run.state.deadlineAt <= now) return false;
-  const program = await context.interpreters.program(tx, locked.workflowVersionId);
-  const application = await latestApplication(tx, locked.tenantId, program.application);
-  if (application === undefined) return false;
-  const interpreter = await context.interpreters.of(tx, locked.workflowVersionId, application.id, locked.inputs);
-  const attemptId = uuid() as AttemptId;
-  const leaseId = uuid() as LeaseId;
-  const runDeadlineAt = run.runDeadlineAt ?? now + run.timeoutMs;
-  const number = locked.attemptCount + 1;
-  const epoch = await nextEpoch(tx, machine.id, undefined);
-  await tx`
-    insert into attempts (id, tenant_id, run_id, number, machine_id, lease_id, application_version_id, phase,
-      command_number, command_deadline_at, commit_label, started_at)
-    values (${attemptId}, ${locked.tenantId}, ${run.id}, ${number}, ${machine.id}, ${leaseId}, ${application.id},
-      'proving', 1, ${now + interpreter.prove.timeoutMs + limits.resultGraceMs}::timestamptz, 'BEFORE_COMMIT',
-      ${now}::timestamptz)`;
-  const running = { ...run, runDeadlineAt, state: { is: "running" as const, attemptId, deadlineAt: runDeadlineAt } };
-  await Promise.all([
-    tx`insert into commands (attempt_id, number, spec, saved_at)
-       values (${attemptId}, 1, ${json(interpreter.prove)}::jsonb, ${now}::timestamptz)`,
-    grantLease(tx, {
-      id: leaseId,
-      tenantId: locked.tenantId,
-      machineId: machine.id,
-      purpose: "attempt",
-      epoch,
-      attemptId,
-      deadlineAt: runDeadlineAt + limits.abandonGraceMs * 2 + limits.cleanupMs,
-      now,
-    }),
-    saveStatus(tx, machine.id, { is: "busy" }, now),
-    saveRun(tx, locked, running, { events: 1, attemptCount: number, now }),
-    appendEvents(tx, run.id, locked.lastEvent, [{ kind: "PLACED", attempt: number, machine: machine.name }], now),
-  ]);
-  return true;
+/** Begins to clean up the machines of the pool that an attempt has left so. */
+async function cleanPool(context: EngineContext, poolId: PoolId): Promise<void> {
+  const woken = await context.database.sql.begin(async (tx) => {
+    if (!(await lockPool(tx, poolId))) return [];
+    const now = await readNow(tx);
+    const topicsWoken: string[] = [];
+    for (const unclean of await readUnclean(tx, poolId, limits.placingHead, now)) {
+      const run = await lockRun(tx, unclean.runId);
+      const [machine] = await lockIdle(tx, [unclean.id]);
+      if (run === undefined || machine === undefined) continue;
+      await beginCleanup(context, tx, run, machine, unclean, now);
+      topicsWoken.push(topics.machine(machine.id));
+    }
+    return topicsWoken;
+  });
+  context.wakeup.publish(woken);
 }

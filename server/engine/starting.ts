@@ -5,7 +5,7 @@ import { v7 as uuid } from "uuid";
 import { limits } from "../rules/limits.ts";
 import type { Json, PoolId, RunId, TenantId } from "../rules/names.ts";
 import { type Answer, accept, refuse } from "../rules/refusal.ts";
-import { retryOnDefault } from "../rules/retry.ts";
+import { retryOnDefault, retryPaceDefault } from "../rules/retry.ts";
 import { json, readNow } from "../store/database.ts";
 import { latestApplication, workflowVersion } from "../store/definitions.ts";
 import { poolNamed } from "../store/pools.ts";
@@ -98,12 +98,12 @@ async function save(context: EngineContext, run: NewRun): Promise<boolean> {
   const rows = await sql`
     with run as (
       insert into runs (id, tenant_id, workflow_version_id, workflow, workflow_version, pool_id, route, inputs,
-        idempotency_key, request_digest, priority, state, last_event, attempts_max, retry_on,
+        idempotency_key, request_digest, priority, state, last_event, attempts_max, retry_on, retry,
         queue_timeout_ms, timeout_ms, deadline_at, created_at)
       values (${run.id}, ${run.tenantId}, ${version.id}, ${version.name}, ${version.version}, ${run.poolId},
         ${program.application}, ${run.body}::jsonb, ${request.idempotencyKey === "" ? null : request.idempotencyKey},
         ${run.digest}, ${request.priority ?? program.priority}, 'queued', 1, ${program.retry.attempts},
-        ${[...retryOn]}::text[], ${queueTimeoutMs}, ${request.timeoutMs ?? program.timeoutMs},
+        ${[...retryOn]}::text[], ${json(program.retry.pace ?? retryPaceDefault)}::jsonb, ${queueTimeoutMs}, ${request.timeoutMs ?? program.timeoutMs},
         ${now + queueTimeoutMs}::timestamptz, ${now}::timestamptz)
       on conflict (tenant_id, idempotency_key) where idempotency_key is not null do nothing
       returning id

@@ -1,17 +1,21 @@
-// One change of a running run and its attempt: readiness, steps, stopping, cleanup, the end. `advance.ts` is its door, and
-// holds the invariants that it keeps.
+// One change of a run and its live attempt: readiness, steps, holding, stopping, cleanup, the end. The attempt does the
+// workflow's steps, or its `verify` steps to settle an earlier one. `advance.ts` is its door, and holds the invariants that
+// it keeps.
 
 import type { Attempt, Ending } from "./attempt.ts";
-import type { CommandSpec } from "./command.ts";
+import { type CommandSpec, pauseFor } from "./command.ts";
 import { foldCommit } from "./commit.ts";
 import type { EventBody } from "./event.ts";
 import type { CommandResult, LiveAttempt, RunChange } from "./happening.ts";
 import type { Interpreter } from "./interpreter.ts";
 import type { LeaseFate } from "./lease.ts";
 import { limits } from "./limits.ts";
+import type { HoldReason, MachineMark } from "./machine.ts";
 import type { Instant } from "./names.ts";
+import { type BudgetChange, retryBudget } from "./retry.ts";
 import type { Run } from "./run.ts";
-import { decideRun } from "./run-ending.ts";
+import { decideRun, type RunStep, unsettle } from "./run-ending.ts";
+import { endUnknown, settle } from "./settling.ts";
 
 /** One change under way: the run and attempt as they become, and what is told of it. */
 export class AttemptChange {
@@ -20,6 +24,9 @@ export class AttemptChange {
   readonly events: EventBody[] = [];
   readonly #now: Instant;
   readonly #interpreter: Interpreter;
+  readonly #budgetLeft: number;
+  readonly #marks: MachineMark[] = [];
+  #budget: BudgetChange = "keep";
   readonly #where: { readonly attempt: number; readonly machine: string };
 
   constructor(run: Run, live: LiveAttempt, now: Instant) {
@@ -27,28 +34,44 @@ export class AttemptChange {
     this.attempt = live.attempt;
     this.#now = now;
     this.#interpreter = live.interpreter;
+    this.#budgetLeft = live.budgetLeft;
     this.#where = { attempt: live.attempt.number, machine: live.machine };
   }
 
   #done(lease: LeaseFate): RunChange {
-    return { run: this.run, attempt: this.attempt, events: this.events, lease };
+    const { run, attempt, events } = this;
+    return { run, attempt, events, lease, marks: this.#marks, budget: this.#budget };
   }
 
-  note(kind: "HOLDING" | "RESUMED"): RunChange {
-    this.events.push({ kind, ...this.#where });
+  onSilent(): RunChange {
+    this.events.push({ kind: "HOLDING", reason: "MACHINE_SILENT", ...this.#where });
     return this.#done("keep");
+  }
+
+  onHeld(why: HoldReason): RunChange | undefined {
+    if (this.attempt.held?.why === why) return undefined;
+    this.attempt = { ...this.attempt, held: { why, since: this.#now } };
+    this.events.push({ kind: "HOLDING", reason: why, ...this.#where });
+    return this.#done("keep");
+  }
+
+  onLetGo(): RunChange | undefined {
+    const { held, ...free } = this.attempt;
+    if (held === undefined) return undefined;
+    this.attempt = free;
+    return this.onBack();
   }
 
   onCancel(): RunChange | undefined {
     const { state } = this.run;
-    if (state.is !== "running") return undefined;
-    this.run = { ...this.run, state: { ...state, is: "cancelling" } };
+    if (state.is === "cancelling" || this.attempt.ending?.is === "cancelled") return undefined;
+    if (state.is === "running") this.run = { ...this.run, state: { ...state, is: "cancelling" } };
     this.events.push({ kind: "CANCEL_REQUESTED" });
     // An attempt that ends already ends as it would have; but it is not followed by another.
     return this.stop({ is: "cancelled" }) ?? this.#done("keep");
   }
 
-  /** The time that the machine was away is not the command's: it has its whole time again, within the run's. */
+  /** The time that the machine was away, or held, is not the command's: it has its whole time again, within the run's. */
   onBack(): RunChange {
     const { outstanding, ending, phase } = this.attempt;
     if (outstanding !== undefined) {
@@ -57,7 +80,8 @@ export class AttemptChange {
       const deadlineAt = Math.max(outstanding.deadlineAt, this.#now + wholeMs);
       this.attempt = { ...this.attempt, outstanding: { ...outstanding, deadlineAt } };
     }
-    return this.note("RESUMED");
+    this.events.push({ kind: "RESUMED", ...this.#where });
+    return this.#done("keep");
   }
 
   /** Stops the attempt: what is outstanding is abandoned first, so that its input is known. */
@@ -74,6 +98,7 @@ export class AttemptChange {
     const { outstanding, ending, phase } = this.attempt;
     if (outstanding === undefined || outstanding.deadlineAt > this.#now) return undefined;
     if (ending !== undefined) return this.conclude(ending, "fence");
+    if (this.attempt.held !== undefined) return undefined;
     const { step } = outstanding.spec;
     const message = "the agent did not report in time";
     // Before its first step an attempt can only fail by its machine: another one may be ready.
@@ -129,11 +154,13 @@ export class AttemptChange {
     if (this.attempt.ending !== undefined) return this.#finish(this.attempt.ending);
     if (proof === undefined) return this.#notReady("no proof could be taken");
     if (proof.verdict === "READY") {
-      this.attempt = { ...this.attempt, progress: this.#interpreter.begin("steps") };
+      this.#marks.push({ is: "ready" });
+      const section = this.attempt.purpose === "verify" ? "verify" : "steps";
+      this.attempt = { ...this.attempt, progress: this.#interpreter.begin(section) };
       return this.#nextStep();
     }
     const comingUp = this.attempt.readyBy !== undefined && this.#now < this.attempt.readyBy;
-    if (comingUp) return this.#command(pause("prove", limits.proveAgainMs), "settling");
+    if (comingUp) return this.#command(pauseFor("prove", limits.proveAgainMs), "settling");
     const { launch } = this.#interpreter;
     if (proof.verdict === "APP_NOT_RUNNING" && launch !== undefined && this.attempt.repairs < limits.repairsMax) {
       this.events.push({ kind: "REPAIRING", step: launch.step, ...this.#where });
@@ -141,6 +168,7 @@ export class AttemptChange {
       this.attempt = { ...this.attempt, repairs: this.attempt.repairs + 1, readyBy };
       return this.#command(launch, "repairing");
     }
+    this.#marks.push({ is: "not-ready", verdict: proof.verdict });
     const why = proof.surfaceCause === undefined ? "" : ` (${proof.surfaceCause})`;
     return this.#notReady(`its verdict was ${proof.verdict}${why}`);
   }
@@ -164,36 +192,56 @@ export class AttemptChange {
     }
     this.events.push({ kind: "STEP_FAILED", failure, ...told });
     if (this.attempt.ending !== undefined) return this.#finish(this.attempt.ending);
+    if (this.attempt.purpose === "verify" && saysNo(result)) return this.#finish({ is: "verified", held: false });
     const retry = this.#interpreter.retryStep(this.attempt.progress, {
       category: failure.category,
       input: result.input,
     });
     if (!retry.again || this.attempt.commitLabel === "UNKNOWN") return this.#finish({ is: "failed", failure });
     this.attempt = { ...this.attempt, progress: retry.progress };
-    return retry.delayMs > 0 ? this.#command(pause(spec.step, retry.delayMs), "waiting") : this.#nextStep();
+    return retry.delayMs > 0 ? this.#command(pauseFor(spec.step, retry.delayMs), "waiting") : this.#nextStep();
   }
 
   #nextStep(): RunChange {
     const next = this.#interpreter.next(this.attempt.progress);
     if (next.is === "failed") return this.#finish({ is: "failed", failure: next.failure });
     this.attempt = { ...this.attempt, progress: next.progress };
-    if (next.is === "finished") return this.#finish({ is: "succeeded", outputs: next.outputs });
+    if (next.is === "finished") {
+      return this.#finish(
+        this.attempt.purpose === "verify" ? this.#verified() : { is: "succeeded", outputs: next.outputs },
+      );
+    }
     this.events.push({ kind: "STEP_STARTED", step: next.command.step, ...this.#where });
     return this.#command(next.command, "stepping");
+  }
+
+  /** All that the workflow commits took hold. */
+  #verified(): Ending {
+    const steps = this.run.unsettled?.ending.reached ?? null;
+    const outputs = this.#interpreter.verifiedOutputs(steps, this.attempt.progress);
+    return { is: "verified", held: true, ...(outputs === undefined ? {} : { outputs }) };
   }
 
   #command(spec: CommandSpec, phase: Attempt["phase"]): RunChange {
     const deadlineAt = this.#now + spec.timeoutMs + limits.resultGraceMs;
     const commandNumber = this.attempt.commandNumber + 1;
-    this.attempt = { ...this.attempt, phase, commandNumber, outstanding: { spec, deadlineAt } };
+    const commitsBegun = this.attempt.commitsBegun + (spec.effect === "commit" ? 1 : 0);
+    this.attempt = { ...this.attempt, phase, commandNumber, commitsBegun, outstanding: { spec, deadlineAt } };
     return this.#done("keep");
   }
 
   /** The steps are over, one way or another: cleanup while the lease holds, then the end. */
   #finish(ending: Ending): RunChange {
-    if (!this.#interpreter.hasCleanup || this.attempt.proof?.verdict !== "READY") return this.conclude(ending, "end");
-    this.attempt = { ...this.attempt, ending, progress: this.#interpreter.begin("cleanup") };
+    if (!this.#owesCleanup()) return this.conclude(ending, "end");
+    const told = ending.is === "succeeded" || ending.is === "verified";
+    const reached = told ? ending : { ...ending, reached: this.attempt.progress };
+    this.attempt = { ...this.attempt, ending: reached, progress: this.#interpreter.begin("cleanup") };
     return this.#nextCleanup(ending);
+  }
+
+  /** Its steps may have left something open: they are written for a machine that was READY. */
+  #owesCleanup(): boolean {
+    return this.#interpreter.hasCleanup && this.attempt.proof?.verdict === "READY";
   }
 
   #nextCleanup(ending: Ending): RunChange {
@@ -206,13 +254,17 @@ export class AttemptChange {
   #onCleanup(result: CommandResult): RunChange {
     const ending = this.attempt.ending;
     if (ending === undefined) throw new Error(`attempt ${this.attempt.id} cleans up without an ending`);
-    if (result.failure !== undefined) return this.conclude(ending, "end");
+    if (result.failure !== undefined) return this.conclude(ending, "end", "unclean");
     this.attempt = { ...this.attempt, progress: this.#interpreter.record(this.attempt.progress, result.output) };
     return this.#nextCleanup(ending);
   }
 
-  conclude(ending: Ending, lease: LeaseFate): RunChange {
-    const { outstanding, ending: _, ...rest } = this.attempt;
+  /**
+   * The end of the attempt. `left`: what its machine was left like. Whoever ends it before its cleanup was done leaves it
+   * unclean, and so does a frozen application.
+   */
+  conclude(ending: Ending, lease: LeaseFate, left: "clean" | "unclean" = "clean"): RunChange {
+    const { outstanding, ending: _, held: __, ...rest } = this.attempt;
     const folded =
       outstanding === undefined
         ? rest.commitLabel
@@ -221,23 +273,47 @@ export class AttemptChange {
     const label = ending.is === "succeeded" && folded === "UNKNOWN" ? "AFTER_COMMIT" : folded;
     const failure = ending.is === "failed" ? ending.failure : undefined;
     const why = failure === undefined ? {} : { failure };
+    const cut = outstanding !== undefined && this.#owesCleanup();
+    if (left === "unclean" || cut || failure?.category === "FROZEN") this.#marks.push({ is: "unclean" });
     this.attempt = { ...rest, phase: "ended", commitLabel: label, ...why };
     this.events.push({ kind: "ATTEMPT_ENDED", label, ...why, ...this.#where });
-    const used = { ...this.run, attemptsUsed: this.run.attemptsUsed + 1 };
-    const decided = decideRun(used, { ending, label, machineId: this.attempt.machineId }, this.#now);
+    const decided = rest.purpose === "verify" ? this.#settled(ending) : this.#decided(ending);
     this.run = decided.run;
     this.events.push(decided.event);
     return this.#done(lease);
   }
+
+  #decided(ending: Ending): RunStep {
+    if (ending.is === "verified") throw new Error(`attempt ${this.attempt.id} has verified and is none for that`);
+    const { id, machineId, commitLabel: label, commitsBegun, progress } = this.attempt;
+    const run = { ...this.run, attemptsUsed: this.run.attemptsUsed + 1 };
+    const { verify } = this.#interpreter;
+    if (label === "UNKNOWN" && verify !== undefined && ending.is !== "succeeded") {
+      const reached = { ...ending, reached: ending.reached ?? progress };
+      const unsettled = { attemptId: id, machineId, ending: reached, commitsBegun, on: verify.on, tries: 0 };
+      return unsettle(run, unsettled, this.#now + verify.withinMs);
+    }
+    const decided = decideRun(run, { ending, label, machineId }, this.#budgetLeft, this.#now);
+    const first = run.attemptsUsed === 1 && decided.budget !== "spend" && this.#budgetLeft < retryBudget.max;
+    this.#budget = first ? "earn" : (decided.budget ?? "keep");
+    return decided;
+  }
+
+  /** What the end of a verify attempt makes of its run. */
+  #settled(ending: Ending): RunStep {
+    const { state } = this.run;
+    if (ending.is === "cancelled")
+      return endUnknown(this.run, "it was cancelled before verify had found out", this.#now);
+    const deadlineAt = state.is === "ended" || ending.is === "expired" ? this.#now : state.deadlineAt;
+    const verification = ending.is !== "verified" ? "UNCLEAR" : ending.held ? "HELD" : "NOT_HELD";
+    this.events.push({ kind: "VERIFIED", verification, ...this.#where });
+    const outputs = ending.is === "verified" && ending.outputs !== undefined ? { outputs: ending.outputs } : {};
+    const decided = settle(this.run, { verification, deadlineAt, ...outputs }, this.#budgetLeft, this.#now);
+    this.#budget = decided.budget ?? "keep";
+    return decided;
+  }
 }
 
-function pause(step: string, durationMs: number): CommandSpec {
-  return {
-    step,
-    effect: "none",
-    timeoutMs: durationMs + 1_000,
-    guard: [],
-    done: [],
-    action: { is: "pause", durationMs },
-  };
-}
+/** A verify step has found that it did not take hold; any other failure only means that it could not find out. */
+const saysNo = ({ failure, output }: CommandResult): boolean =>
+  failure?.category === "ASSERTION_FAILED" || (failure?.category === "EXEC_FAILED" && output.exitCode === 1);

@@ -77,7 +77,8 @@ export type Action =
   | { readonly is: "assert"; readonly conditions: readonly Condition[] }
   | { readonly is: "screenshot" }
   | { readonly is: "exec"; readonly name: string; readonly arguments: readonly string[] }
-  | { readonly is: "pause"; readonly durationMs: number };
+  | { readonly is: "pause"; readonly durationMs: number }
+  | { readonly is: "end-application" };
 
 /** One command without its number, which the attempt gives it. */
 export interface CommandSpec {
@@ -104,6 +105,16 @@ export interface CommandOutput {
   readonly score?: number;
   readonly exitCode?: number;
 }
+
+/** Doing nothing for a while, between two tries. */
+export const pauseFor = (step: string, durationMs: number): CommandSpec => ({
+  step,
+  effect: "none",
+  timeoutMs: durationMs + 1_000,
+  guard: [],
+  done: [],
+  action: { is: "pause", durationMs },
+});
 
 /** Actions that send keyboard or pointer input, or change something by other means: they need a lease and a focus. */
 export const sendsInput = (action: Action): boolean =>

@@ -17,6 +17,10 @@ export const agentFailures = [
   "UNSUPPORTED",
   "PROTOCOL",
   "AGENT_ERROR",
+  /** The application does not answer its window system. */
+  "FROZEN",
+  /** No process of the application is left. */
+  "APP_CRASHED",
 ] as const;
 
 /** What the control plane adds. */
@@ -31,6 +35,10 @@ export const controlFailures = [
   "EXPRESSION_ERROR",
   /** The result does not fit the workflow's own output schema. */
   "OUTPUT_INVALID",
+  /** The machine was drained, and its deadline had come. */
+  "DRAINED",
+  /** An operator took the machine away. */
+  "FORCE_RELEASED",
 ] as const;
 
 export type FailureCategory = (typeof agentFailures)[number] | (typeof controlFailures)[number];

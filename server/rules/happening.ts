@@ -6,7 +6,10 @@ import type { EventBody } from "./event.ts";
 import type { Failure } from "./failure.ts";
 import type { Interpreter } from "./interpreter.ts";
 import type { LeaseFate } from "./lease.ts";
-import type { Run } from "./run.ts";
+import type { HoldReason, MachineMark } from "./machine.ts";
+import type { Json } from "./names.ts";
+import type { BudgetChange } from "./retry.ts";
+import type { Resolution, Run } from "./run.ts";
 import type { ReadinessProof } from "./verdict.ts";
 
 /** How a command ended, as the agent says. */
@@ -29,6 +32,16 @@ export type RunHappening =
   /** The machine is silent, and may yet come back. */
   | { readonly is: "machine-silent" }
   | { readonly is: "machine-back" }
+  /** The agent says that it holds, or an operator has halted it. */
+  | { readonly is: "held"; readonly why: HoldReason }
+  /** ... and that it does no longer. */
+  | { readonly is: "let-go" }
+  /** The machine's drain deadline passed. */
+  | { readonly is: "drain-overdue" }
+  /** An operator takes the machine away. */
+  | { readonly is: "force-released" }
+  /** A person has settled a run that had ended UNKNOWN. */
+  | { readonly is: "resolved"; readonly resolution: Resolution; readonly outputs?: Json }
   /** Takeover, or proof that the attempt's incarnation is dead: it injects no more. */
   | { readonly is: "holder-gone"; readonly why: "MACHINE_LOST" | "AGENT_RESTARTED" };
 
@@ -37,6 +50,10 @@ export interface RunChange {
   readonly attempt?: Attempt;
   readonly events: readonly EventBody[];
   readonly lease: LeaseFate;
+  /** What is now known of the machine. */
+  readonly marks: readonly MachineMark[];
+  /** What becomes of the workflow's budget of retries. */
+  readonly budget: BudgetChange;
 }
 
 /** The live attempt with the name of its machine, for events. */
@@ -44,4 +61,6 @@ export interface LiveAttempt {
   readonly attempt: Attempt;
   readonly machine: string;
   readonly interpreter: Interpreter;
+  /** What is left of the workflow's budget of retries. */
+  readonly budgetLeft: number;
 }

@@ -52,6 +52,20 @@ export const limits = {
   repairsMax: 2,
   /** Placements of one run that ended NOT_READY and were not counted as attempts, before they are. */
   notReadyMax: 5,
+  /** Nothing is placed on a machine that was not ready for so long; it doubles each time in a row ... */
+  unreadyMs: 5_000,
+  /** ... up to this: somebody may have repaired it meanwhile. */
+  unreadyMaxMs: 5 * 60_000,
+  /** How long it is tried to find out by `verify` whether a commit took hold, when the workflow does not say. */
+  verifyWithinMs: 10 * 60_000,
+  /** Between two tries of that; it doubles each time ... */
+  verifyAgainMs: 2_000,
+  /** ... up to this. */
+  verifyAgainMaxMs: 60_000,
+  /** How long one try of `verify`, or one cleaning up of a machine, may take. */
+  upkeepMs: 5 * 60_000,
+  /** How long the application has to end. */
+  endApplicationMs: 15_000,
   /** How long past a command's own timeout the agent has to report it, before it is asked to abandon it. */
   resultGraceMs: 5_000,
   /** How long an agent has to answer an abandon before the attempt is ended without its word. */

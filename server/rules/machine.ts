@@ -2,6 +2,7 @@
 
 import type { LeaseClocks } from "./limits.ts";
 import type { Instant } from "./names.ts";
+import type { Verdict } from "./verdict.ts";
 
 /**
  * `idle` attached, without a lease; `busy` attached, leased; `reattaching` silent, its work not yet handed on;
@@ -9,6 +10,25 @@ import type { Instant } from "./names.ts";
  */
 export const machineStatuses = ["idle", "busy", "reattaching", "offline"] as const;
 export type MachineStatus = (typeof machineStatuses)[number];
+
+/** What an agent last saw of its desktop (G13). The same words as the channel's `DesktopState`. */
+export const desktopStates = ["PRESENT", "ABSENT", "STUCK"] as const;
+export type DesktopState = (typeof desktopStates)[number];
+
+/** Why an agent holds, besides its lease clock (G14). */
+export const holdReasons = ["HALTED", "HUMAN_PRESENT"] as const;
+export type HoldReason = (typeof holdReasons)[number];
+
+/** What an attempt has found out about its machine, or has made of it. */
+export type MachineMark =
+  /** Its proof was READY. */
+  | { readonly is: "ready" }
+  /** It was not: nothing is placed on it for a while, so that it does not eat the queue. */
+  | { readonly is: "not-ready"; readonly verdict: Verdict }
+  /** It is to be cleaned up before it is given anything else. */
+  | { readonly is: "unclean" }
+  /** It has been cleaned up. */
+  | { readonly is: "clean" };
 
 /** What a machine is and has, as its agent says; and which agent that is. */
 export interface Inventory extends TakenInventory {

@@ -17,6 +17,7 @@ export type KeyId = Named<"key">;
 export type ArtifactId = Named<"artifact">;
 export type ReleaseId = Named<"release">;
 export type RolloutId = Named<"rollout">;
+export type HaltId = Named<"halt">;
 
 /** Milliseconds since 1970 on Postgres's clock, read once per pass and passed in. Never `Date.now()`. */
 export type Instant = number & { readonly [kind]?: "instant" };

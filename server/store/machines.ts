@@ -1,11 +1,23 @@
 // Machines and the leases on them.
 
+import type { Failure } from "../rules/failure.ts";
 import type { LeasePurpose } from "../rules/lease.ts";
 import type { Incarnation, Inventory, MachineStatus, TakenInventory } from "../rules/machine.ts";
-import type { AttemptId, Instant, LeaseId, MachineId, PoolId, ReplicaId, RunId, TenantId } from "../rules/names.ts";
+import type {
+  ApplicationVersionId,
+  AttemptId,
+  Instant,
+  LeaseId,
+  MachineId,
+  PoolId,
+  ReplicaId,
+  RunId,
+  TenantId,
+} from "../rules/names.ts";
 import type { IdleMachine } from "../rules/placement.ts";
 import type { ReleaseReport } from "../rules/release.ts";
 import { json, type Query, type Sql, type Tx } from "./database.ts";
+import { machineFree, machineHalted } from "./queue.ts";
 
 export interface MachineRow {
   readonly id: MachineId;
@@ -86,18 +98,43 @@ export async function lockIdle(tx: Tx, ids: readonly MachineId[]): Promise<Machi
     order by id for no key update skip locked`;
 }
 
-/** Idle machines that have one of the applications, longest idle first. */
+/** Machines that are free and have one of the applications: those that are `wanted` by name, then the longest idle. */
 export async function readIdle(
   query: Query,
   poolId: PoolId,
   applications: readonly string[],
+  wanted: readonly MachineId[],
   limit: number,
+  now: Instant,
 ): Promise<IdleMachine[]> {
   return await query<IdleMachine[]>`
-    select id, applications, status_since as idle_since from machines
-    where pool_id = ${poolId} and status = 'idle' and revoked_at is null and not kept_free
+    select id, applications, status_since as idle_since from machines m
+    where pool_id = ${poolId} and ${machineFree(query, now)} and not ${machineHalted(query)}
       and applications && ${[...applications]}::text[]
-    order by status_since limit ${limit}`;
+    order by (id = any(${[...wanted]}::uuid[])) desc, status_since limit ${limit}`;
+}
+
+/** A machine that is to be cleaned up, and after which attempt. */
+export interface UncleanMachine {
+  readonly id: MachineId;
+  readonly runId: RunId;
+  readonly applicationVersionId: ApplicationVersionId;
+  readonly failure: Failure | null;
+}
+
+/** Machines to be cleaned up now. A cordon does not keep them from it. */
+export async function readUnclean(
+  query: Query,
+  poolId: PoolId,
+  limit: number,
+  now: Instant,
+): Promise<UncleanMachine[]> {
+  return await query<UncleanMachine[]>`
+    select m.id, a.run_id, a.application_version_id, a.failure
+    from machines m join attempts a on a.id = m.unclean_attempt_id
+    where m.pool_id = ${poolId} and m.status = 'idle' and m.revoked_at is null and m.hold is null
+      and (m.unready_until is null or m.unready_until <= ${now}::timestamptz) and not ${machineHalted(query)}
+    order by a.run_id limit ${limit}`;
 }
 
 /** The machine after a stream opened. */

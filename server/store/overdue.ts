@@ -1,6 +1,6 @@
 // What has passed its time: read by the expiring loop, which hands each to the rules. Bounded; the loop comes back.
 
-import type { Instant, MachineId, ReplicaId, RunId } from "../rules/names.ts";
+import type { AttemptId, Instant, MachineId, ReplicaId, RunId } from "../rules/names.ts";
 import type { Query } from "./database.ts";
 
 const passMax = 500;
@@ -14,13 +14,20 @@ export async function runsPastDeadline(query: Query, now: Instant): Promise<RunI
   return rows.map((row) => row.id);
 }
 
-/** Runs whose outstanding command is overdue on a machine that is attached (else takeover decides). */
-export async function commandsOverdue(query: Query, now: Instant): Promise<RunId[]> {
-  const rows = await query<{ id: RunId }[]>`
-    select a.run_id as id from attempts a join machines m on m.id = a.machine_id
+export interface OverdueCommand {
+  readonly runId: RunId;
+  /** If it is an upkeep attempt's. */
+  readonly upkeepId: AttemptId | null;
+}
+
+/** Outstanding commands that are overdue on a machine that is attached (else takeover decides), and that nobody holds. */
+export async function commandsOverdue(query: Query, now: Instant): Promise<OverdueCommand[]> {
+  return await query<OverdueCommand[]>`
+    select a.run_id, case when a.purpose = 'upkeep' then a.id end as upkeep_id
+    from attempts a join machines m on m.id = a.machine_id
     where a.ended_at is null and a.command_deadline_at <= ${now}::timestamptz and m.status = 'busy'
+      and (a.held is null or a.ending is not null)
     order by a.command_deadline_at limit ${passMax}`;
-  return rows.map((row) => row.id);
 }
 
 /** Silent machines whose time to come back is over. */

@@ -1,5 +1,6 @@
 // Runs as callers see them: one tenant's rows, without what only the engine needs.
 
+import type { AttemptPurpose } from "../rules/attempt.ts";
 import type { CommitLabel } from "../rules/commit.ts";
 import type { Failure } from "../rules/failure.ts";
 import type { AttemptId, Instant, Json, MachineId, RunId, TenantId } from "../rules/names.ts";
@@ -31,6 +32,7 @@ export interface RunDetail extends RunView {
 export interface AttemptView {
   readonly id: AttemptId;
   readonly number: number;
+  readonly purpose: AttemptPurpose;
   readonly machineId: MachineId;
   readonly machineName: string;
   readonly startedAt: Instant;
@@ -90,7 +92,7 @@ export async function listRuns(
 
 export async function readAttempts(query: Query, tenantId: TenantId, runId: RunId): Promise<AttemptView[]> {
   return await query<AttemptView[]>`
-    select a.id, a.number, a.machine_id, m.name as machine_name, a.started_at, a.ended_at, a.commit_label, a.failure,
+    select a.id, a.number, a.purpose, a.machine_id, m.name as machine_name, a.started_at, a.ended_at, a.commit_label, a.failure,
       a.proof, a.steps_done
     from attempts a join machines m on m.id = a.machine_id
     where a.tenant_id = ${tenantId} and a.run_id = ${runId}

@@ -1,6 +1,6 @@
 // Runs and their live attempts, as rules know them: read under lock, saved where the generation still matches.
 
-import type { Attempt, AttemptPhase, Ending } from "../rules/attempt.ts";
+import type { Attempt, AttemptPhase, AttemptPurpose, Ending, Held } from "../rules/attempt.ts";
 import type { CommandSpec } from "../rules/command.ts";
 import type { CommitLabel } from "../rules/commit.ts";
 import type { Failure } from "../rules/failure.ts";
@@ -16,7 +16,8 @@ import type {
   TenantId,
   WorkflowVersionId,
 } from "../rules/names.ts";
-import type { Outcome, Run, RunState } from "../rules/run.ts";
+import { type BudgetChange, type RetryPace, retryBudget } from "../rules/retry.ts";
+import type { Outcome, Resolution, Run, RunState, Unsettled } from "../rules/run.ts";
 import type { ReadinessProof } from "../rules/verdict.ts";
 import { json, type Query, type Tx } from "./database.ts";
 
@@ -25,6 +26,7 @@ export interface LockedRun {
   readonly run: Run;
   readonly tenantId: TenantId;
   readonly poolId: PoolId;
+  readonly workflow: string;
   readonly workflowVersionId: WorkflowVersionId;
   readonly inputs: Json;
   readonly lastEvent: number;
@@ -36,6 +38,7 @@ interface RunRow {
   id: RunId;
   tenantId: TenantId;
   poolId: PoolId;
+  workflow: string;
   workflowVersionId: WorkflowVersionId;
   inputs: Json;
   state: RunState["is"];
@@ -48,6 +51,10 @@ interface RunRow {
   notReadyCount: number;
   attemptsMax: number;
   retryOn: string[];
+  retry: RetryPace;
+  notBeforeAt: Instant | null;
+  unsettled: Unsettled | null;
+  resolution: Resolution | null;
   avoid: MachineId[];
   attemptId: AttemptId | null;
   attemptCount: number;
@@ -67,9 +74,15 @@ const known = <T>(value: T | null, what: string): T => {
 function stateOf(row: RunRow): RunState {
   switch (row.state) {
     case "queued":
-      return { is: "queued", deadlineAt: known(row.deadlineAt, "deadline") };
+    case "unsettled":
+      return {
+        is: row.state,
+        deadlineAt: known(row.deadlineAt, "deadline"),
+        ...(row.notBeforeAt === null ? {} : { notBeforeAt: row.notBeforeAt }),
+      };
     case "running":
     case "cancelling":
+    case "verifying":
       return {
         is: row.state,
         attemptId: known(row.attemptId, "attempt"),
@@ -93,11 +106,14 @@ const runOf = (row: RunRow): Run => ({
   attemptsUsed: row.attemptsUsed,
   attemptsMax: row.attemptsMax,
   retryOn: row.retryOn,
+  pace: row.retry,
   notReadyCount: row.notReadyCount,
   avoid: row.avoid,
   queueTimeoutMs: row.queueTimeoutMs,
   timeoutMs: row.timeoutMs,
   ...(row.runDeadlineAt === null ? {} : { runDeadlineAt: row.runDeadlineAt }),
+  ...(row.unsettled === null ? {} : { unsettled: row.unsettled }),
+  ...(row.resolution === null ? {} : { resolution: row.resolution }),
 });
 
 const lockedOf = (row: RunRow): LockedRun => ({ ...row, run: runOf(row) });
@@ -107,10 +123,11 @@ export async function lockRun(tx: Tx, id: RunId): Promise<LockedRun | undefined>
   return row === undefined ? undefined : lockedOf(row);
 }
 
-/** Locks those of the runs that are queued and nobody else has locked, in id order. */
-export async function lockQueued(tx: Tx, ids: readonly RunId[]): Promise<LockedRun[]> {
+/** Locks those of the runs that wait for a machine and nobody else has locked, in id order. */
+export async function lockWaiting(tx: Tx, ids: readonly RunId[]): Promise<LockedRun[]> {
   const rows = await tx<RunRow[]>`
-    select * from runs where id = any(${[...ids]}::uuid[]) and state || '' = 'queued' order by id for no key update skip locked`;
+    select * from runs where id = any(${[...ids]}::uuid[]) and state || '' in ('queued', 'unsettled')
+    order by id for no key update skip locked`;
   return rows.map(lockedOf);
 }
 
@@ -122,7 +139,8 @@ export async function saveRun(
   change: { readonly events: number; readonly attemptCount: number; readonly now: Instant },
 ): Promise<void> {
   const { state } = run;
-  const live = state.is === "running" || state.is === "cancelling";
+  const live = state.is === "running" || state.is === "cancelling" || state.is === "verifying";
+  const waits = state.is === "queued" || state.is === "unsettled";
   const ended = state.is === "ended" ? state : undefined;
   const rows = await tx`
     update runs set
@@ -134,7 +152,11 @@ export async function saveRun(
       ended_at = ${ended?.at ?? null}::timestamptz,
       last_event = last_event + ${change.events},
       attempts_used = ${run.attemptsUsed},
+      attempts_max = ${run.attemptsMax},
       not_ready_count = ${run.notReadyCount},
+      not_before_at = ${(waits ? state.notBeforeAt : undefined) ?? null}::timestamptz,
+      unsettled = ${json(run.unsettled)}::jsonb,
+      resolution = ${json(run.resolution)}::jsonb,
       avoid = ${[...run.avoid]}::uuid[],
       attempt_id = ${live ? state.attemptId : null},
       attempt_count = ${change.attemptCount},
@@ -154,11 +176,17 @@ export interface LiveRow {
   readonly machine: string;
   readonly applicationVersionId: ApplicationVersionId;
   readonly generation: number;
+  /** What is left of the workflow's budget of retries. */
+  readonly budgetLeft: number;
 }
 
 interface AttemptRow {
   id: AttemptId;
   number: number;
+  purpose: AttemptPurpose;
+  commitsBegun: number;
+  held: Held | null;
+  budgetLeft: number | null;
   machineId: MachineId;
   machine: string;
   leaseId: LeaseId;
@@ -177,25 +205,34 @@ interface AttemptRow {
   generation: number;
 }
 
-/** Under the run's lock: nobody else changes its attempt. */
-export async function readLiveAttempt(query: Query, runId: RunId): Promise<LiveRow | undefined> {
+/**
+ * Under the run's lock: nobody else changes its attempt. `upkeepId`: the upkeep attempt of that name instead, which cleans up
+ * after an earlier attempt of the run.
+ */
+export async function readLiveAttempt(query: Query, runId: RunId, upkeepId?: AttemptId): Promise<LiveRow | undefined> {
+  const which = upkeepId === undefined ? query`a.purpose <> 'upkeep'` : query`a.id = ${upkeepId}`;
   const [row] = await query<AttemptRow[]>`
-    select a.*, m.name as machine, c.spec
+    select a.*, m.name as machine, c.spec, b."left" as budget_left
     from attempts a
     join machines m on m.id = a.machine_id
+    join runs r on r.id = a.run_id
     left join commands c on c.attempt_id = a.id and c.number = a.command_number and c.ended_at is null
-    where a.run_id = ${runId} and a.ended_at is null`;
+    left join retry_budgets b on b.tenant_id = r.tenant_id and b.workflow = r.workflow
+    where a.run_id = ${runId} and a.ended_at is null and ${which}`;
   if (row === undefined) return undefined;
   const { spec, commandDeadlineAt } = row;
   const attempt: Attempt = {
     id: row.id,
     number: row.number,
+    purpose: row.purpose,
     machineId: row.machineId,
     phase: row.phase,
     commandNumber: row.commandNumber,
     ...(spec === null || commandDeadlineAt === null ? {} : { outstanding: { spec, deadlineAt: commandDeadlineAt } }),
     progress: row.progress,
     commitLabel: row.commitLabel,
+    commitsBegun: row.commitsBegun,
+    ...(row.held === null ? {} : { held: row.held }),
     repairs: row.repairs,
     ...(row.readyBy === null ? {} : { readyBy: row.readyBy }),
     ...(row.ending === null ? {} : { ending: row.ending }),
@@ -208,6 +245,7 @@ export async function readLiveAttempt(query: Query, runId: RunId): Promise<LiveR
     machine: row.machine,
     applicationVersionId: row.applicationVersionId,
     generation: row.generation,
+    budgetLeft: row.budgetLeft ?? retryBudget.max,
   };
 }
 
@@ -222,6 +260,8 @@ export async function saveAttempt(tx: Tx, before: LiveRow, after: Attempt, now: 
         command_deadline_at = ${outstanding?.deadlineAt ?? null}::timestamptz,
         progress = ${json(after.progress)}::jsonb,
         commit_label = ${after.commitLabel},
+        commits_begun = ${after.commitsBegun},
+        held = ${json(after.held)}::jsonb,
         repairs = ${after.repairs},
         ready_by = ${after.readyBy ?? null}::timestamptz,
         ending = ${json(after.ending)}::jsonb,
@@ -241,4 +281,14 @@ export async function saveAttempt(tx: Tx, before: LiveRow, after: Attempt, now: 
       values (${after.id}, ${after.commandNumber}, ${json(outstanding.spec)}::jsonb, ${now}::timestamptz)`);
   }
   await Promise.all(saves);
+}
+
+/** A retry takes of the workflow's budget; a run that begins brings a share, up to the whole. */
+export async function changeBudget(tx: Tx, of: LockedRun, change: Exclude<BudgetChange, "keep">): Promise<void> {
+  const by = change === "earn" ? retryBudget.perRun : -retryBudget.perRetry;
+  await tx`
+    insert into retry_budgets (tenant_id, workflow, "left")
+    values (${of.tenantId}, ${of.workflow}, ${Math.min(retryBudget.max, retryBudget.max + by)})
+    on conflict (tenant_id, workflow) do update
+    set "left" = greatest(0, least(${retryBudget.max}, retry_budgets."left" + ${by}))`;
 }

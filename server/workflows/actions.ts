@@ -17,7 +17,7 @@ import type { Path } from "./problem.ts";
 import type { Template } from "./program.ts";
 import { conditions, soleWindow, target, windowOfConditions, windowOfTarget, windowPattern } from "./targets.ts";
 
-export type Kind = Exclude<Action["is"], "prove">;
+export type Kind = Exclude<Action["is"], "prove" | "end-application">;
 
 export interface CompiledAction {
   readonly action: Template;

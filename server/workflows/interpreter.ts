@@ -46,6 +46,24 @@ export function retryStep(program: Program, progress: Json, failure: StepFailure
   return answer.again ? { ...answer, progress: stored(answer.progress) } : answer;
 }
 
+/**
+ * The outputs of a run whose commits were found to have taken hold: `verify.result`, or else `result`, with what the steps found
+ * before they were cut off and what the verify steps found. Undefined when they cannot be told any more.
+ */
+export function verifiedOutputs(program: Program, steps: Json, verify: Json): Json | undefined {
+  const before = steps === null ? undefined : progressOf(steps);
+  const after = progressOf(verify);
+  const found = {
+    ...(before === undefined ? {} : visibleFound(before.frames.slice(0, 1))),
+    ...visibleFound(after.frames),
+  };
+  const work: Work = { left: limits.workPerStepMax };
+  const template = program.verify?.result ?? program.result;
+  const result = fill(template, { inputs: visibleInputs(after), steps: found }, work);
+  if (!result.ok || violations(program.outputs, result.value).length > 0) return undefined;
+  return Buffer.byteLength(JSON.stringify(result.value)) > limits.keptBytesMax ? undefined : result.value;
+}
+
 /** Progress is opaque JSON to everyone else: what is handed in is what was handed out. */
 const stored = (progress: Progress): Json => progress as unknown as Json;
 const progressOf = (json: Json): Progress => json as unknown as Progress;

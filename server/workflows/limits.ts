@@ -55,6 +55,8 @@ export const limits = {
   /** As in the protocol: process names and window classes. */
   nameBytesMax: 256,
   chordCharsMax: 64,
+  /** How long it is tried to find out by `verify` whether a commit took hold, when it is not said. */
+  verifyWithinMs: 10 * 60_000,
   /** What is read during an attempt and kept for expressions, and what `result` makes. */
   keptBytesMax: 1024 * 1024,
 

@@ -5,19 +5,16 @@
 import type { Action, CommandSpec, Condition, Effect, WindowPattern } from "../rules/command.ts";
 import type { FailureCategory } from "../rules/failure.ts";
 import type { Json } from "../rules/names.ts";
+import type { RetryPace } from "../rules/retry.ts";
 
 /** JSON in which a string may be a leaf that is filled in when its step's turn comes. */
 export type Template = Json;
-
-/** Categories that a workflow may name although only a later part of Drover reports them. */
-export const announcedFailures = ["APP_CRASHED"] as const;
-export type RetryCategory = FailureCategory | (typeof announcedFailures)[number];
 
 export interface StepRetry {
   /** How often in all: 1 is no retry. */
   readonly attempts: number;
   /** Empty: any category that a retry can help. */
-  readonly on: readonly RetryCategory[];
+  readonly on: readonly FailureCategory[];
   readonly delayMs: number;
 }
 
@@ -75,10 +72,22 @@ export interface Program extends Callee {
   /** How long a run may wait for a machine. */
   readonly queueMs: number;
   readonly priority: number;
-  readonly retry: { readonly attempts: number; readonly on: readonly RetryCategory[] };
+  readonly retry: {
+    readonly attempts: number;
+    readonly on: readonly FailureCategory[];
+    /** Absent in what was put before this could be said. */
+    readonly pace?: RetryPace;
+  };
   readonly readonly: boolean;
   readonly requires: { readonly pool?: string; readonly labels: { readonly [label: string]: string } };
-  readonly verify?: { readonly on: "any" | "same-machine"; readonly steps: readonly StepPlan[] };
+  readonly verify?: {
+    readonly on: "any" | "same-machine";
+    readonly steps: readonly StepPlan[];
+    /** How long it is tried; absent in what was put before this could be said. */
+    readonly withinMs?: number;
+    /** The outputs, when it took hold; absent: `result`, if it can still be told. */
+    readonly result?: Template;
+  };
   readonly cleanup: readonly StepPlan[];
   /** Digests of the pictures that it shows to machines, those of called workflows included. */
   readonly files: readonly string[];

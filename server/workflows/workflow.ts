@@ -87,6 +87,10 @@ export function compileWorkflow(text: string, context: WorkflowContext): Compile
   const verify = isObject(root["verify"]) ? root["verify"] : undefined;
   const verifyScope = new Scope(inputs, ids);
   const verifySteps = compileSteps(stepsContext, verify?.["steps"] ?? [], ["verify", "steps"], "verify", verifyScope);
+  const verifyResult =
+    verify?.["result"] === undefined
+      ? undefined
+      : value({ ...stepsContext.compiling, names: verifyScope }, verify["result"], ["verify", "result"]);
   const cleanupRoot = root["cleanup"] ?? [];
   const cleanupList = isObject(cleanupRoot) ? (cleanupRoot["steps"] ?? []) : cleanupRoot;
   const cleanupPath = isObject(cleanupRoot) ? ["cleanup", "steps"] : ["cleanup"];
@@ -131,7 +135,20 @@ export function compileWorkflow(text: string, context: WorkflowContext): Compile
     steps,
     ...(verify === undefined
       ? {}
-      : { verify: { on: verify["on"] === "same-machine" ? "same-machine" : "any", steps: verifySteps } }),
+      : {
+          verify: {
+            on: verify["on"] === "same-machine" ? "same-machine" : "any",
+            steps: verifySteps,
+            withinMs: duration(
+              verify["within"],
+              ["verify", "within"],
+              limits.verifyWithinMs,
+              limits.queueMaxMs,
+              report,
+            ),
+            ...(verifyResult === undefined ? {} : { result: verifyResult }),
+          },
+        }),
     cleanup,
     result,
     calls,

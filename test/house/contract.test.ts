@@ -58,6 +58,9 @@ const kinds: Record<EventBody["kind"], true> = {
   REQUEUED: true,
   CANCEL_REQUESTED: true,
   ENDED: true,
+  UNSETTLED: true,
+  VERIFIED: true,
+  RESOLVED: true,
 };
 
 const pairs: readonly (readonly [DescEnum, Iterable<string>])[] = [

@@ -9,8 +9,8 @@ import { join } from "node:path";
 import { after, before, test } from "node:test";
 import { decodePng } from "../../agent/vision/png.ts";
 import { ArtifactKind } from "../../sdk/index.ts";
-import type { Action, Condition, ReadSource, Target } from "../../server/rules/command.ts";
-import { kinds } from "../../server/workflows/actions.ts";
+import type { Condition, ReadSource, Target } from "../../server/rules/command.ts";
+import { type Kind, kinds } from "../../server/workflows/actions.ts";
 import { type Desk, openDesk } from "../support/desk.ts";
 import { processesWith } from "../support/onlooker.ts";
 import { until } from "../support/product.ts";
@@ -43,7 +43,8 @@ async function lineInMiddle(desk: Desk): Promise<number> {
   return at;
 }
 
-const actionRows: Rows<Action["is"]> = {
+/** What a workflow can ask for, and the proof. */
+const actionRows: Rows<Kind | "prove"> = {
   async prove(desk) {
     await desk.editing(words);
     const { id, events } = await desk.succeeds("- screenshot: true");

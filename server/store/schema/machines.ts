@@ -15,9 +15,10 @@ import {
   uuid,
 } from "drizzle-orm/pg-core";
 import { leasePurposes } from "../../rules/lease.ts";
-import { type Inventory, machineStatuses } from "../../rules/machine.ts";
+import { desktopStates, holdReasons, type Inventory, machineStatuses } from "../../rules/machine.ts";
 import type { AttemptId, LeaseId, MachineId, PoolId, ReplicaId, TenantId } from "../../rules/names.ts";
 import { agentFaults } from "../../rules/release.ts";
+import { verdicts } from "../../rules/verdict.ts";
 import { bytes, instant } from "./instant.ts";
 import { pools, tenants } from "./tenancy.ts";
 
@@ -77,6 +78,22 @@ export const machines = pgTable(
     releaseFault: text({ enum: agentFaults }),
     /** Given no further run: it is to restart into a release as soon as it has nothing to do. */
     keptFree: boolean().notNull().default(false),
+    /** Given no further run since then, by an operator. */
+    cordonedAt: instant(),
+    /** While it is drained: what it does is stopped then. */
+    drainBy: instant(),
+    /** Why its agent says that it holds, besides its lease clock. */
+    hold: text({ enum: holdReasons }),
+    /** What its agent last saw of its desktop. */
+    desktop: text({ enum: desktopStates }),
+    /** How often an operator has said that it shall go on although a person was at the mouse. */
+    resumeNumber: integer().notNull().default(0),
+    /** Its last proofs were not READY: how many in a row, the last one's verdict, and when it is tried again. */
+    unreadyCount: integer().notNull().default(0),
+    unreadyVerdict: text({ enum: verdicts }),
+    unreadyUntil: instant(),
+    /** The attempt that has left it so that it is to be cleaned up before it is given anything else. */
+    uncleanAttemptId: uuid().$type<AttemptId>(),
     /** When its latest health screenshot came. */
     healthAt: instant(),
     generation: integer().notNull().default(1),
@@ -86,6 +103,7 @@ export const machines = pgTable(
     index("machines_idle").on(t.poolId, t.statusSince).where(sql`status = 'idle'`),
     index("machines_reattaching").on(t.takeoverAt).where(sql`status = 'reattaching'`),
     index("machines_by_replica").on(t.replicaId).where(sql`status in ('idle', 'busy')`),
+    index("machines_draining").on(t.drainBy).where(sql`drain_by is not null`),
     check("machines_takeover", sql`(status = 'reattaching') = (takeover_at is not null)`),
   ],
 );

@@ -13,11 +13,12 @@ import {
   uniqueIndex,
   uuid,
 } from "drizzle-orm/pg-core";
-import { attemptPhases, type Ending } from "../../rules/attempt.ts";
+import { attemptPhases, attemptPurposes, type Ending, type Held } from "../../rules/attempt.ts";
 import type { CommandOutput, CommandSpec, InputAmount } from "../../rules/command.ts";
 import type { CommitLabel } from "../../rules/commit.ts";
 import type { EventBody } from "../../rules/event.ts";
 import type { Failure } from "../../rules/failure.ts";
+import type { Inventory } from "../../rules/machine.ts";
 import type {
   ApplicationVersionId,
   ArtifactId,
@@ -30,7 +31,8 @@ import type {
   TenantId,
   WorkflowVersionId,
 } from "../../rules/names.ts";
-import { outcomes, runStates } from "../../rules/run.ts";
+import { type RetryPace, retryPaceDefault } from "../../rules/retry.ts";
+import { outcomes, type Resolution, runStates, type Unsettled } from "../../rules/run.ts";
 import type { ReadinessProof } from "../../rules/verdict.ts";
 import { applicationVersions, workflowVersions } from "./definitions.ts";
 import { instant } from "./instant.ts";
@@ -73,6 +75,14 @@ export const runs = pgTable(
     notReadyCount: integer().notNull().default(0),
     attemptsMax: integer().notNull(),
     retryOn: text().array().notNull(),
+    /** How long it waits before another attempt, and whether that may be on the same machine. */
+    retry: jsonb().$type<RetryPace>().notNull().default(retryPaceDefault),
+    /** While it waits before another attempt. */
+    notBeforeAt: instant(),
+    /** While it is unsettled or verifying, and when it ended UNKNOWN: the attempt that left it so. */
+    unsettled: jsonb().$type<Unsettled>(),
+    /** How a person settled it, once it had ended UNKNOWN. */
+    resolution: jsonb().$type<Resolution>(),
     /** The machine that its attempt before failed on. */
     avoid: uuid().array().notNull().default(sql`'{}'`),
     attemptId: uuid().$type<AttemptId>(),
@@ -90,11 +100,12 @@ export const runs = pgTable(
   },
   (t) => [
     index("runs_queue").on(t.poolId, t.route, t.priority.desc(), t.id).where(sql`state = 'queued'`),
+    index("runs_unsettled").on(t.poolId, t.route, t.id).where(sql`state = 'unsettled'`),
     index("runs_deadline").on(t.deadlineAt).where(sql`state <> 'ended'`),
     uniqueIndex("runs_idempotency").on(t.tenantId, t.idempotencyKey).where(sql`idempotency_key is not null`),
     index("runs_by_tenant").on(t.tenantId, t.id.desc()),
     check("runs_ended", sql`(state = 'ended') = (ended_at is not null) and (state = 'ended') = (outcome is not null)`),
-    check("runs_attempt", sql`(state in ('running', 'cancelling')) = (attempt_id is not null)`),
+    check("runs_attempt", sql`(state in ('running', 'cancelling', 'verifying')) = (attempt_id is not null)`),
     check("runs_deadline_set", sql`(state = 'ended') = (deadline_at is null)`),
   ],
 );
@@ -112,6 +123,7 @@ export const attempts = pgTable(
       .notNull()
       .references(() => runs.id),
     number: integer().notNull(),
+    purpose: text({ enum: attemptPurposes }).notNull().default("attempt"),
     machineId: uuid()
       .$type<MachineId>()
       .notNull()
@@ -130,6 +142,12 @@ export const attempts = pgTable(
     /** Where the interpreter stands (`server/workflows`). */
     progress: jsonb().$type<Json>(),
     commitLabel: text().$type<CommitLabel>().notNull(),
+    /** How many commit steps were sent. */
+    commitsBegun: integer().notNull().default(0),
+    /** While somebody holds it: no time passes for its command. */
+    held: jsonb().$type<Held>(),
+    /** What the machine was and had when it began: `inventories`. */
+    inventoryDigest: text(),
     repairs: integer().notNull().default(0),
     /** While a launched application comes up: proofs are taken again until then. */
     readyBy: instant(),
@@ -145,11 +163,18 @@ export const attempts = pgTable(
   (t) => [
     uniqueIndex("attempts_number").on(t.runId, t.number),
     // One live attempt to a run.
-    uniqueIndex("attempts_live").on(t.runId).where(sql`ended_at is null`),
+    uniqueIndex("attempts_live").on(t.runId).where(sql`ended_at is null and purpose <> 'upkeep'`),
     index("attempts_command_deadline").on(t.commandDeadlineAt).where(sql`ended_at is null`),
     check("attempts_ended", sql`(phase = 'ended') = (ended_at is not null)`),
   ],
 );
+
+/** What machines were and had when attempts began; each kept once. */
+export const inventories = pgTable("inventories", {
+  /** SHA-256 of the body, hex. */
+  digest: text().primaryKey(),
+  body: jsonb().$type<Inventory>().notNull(),
+});
 
 /** A command is saved here before it is sent (G4). */
 export const commands = pgTable(

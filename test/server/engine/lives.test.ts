@@ -303,6 +303,8 @@ test("what fails on every machine is given up, and no machine has it twice runni
   const machines = [await TestMachine.idle(rig), await TestMachine.idle(rig)];
   for (let placed = 0; (await told(rig, run)) === "queued"; placed++) {
     assert.ok(placed < 10);
+    // What was not ready is left alone for a while: that is over.
+    await sql`update machines set unready_until = null`;
     await placeAll(context);
     for (const machine of machines)
       if ((await machine.status()) === "busy") await machine.report({ verdict: "NO_SURFACE" });

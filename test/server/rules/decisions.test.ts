@@ -8,7 +8,7 @@ import type { FailureCategory } from "../../../server/rules/failure.ts";
 import { checkLeaseClocks, leaseClocks, limits } from "../../../server/rules/limits.ts";
 import { type Attachment, admit, takeoverAt } from "../../../server/rules/machine.ts";
 import type { AttemptId, LeaseId } from "../../../server/rules/names.ts";
-import { decideRetry } from "../../../server/rules/retry.ts";
+import { decideRetry, retryBudget } from "../../../server/rules/retry.ts";
 import { type LeasedWork, wanted } from "../../../server/rules/wanted.ts";
 import { command, runOf } from "./fakes.ts";
 
@@ -33,7 +33,8 @@ test("the commit label of every label, effect and result is the careful one (G4)
 
 test("a failure is tried again before a commit, in a category that may be, within the attempts", () => {
   const again = (category: FailureCategory, label: CommitLabel, changes: Parameters<typeof runOf>[1] = {}) => {
-    const decision = decideRetry(runOf("running", { attemptsUsed: 1, ...changes }), { category, message: "" }, label);
+    const run = runOf("running", { attemptsUsed: 1, ...changes });
+    const decision = decideRetry(run, { category, message: "" }, label, retryBudget.max);
     return decision.again ? (decision.counts ? "counted" : "free") : "no";
   };
   assert.equal(again("MACHINE_LOST", "BEFORE_COMMIT"), "counted");

@@ -5,6 +5,7 @@ import type { CommandSpec, Effect } from "../../../server/rules/command.ts";
 import type { CommandResult, LiveAttempt } from "../../../server/rules/happening.ts";
 import type { Interpreter } from "../../../server/rules/interpreter.ts";
 import type { AttemptId, Json, MachineId, RunId } from "../../../server/rules/names.ts";
+import { retryBudget, retryPaceDefault } from "../../../server/rules/retry.ts";
 import type { Run, RunState } from "../../../server/rules/run.ts";
 
 export const now = 1_000_000;
@@ -19,7 +20,7 @@ export const command = (step: string, effect: Effect = "none", checked = true): 
 });
 
 interface Place {
-  section: "steps" | "cleanup";
+  section: "steps" | "verify" | "cleanup";
   index: number;
   tries: number;
 }
@@ -33,6 +34,8 @@ export interface FakeWorkflow {
   /** Wants to try again whatever reached the desktop: the rules must know better. */
   readonly rash?: boolean;
   readonly launch?: boolean;
+  /** Has one verify step, `look`. */
+  readonly verify?: "any" | "same-machine";
 }
 
 /** Goes through the steps in order; its outputs are how many there were. */
@@ -45,10 +48,13 @@ export function fakeInterpreter(workflow: FakeWorkflow): Interpreter {
     ...(workflow.launch === true
       ? { launch: { ...command("launch", "none", false), action: { is: "launch" as const, command: ["app"] } } }
       : {}),
+    endApplication: { ...command("end-application", "none", false), action: { is: "end-application" } },
+    verifiedOutputs: () => ({ verified: true }),
+    ...(workflow.verify === undefined ? {} : { verify: { on: workflow.verify, withinMs: 60_000 } }),
     hasCleanup: cleanup.length > 0,
     begin: (section) => json({ section, index: 0, tries: 0 }),
     next(progress) {
-      const list = at(progress).section === "steps" ? steps : cleanup;
+      const list = { steps, cleanup, verify: [command("look", "none", false)] }[at(progress).section];
       const spec = list[at(progress).index];
       return spec === undefined
         ? { is: "finished", progress, outputs: { steps: list.length } }
@@ -68,12 +74,14 @@ export const machineId = "m1" as MachineId;
 export const attemptOf = (changes: Partial<Attempt> = {}): Attempt => ({
   id: "a1" as AttemptId,
   number: 1,
+  purpose: "attempt",
   machineId,
   phase: "stepping",
   commandNumber: 2,
   outstanding: { spec: command("save", "commit"), deadlineAt: now + 500 },
   progress: { section: "steps", index: 0, tries: 0 },
   commitLabel: "BEFORE_COMMIT",
+  commitsBegun: 0,
   repairs: 0,
   stepsDone: 0,
   proof: { verdict: "READY", evidence: [], screen: { width: 1, height: 1 } },
@@ -87,6 +95,7 @@ export const runOf = (state: RunState["is"] = "running", changes: Partial<Run> =
   attemptsMax: 2,
   retryOn: ["MACHINE_LOST", "AGENT_RESTARTED", "NOT_READY"],
   notReadyCount: 0,
+  pace: retryPaceDefault,
   avoid: [],
   queueTimeoutMs: 60_000,
   timeoutMs: 60_000,
@@ -95,7 +104,7 @@ export const runOf = (state: RunState["is"] = "running", changes: Partial<Run> =
 });
 
 function stateOf(is: RunState["is"]): RunState {
-  if (is === "queued") return { is, deadlineAt: now };
+  if (is === "queued" || is === "unsettled") return { is, deadlineAt: now };
   if (is === "ended") return { is, outcome: "SUCCEEDED", label: "BEFORE_COMMIT", at: now };
   return { is, attemptId: "a1" as AttemptId, deadlineAt: now + 60_000 };
 }
@@ -107,6 +116,7 @@ export const live = (
   attempt,
   machine: "vm-1",
   interpreter: fakeInterpreter(workflow),
+  budgetLeft: retryBudget.max,
 });
 
 export const result = (number: number, changes: Partial<CommandResult> = {}): CommandResult => ({

@@ -11,6 +11,7 @@ const run = (id: string, priority = 0, application = "notes", avoid: string[] = 
   application,
   priority,
   avoid: avoid as MachineId[],
+  purpose: "attempt",
 });
 const machine = (id: string, idleSince = 0, applications = ["notes"]): IdleMachine => ({
   id: id as MachineId,

@@ -13,7 +13,7 @@ import type { Message, UnknownEnum } from "@bufbuild/protobuf";
  * Describes the file drover/v1/machine.proto.
  */
 export const file_drover_v1_machine: GenFile = /*@__PURE__*/
-  fileDesc("Chdkcm92ZXIvdjEvbWFjaGluZS5wcm90bxIJZHJvdmVyLnYxIuUDCgdNYWNoaW5lEgoKAmlkGAEgASgJEgwKBG5hbWUYAiABKAkSDAoEcG9vbBgDIAEoCRIoCgZzdGF0dXMYBCABKA4yGC5kcm92ZXIudjEuTWFjaGluZVN0YXR1cxIQCghwbGF0Zm9ybRgFIAEoCRIKCgJvcxgGIAEoCRIVCg1hZ2VudF92ZXJzaW9uGAcgASgJEhQKDHNjcmVlbl93aWR0aBgIIAEoDRIVCg1zY3JlZW5faGVpZ2h0GAkgASgNEhQKDGFwcGxpY2F0aW9ucxgKIAMoCRIuCgZsYWJlbHMYCyADKAsyHi5kcm92ZXIudjEuTWFjaGluZS5MYWJlbHNFbnRyeRIOCgZydW5faWQYDCABKAkSLwoLZW5yb2xsZWRfYXQYDSABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEjAKDHN0YXR1c19zaW5jZRgOIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASDwoHcmV2b2tlZBgPIAEoCBIPCgdjYXB0dXJlGBAgASgJEgsKA2RwaRgRIAEoDRIPCgdzZXNzaW9uGBIgASgJGi0KC0xhYmVsc0VudHJ5EgsKA2tleRgBIAEoCRINCgV2YWx1ZRgCIAEoCToCOAEimwEKE0xpc3RNYWNoaW5lc1JlcXVlc3QSFQoEcG9vbBgBIAEoCUIHukgEcgIYQBIyCgZzdGF0dXMYAiABKA4yGC5kcm92ZXIudjEuTWFjaGluZVN0YXR1c0IIukgFggECEAESGwoJcGFnZV9zaXplGAMgASgNQgi6SAUqAxj0AxIcCgpwYWdlX3Rva2VuGAQgASgJQgi6SAVyAxiAAiJVChRMaXN0TWFjaGluZXNSZXNwb25zZRIkCghtYWNoaW5lcxgBIAMoCzISLmRyb3Zlci52MS5NYWNoaW5lEhcKD25leHRfcGFnZV90b2tlbhgCIAEoCSIwChFHZXRNYWNoaW5lUmVxdWVzdBIbCgdtYWNoaW5lGAEgASgJQgq6SAdyBRABGIABIjkKEkdldE1hY2hpbmVSZXNwb25zZRIjCgdtYWNoaW5lGAEgASgLMhIuZHJvdmVyLnYxLk1hY2hpbmUiMwoUR2V0U2NyZWVuc2hvdFJlcXVlc3QSGwoHbWFjaGluZRgBIAEoCUIKukgHcgUQARiAASJSChVHZXRTY3JlZW5zaG90UmVzcG9uc2USCwoDcG5nGAEgASgMEiwKCHRha2VuX2F0GAIgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcCIzChRSZXZva2VNYWNoaW5lUmVxdWVzdBIbCgdtYWNoaW5lGAEgASgJQgq6SAdyBRABGIABIjwKFVJldm9rZU1hY2hpbmVSZXNwb25zZRIjCgdtYWNoaW5lGAEgASgLMhIuZHJvdmVyLnYxLk1hY2hpbmUirgEKDkVucm9sbWVudFRva2VuEgoKAmlkGAEgASgJEgwKBHBvb2wYAiABKAkSEQoJdXNlc19sZWZ0GAMgASgNEi4KCmV4cGlyZXNfYXQYBCABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEi4KCmNyZWF0ZWRfYXQYBSABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEg8KB3Jldm9rZWQYBiABKAgisgEKG0NyZWF0ZUVucm9sbWVudFRva2VuUmVxdWVzdBI9CgRwb29sGAEgASgJQi+6SCxyKjIoXihbYS16MC05XShbYS16MC05Li1dezAsNjF9W2EtejAtOV0pPyk/JBIWCgR1c2VzGAIgASgNQgi6SAUqAxiQThI8CghsaWZldGltZRgDIAEoCzIZLmdvb2dsZS5wcm90b2J1Zi5EdXJhdGlvbkIPukgMqgEJIgUIgJqeASoAIlgKHENyZWF0ZUVucm9sbWVudFRva2VuUmVzcG9uc2USKAoFdG9rZW4YASABKAsyGS5kcm92ZXIudjEuRW5yb2xtZW50VG9rZW4SDgoGc2VjcmV0GAIgASgJIlcKGkxpc3RFbnJvbG1lbnRUb2tlbnNSZXF1ZXN0EhsKCXBhZ2Vfc2l6ZRgBIAEoDUIIukgFKgMY9AMSHAoKcGFnZV90b2tlbhgCIAEoCUIIukgFcgMYgAIiYQobTGlzdEVucm9sbWVudFRva2Vuc1Jlc3BvbnNlEikKBnRva2VucxgBIAMoCzIZLmRyb3Zlci52MS5FbnJvbG1lbnRUb2tlbhIXCg9uZXh0X3BhZ2VfdG9rZW4YAiABKAkiOQobUmV2b2tlRW5yb2xtZW50VG9rZW5SZXF1ZXN0EhoKCHRva2VuX2lkGAEgASgJQgi6SAVyA7ABASJIChxSZXZva2VFbnJvbG1lbnRUb2tlblJlc3BvbnNlEigKBXRva2VuGAEgASgLMhkuZHJvdmVyLnYxLkVucm9sbWVudFRva2VuKp0BCg1NYWNoaW5lU3RhdHVzEh4KGk1BQ0hJTkVfU1RBVFVTX1VOU1BFQ0lGSUVEEAASFwoTTUFDSElORV9TVEFUVVNfSURMRRABEhcKE01BQ0hJTkVfU1RBVFVTX0JVU1kQAhIeChpNQUNISU5FX1NUQVRVU19SRUFUVEFDSElORxADEhoKFk1BQ0hJTkVfU1RBVFVTX09GRkxJTkUQBDKMBQoOTWFjaGluZVNlcnZpY2USTwoMTGlzdE1hY2hpbmVzEh4uZHJvdmVyLnYxLkxpc3RNYWNoaW5lc1JlcXVlc3QaHy5kcm92ZXIudjEuTGlzdE1hY2hpbmVzUmVzcG9uc2USSQoKR2V0TWFjaGluZRIcLmRyb3Zlci52MS5HZXRNYWNoaW5lUmVxdWVzdBodLmRyb3Zlci52MS5HZXRNYWNoaW5lUmVzcG9uc2USUgoNR2V0U2NyZWVuc2hvdBIfLmRyb3Zlci52MS5HZXRTY3JlZW5zaG90UmVxdWVzdBogLmRyb3Zlci52MS5HZXRTY3JlZW5zaG90UmVzcG9uc2USUgoNUmV2b2tlTWFjaGluZRIfLmRyb3Zlci52MS5SZXZva2VNYWNoaW5lUmVxdWVzdBogLmRyb3Zlci52MS5SZXZva2VNYWNoaW5lUmVzcG9uc2USZwoUQ3JlYXRlRW5yb2xtZW50VG9rZW4SJi5kcm92ZXIudjEuQ3JlYXRlRW5yb2xtZW50VG9rZW5SZXF1ZXN0GicuZHJvdmVyLnYxLkNyZWF0ZUVucm9sbWVudFRva2VuUmVzcG9uc2USZAoTTGlzdEVucm9sbWVudFRva2VucxIlLmRyb3Zlci52MS5MaXN0RW5yb2xtZW50VG9rZW5zUmVxdWVzdBomLmRyb3Zlci52MS5MaXN0RW5yb2xtZW50VG9rZW5zUmVzcG9uc2USZwoUUmV2b2tlRW5yb2xtZW50VG9rZW4SJi5kcm92ZXIudjEuUmV2b2tlRW5yb2xtZW50VG9rZW5SZXF1ZXN0GicuZHJvdmVyLnYxLlJldm9rZUVucm9sbWVudFRva2VuUmVzcG9uc2ViBnByb3RvMw", [file_buf_validate_validate, file_google_protobuf_duration, file_google_protobuf_timestamp]);
+  fileDesc("Chdkcm92ZXIvdjEvbWFjaGluZS5wcm90bxIJZHJvdmVyLnYxIr4FCgdNYWNoaW5lEgoKAmlkGAEgASgJEgwKBG5hbWUYAiABKAkSDAoEcG9vbBgDIAEoCRIoCgZzdGF0dXMYBCABKA4yGC5kcm92ZXIudjEuTWFjaGluZVN0YXR1cxIQCghwbGF0Zm9ybRgFIAEoCRIKCgJvcxgGIAEoCRIVCg1hZ2VudF92ZXJzaW9uGAcgASgJEhQKDHNjcmVlbl93aWR0aBgIIAEoDRIVCg1zY3JlZW5faGVpZ2h0GAkgASgNEhQKDGFwcGxpY2F0aW9ucxgKIAMoCRIuCgZsYWJlbHMYCyADKAsyHi5kcm92ZXIudjEuTWFjaGluZS5MYWJlbHNFbnRyeRIOCgZydW5faWQYDCABKAkSLwoLZW5yb2xsZWRfYXQYDSABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEjAKDHN0YXR1c19zaW5jZRgOIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASDwoHcmV2b2tlZBgPIAEoCBIPCgdjYXB0dXJlGBAgASgJEgsKA2RwaRgRIAEoDRIPCgdzZXNzaW9uGBIgASgJEhAKCGNvcmRvbmVkGBMgASgIEjIKDmRyYWluX2RlYWRsaW5lGBQgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBITCgtob2xkX3JlYXNvbhgVIAEoCRIPCgdkZXNrdG9wGBYgASgJEhcKD3VucmVhZHlfdmVyZGljdBgXIAEoCRIxCg11bnJlYWR5X3VudGlsGBggASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIPCgd1bmNsZWFuGBkgASgIEg4KBmhhbHRlZBgaIAEoCBotCgtMYWJlbHNFbnRyeRILCgNrZXkYASABKAkSDQoFdmFsdWUYAiABKAk6AjgBIpsBChNMaXN0TWFjaGluZXNSZXF1ZXN0EhUKBHBvb2wYASABKAlCB7pIBHICGEASMgoGc3RhdHVzGAIgASgOMhguZHJvdmVyLnYxLk1hY2hpbmVTdGF0dXNCCLpIBYIBAhABEhsKCXBhZ2Vfc2l6ZRgDIAEoDUIIukgFKgMY9AMSHAoKcGFnZV90b2tlbhgEIAEoCUIIukgFcgMYgAIiVQoUTGlzdE1hY2hpbmVzUmVzcG9uc2USJAoIbWFjaGluZXMYASADKAsyEi5kcm92ZXIudjEuTWFjaGluZRIXCg9uZXh0X3BhZ2VfdG9rZW4YAiABKAkiMAoRR2V0TWFjaGluZVJlcXVlc3QSGwoHbWFjaGluZRgBIAEoCUIKukgHcgUQARiAASI5ChJHZXRNYWNoaW5lUmVzcG9uc2USIwoHbWFjaGluZRgBIAEoCzISLmRyb3Zlci52MS5NYWNoaW5lIjMKFEdldFNjcmVlbnNob3RSZXF1ZXN0EhsKB21hY2hpbmUYASABKAlCCrpIB3IFEAEYgAEiUgoVR2V0U2NyZWVuc2hvdFJlc3BvbnNlEgsKA3BuZxgBIAEoDBIsCgh0YWtlbl9hdBgCIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXAiMwoUUmV2b2tlTWFjaGluZVJlcXVlc3QSGwoHbWFjaGluZRgBIAEoCUIKukgHcgUQARiAASI8ChVSZXZva2VNYWNoaW5lUmVzcG9uc2USIwoHbWFjaGluZRgBIAEoCzISLmRyb3Zlci52MS5NYWNoaW5lIq4BCg5FbnJvbG1lbnRUb2tlbhIKCgJpZBgBIAEoCRIMCgRwb29sGAIgASgJEhEKCXVzZXNfbGVmdBgDIAEoDRIuCgpleHBpcmVzX2F0GAQgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIuCgpjcmVhdGVkX2F0GAUgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIPCgdyZXZva2VkGAYgASgIIrIBChtDcmVhdGVFbnJvbG1lbnRUb2tlblJlcXVlc3QSPQoEcG9vbBgBIAEoCUIvukgscioyKF4oW2EtejAtOV0oW2EtejAtOS4tXXswLDYxfVthLXowLTldKT8pPyQSFgoEdXNlcxgCIAEoDUIIukgFKgMYkE4SPAoIbGlmZXRpbWUYAyABKAsyGS5nb29nbGUucHJvdG9idWYuRHVyYXRpb25CD7pIDKoBCSIFCICangEqACJYChxDcmVhdGVFbnJvbG1lbnRUb2tlblJlc3BvbnNlEigKBXRva2VuGAEgASgLMhkuZHJvdmVyLnYxLkVucm9sbWVudFRva2VuEg4KBnNlY3JldBgCIAEoCSJXChpMaXN0RW5yb2xtZW50VG9rZW5zUmVxdWVzdBIbCglwYWdlX3NpemUYASABKA1CCLpIBSoDGPQDEhwKCnBhZ2VfdG9rZW4YAiABKAlCCLpIBXIDGIACImEKG0xpc3RFbnJvbG1lbnRUb2tlbnNSZXNwb25zZRIpCgZ0b2tlbnMYASADKAsyGS5kcm92ZXIudjEuRW5yb2xtZW50VG9rZW4SFwoPbmV4dF9wYWdlX3Rva2VuGAIgASgJIjkKG1Jldm9rZUVucm9sbWVudFRva2VuUmVxdWVzdBIaCgh0b2tlbl9pZBgBIAEoCUIIukgFcgOwAQEiSAocUmV2b2tlRW5yb2xtZW50VG9rZW5SZXNwb25zZRIoCgV0b2tlbhgBIAEoCzIZLmRyb3Zlci52MS5FbnJvbG1lbnRUb2tlbiIzChRDb3Jkb25NYWNoaW5lUmVxdWVzdBIbCgdtYWNoaW5lGAEgASgJQgq6SAdyBRABGIABIjwKFUNvcmRvbk1hY2hpbmVSZXNwb25zZRIjCgdtYWNoaW5lGAEgASgLMhIuZHJvdmVyLnYxLk1hY2hpbmUiNQoWVW5jb3Jkb25NYWNoaW5lUmVxdWVzdBIbCgdtYWNoaW5lGAEgASgJQgq6SAdyBRABGIABIj4KF1VuY29yZG9uTWFjaGluZVJlc3BvbnNlEiMKB21hY2hpbmUYASABKAsyEi5kcm92ZXIudjEuTWFjaGluZSJuChNEcmFpbk1hY2hpbmVSZXF1ZXN0EhsKB21hY2hpbmUYASABKAlCCrpIB3IFEAEYgAESOgoHdGltZW91dBgCIAEoCzIZLmdvb2dsZS5wcm90b2J1Zi5EdXJhdGlvbkIOukgLqgEIIgQIgPUkMgAiOwoURHJhaW5NYWNoaW5lUmVzcG9uc2USIwoHbWFjaGluZRgBIAEoCzISLmRyb3Zlci52MS5NYWNoaW5lIjQKFVJlbGVhc2VNYWNoaW5lUmVxdWVzdBIbCgdtYWNoaW5lGAEgASgJQgq6SAdyBRABGIABIj0KFlJlbGVhc2VNYWNoaW5lUmVzcG9uc2USIwoHbWFjaGluZRgBIAEoCzISLmRyb3Zlci52MS5NYWNoaW5lKp0BCg1NYWNoaW5lU3RhdHVzEh4KGk1BQ0hJTkVfU1RBVFVTX1VOU1BFQ0lGSUVEEAASFwoTTUFDSElORV9TVEFUVVNfSURMRRABEhcKE01BQ0hJTkVfU1RBVFVTX0JVU1kQAhIeChpNQUNISU5FX1NUQVRVU19SRUFUVEFDSElORxADEhoKFk1BQ0hJTkVfU1RBVFVTX09GRkxJTkUQBDLiBwoOTWFjaGluZVNlcnZpY2USTwoMTGlzdE1hY2hpbmVzEh4uZHJvdmVyLnYxLkxpc3RNYWNoaW5lc1JlcXVlc3QaHy5kcm92ZXIudjEuTGlzdE1hY2hpbmVzUmVzcG9uc2USSQoKR2V0TWFjaGluZRIcLmRyb3Zlci52MS5HZXRNYWNoaW5lUmVxdWVzdBodLmRyb3Zlci52MS5HZXRNYWNoaW5lUmVzcG9uc2USUgoNR2V0U2NyZWVuc2hvdBIfLmRyb3Zlci52MS5HZXRTY3JlZW5zaG90UmVxdWVzdBogLmRyb3Zlci52MS5HZXRTY3JlZW5zaG90UmVzcG9uc2USUgoNUmV2b2tlTWFjaGluZRIfLmRyb3Zlci52MS5SZXZva2VNYWNoaW5lUmVxdWVzdBogLmRyb3Zlci52MS5SZXZva2VNYWNoaW5lUmVzcG9uc2USUgoNQ29yZG9uTWFjaGluZRIfLmRyb3Zlci52MS5Db3Jkb25NYWNoaW5lUmVxdWVzdBogLmRyb3Zlci52MS5Db3Jkb25NYWNoaW5lUmVzcG9uc2USWAoPVW5jb3Jkb25NYWNoaW5lEiEuZHJvdmVyLnYxLlVuY29yZG9uTWFjaGluZVJlcXVlc3QaIi5kcm92ZXIudjEuVW5jb3Jkb25NYWNoaW5lUmVzcG9uc2USTwoMRHJhaW5NYWNoaW5lEh4uZHJvdmVyLnYxLkRyYWluTWFjaGluZVJlcXVlc3QaHy5kcm92ZXIudjEuRHJhaW5NYWNoaW5lUmVzcG9uc2USVQoOUmVsZWFzZU1hY2hpbmUSIC5kcm92ZXIudjEuUmVsZWFzZU1hY2hpbmVSZXF1ZXN0GiEuZHJvdmVyLnYxLlJlbGVhc2VNYWNoaW5lUmVzcG9uc2USZwoUQ3JlYXRlRW5yb2xtZW50VG9rZW4SJi5kcm92ZXIudjEuQ3JlYXRlRW5yb2xtZW50VG9rZW5SZXF1ZXN0GicuZHJvdmVyLnYxLkNyZWF0ZUVucm9sbWVudFRva2VuUmVzcG9uc2USZAoTTGlzdEVucm9sbWVudFRva2VucxIlLmRyb3Zlci52MS5MaXN0RW5yb2xtZW50VG9rZW5zUmVxdWVzdBomLmRyb3Zlci52MS5MaXN0RW5yb2xtZW50VG9rZW5zUmVzcG9uc2USZwoUUmV2b2tlRW5yb2xtZW50VG9rZW4SJi5kcm92ZXIudjEuUmV2b2tlRW5yb2xtZW50VG9rZW5SZXF1ZXN0GicuZHJvdmVyLnYxLlJldm9rZUVucm9sbWVudFRva2VuUmVzcG9uc2ViBnByb3RvMw", [file_buf_validate_validate, file_google_protobuf_duration, file_google_protobuf_timestamp]);
 
 /**
  * One VM, or any desktop.
@@ -146,6 +146,62 @@ export type Machine = Message<"drover.v1.Machine"> & {
    * @generated from field: string session = 18;
    */
   session: string;
+
+  /**
+   * True when it is given no further run.
+   *
+   * @generated from field: bool cordoned = 19;
+   */
+  cordoned: boolean;
+
+  /**
+   * While it is drained: what it does is stopped then.
+   *
+   * @generated from field: google.protobuf.Timestamp drain_deadline = 20;
+   */
+  drainDeadline?: Timestamp | undefined;
+
+  /**
+   * Why its agent holds, if it does: HALTED or HUMAN_PRESENT.
+   *
+   * @generated from field: string hold_reason = 21;
+   */
+  holdReason: string;
+
+  /**
+   * What its agent last saw of its desktop: PRESENT, ABSENT, STUCK; empty when not known.
+   *
+   * @generated from field: string desktop = 22;
+   */
+  desktop: string;
+
+  /**
+   * Not ready at the last proof: its verdict; empty otherwise.
+   *
+   * @generated from field: string unready_verdict = 23;
+   */
+  unreadyVerdict: string;
+
+  /**
+   * Not ready at the last proof: it is tried again then.
+   *
+   * @generated from field: google.protobuf.Timestamp unready_until = 24;
+   */
+  unreadyUntil?: Timestamp | undefined;
+
+  /**
+   * True while an attempt has left it so that it is to be cleaned up before it is given a run.
+   *
+   * @generated from field: bool unclean = 25;
+   */
+  unclean: boolean;
+
+  /**
+   * True while it is halted, by itself or with all that it belongs to.
+   *
+   * @generated from field: bool halted = 26;
+   */
+  halted: boolean;
 };
 
 /**
@@ -576,6 +632,181 @@ export const RevokeEnrolmentTokenResponseSchema: GenMessage<RevokeEnrolmentToken
   messageDesc(file_drover_v1_machine, 15);
 
 /**
+ * Which machine.
+ *
+ * @generated from message drover.v1.CordonMachineRequest
+ */
+export type CordonMachineRequest = Message<"drover.v1.CordonMachineRequest"> & {
+  /**
+   * Its id or its name.
+   *
+   * @generated from field: string machine = 1;
+   */
+  machine: string;
+};
+
+/**
+ * Describes the message drover.v1.CordonMachineRequest.
+ * Use `create(CordonMachineRequestSchema)` to create a new message.
+ */
+export const CordonMachineRequestSchema: GenMessage<CordonMachineRequest> = /*@__PURE__*/
+  messageDesc(file_drover_v1_machine, 16);
+
+/**
+ * Done.
+ *
+ * @generated from message drover.v1.CordonMachineResponse
+ */
+export type CordonMachineResponse = Message<"drover.v1.CordonMachineResponse"> & {
+  /**
+   * The machine, cordoned.
+   *
+   * @generated from field: drover.v1.Machine machine = 1;
+   */
+  machine?: Machine | undefined;
+};
+
+/**
+ * Describes the message drover.v1.CordonMachineResponse.
+ * Use `create(CordonMachineResponseSchema)` to create a new message.
+ */
+export const CordonMachineResponseSchema: GenMessage<CordonMachineResponse> = /*@__PURE__*/
+  messageDesc(file_drover_v1_machine, 17);
+
+/**
+ * Which machine.
+ *
+ * @generated from message drover.v1.UncordonMachineRequest
+ */
+export type UncordonMachineRequest = Message<"drover.v1.UncordonMachineRequest"> & {
+  /**
+   * Its id or its name.
+   *
+   * @generated from field: string machine = 1;
+   */
+  machine: string;
+};
+
+/**
+ * Describes the message drover.v1.UncordonMachineRequest.
+ * Use `create(UncordonMachineRequestSchema)` to create a new message.
+ */
+export const UncordonMachineRequestSchema: GenMessage<UncordonMachineRequest> = /*@__PURE__*/
+  messageDesc(file_drover_v1_machine, 18);
+
+/**
+ * Done.
+ *
+ * @generated from message drover.v1.UncordonMachineResponse
+ */
+export type UncordonMachineResponse = Message<"drover.v1.UncordonMachineResponse"> & {
+  /**
+   * The machine.
+   *
+   * @generated from field: drover.v1.Machine machine = 1;
+   */
+  machine?: Machine | undefined;
+};
+
+/**
+ * Describes the message drover.v1.UncordonMachineResponse.
+ * Use `create(UncordonMachineResponseSchema)` to create a new message.
+ */
+export const UncordonMachineResponseSchema: GenMessage<UncordonMachineResponse> = /*@__PURE__*/
+  messageDesc(file_drover_v1_machine, 19);
+
+/**
+ * Which machine, and how long what it does may take.
+ *
+ * @generated from message drover.v1.DrainMachineRequest
+ */
+export type DrainMachineRequest = Message<"drover.v1.DrainMachineRequest"> & {
+  /**
+   * Its id or its name.
+   *
+   * @generated from field: string machine = 1;
+   */
+  machine: string;
+
+  /**
+   * How long what it does may go on; absent means ten minutes.
+   *
+   * @generated from field: google.protobuf.Duration timeout = 2;
+   */
+  timeout?: Duration | undefined;
+};
+
+/**
+ * Describes the message drover.v1.DrainMachineRequest.
+ * Use `create(DrainMachineRequestSchema)` to create a new message.
+ */
+export const DrainMachineRequestSchema: GenMessage<DrainMachineRequest> = /*@__PURE__*/
+  messageDesc(file_drover_v1_machine, 20);
+
+/**
+ * Begun.
+ *
+ * @generated from message drover.v1.DrainMachineResponse
+ */
+export type DrainMachineResponse = Message<"drover.v1.DrainMachineResponse"> & {
+  /**
+   * The machine, with its drain_deadline; drained when it is cordoned and idle or offline.
+   *
+   * @generated from field: drover.v1.Machine machine = 1;
+   */
+  machine?: Machine | undefined;
+};
+
+/**
+ * Describes the message drover.v1.DrainMachineResponse.
+ * Use `create(DrainMachineResponseSchema)` to create a new message.
+ */
+export const DrainMachineResponseSchema: GenMessage<DrainMachineResponse> = /*@__PURE__*/
+  messageDesc(file_drover_v1_machine, 21);
+
+/**
+ * Which machine.
+ *
+ * @generated from message drover.v1.ReleaseMachineRequest
+ */
+export type ReleaseMachineRequest = Message<"drover.v1.ReleaseMachineRequest"> & {
+  /**
+   * Its id or its name.
+   *
+   * @generated from field: string machine = 1;
+   */
+  machine: string;
+};
+
+/**
+ * Describes the message drover.v1.ReleaseMachineRequest.
+ * Use `create(ReleaseMachineRequestSchema)` to create a new message.
+ */
+export const ReleaseMachineRequestSchema: GenMessage<ReleaseMachineRequest> = /*@__PURE__*/
+  messageDesc(file_drover_v1_machine, 22);
+
+/**
+ * Done.
+ *
+ * @generated from message drover.v1.ReleaseMachineResponse
+ */
+export type ReleaseMachineResponse = Message<"drover.v1.ReleaseMachineResponse"> & {
+  /**
+   * The machine. BUSY until its agent has acknowledged that it does nothing.
+   *
+   * @generated from field: drover.v1.Machine machine = 1;
+   */
+  machine?: Machine | undefined;
+};
+
+/**
+ * Describes the message drover.v1.ReleaseMachineResponse.
+ * Use `create(ReleaseMachineResponseSchema)` to create a new message.
+ */
+export const ReleaseMachineResponseSchema: GenMessage<ReleaseMachineResponse> = /*@__PURE__*/
+  messageDesc(file_drover_v1_machine, 23);
+
+/**
  * Whether a machine can be used.
  *
  * @generated from enum drover.v1.MachineStatus
@@ -677,6 +908,50 @@ export const MachineService: GenService<{
     methodKind: "unary";
     input: typeof RevokeMachineRequestSchema;
     output: typeof RevokeMachineResponseSchema;
+  },
+  /**
+   * Gives the machine no further run until it is uncordoned; what it does goes on. May be repeated. Scope: operator.
+   * Refuses with MACHINE_NOT_FOUND.
+   *
+   * @generated from rpc drover.v1.MachineService.CordonMachine
+   */
+  cordonMachine: {
+    methodKind: "unary";
+    input: typeof CordonMachineRequestSchema;
+    output: typeof CordonMachineResponseSchema;
+  },
+  /**
+   * Ends a cordon, and a drain that is under way. May be repeated. Scope: operator. Refuses with MACHINE_NOT_FOUND.
+   *
+   * @generated from rpc drover.v1.MachineService.UncordonMachine
+   */
+  uncordonMachine: {
+    methodKind: "unary";
+    input: typeof UncordonMachineRequestSchema;
+    output: typeof UncordonMachineResponseSchema;
+  },
+  /**
+   * Cordons the machine and waits for what it does to end; at the deadline that is stopped, and tried again elsewhere if it is
+   * safe. Asked again with another deadline, that one holds. Scope: operator. Refuses with MACHINE_NOT_FOUND.
+   *
+   * @generated from rpc drover.v1.MachineService.DrainMachine
+   */
+  drainMachine: {
+    methodKind: "unary";
+    input: typeof DrainMachineRequestSchema;
+    output: typeof DrainMachineResponseSchema;
+  },
+  /**
+   * Takes the machine away from what it does, at once and without waiting for its agent's word: the lease is fenced, the
+   * attempt ends FORCE_RELEASED, the run goes on elsewhere if it is safe. Changes nothing on a machine without a lease.
+   * Scope: operator. Refuses with MACHINE_NOT_FOUND.
+   *
+   * @generated from rpc drover.v1.MachineService.ReleaseMachine
+   */
+  releaseMachine: {
+    methodKind: "unary";
+    input: typeof ReleaseMachineRequestSchema;
+    output: typeof ReleaseMachineResponseSchema;
   },
   /**
    * Makes a token that enrols machines into a pool. The secret is shown this once. Scope: admin.

@@ -13,7 +13,7 @@ import type { JsonObject, Message, UnknownEnum } from "@bufbuild/protobuf";
  * Describes the file drover/v1/run.proto.
  */
 export const file_drover_v1_run: GenFile = /*@__PURE__*/
-  fileDesc("ChNkcm92ZXIvdjEvcnVuLnByb3RvEglkcm92ZXIudjEihgQKA1J1bhIKCgJpZBgBIAEoCRIQCgh3b3JrZmxvdxgCIAEoCRIYChB3b3JrZmxvd192ZXJzaW9uGAMgASgNEiIKBXN0YXRlGAQgASgOMhMuZHJvdmVyLnYxLlJ1blN0YXRlEiMKB291dGNvbWUYBSABKA4yEi5kcm92ZXIudjEuT3V0Y29tZRInCgZpbnB1dHMYBiABKAsyFy5nb29nbGUucHJvdG9idWYuU3RydWN0EigKB291dHB1dHMYByABKAsyFy5nb29nbGUucHJvdG9idWYuU3RydWN0EiMKB2ZhaWx1cmUYCCABKAsyEi5kcm92ZXIudjEuRmFpbHVyZRIsCgxjb21taXRfbGFiZWwYCSABKA4yFi5kcm92ZXIudjEuQ29tbWl0TGFiZWwSEgoKbGFzdF9ldmVudBgKIAEoBBIQCghwcmlvcml0eRgLIAEoBRIuCgpjcmVhdGVkX2F0GAwgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIuCgpzdGFydGVkX2F0GA0gASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIsCghlbmRlZF9hdBgOIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASJAoIYXR0ZW1wdHMYDyADKAsyEi5kcm92ZXIudjEuQXR0ZW1wdCJSCgdGYWlsdXJlEhAKCGNhdGVnb3J5GAEgASgJEg8KB21lc3NhZ2UYAiABKAkSDAoEc3RlcBgDIAEoCRIWCg5yZXRyeV9kZWNpc2lvbhgEIAEoCSK+AgoHQXR0ZW1wdBIKCgJpZBgBIAEoCRIOCgZudW1iZXIYAiABKA0SEgoKbWFjaGluZV9pZBgDIAEoCRIUCgxtYWNoaW5lX25hbWUYBCABKAkSLgoKc3RhcnRlZF9hdBgFIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASLAoIZW5kZWRfYXQYBiABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEiwKDGNvbW1pdF9sYWJlbBgHIAEoDjIWLmRyb3Zlci52MS5Db21taXRMYWJlbBIjCgdmYWlsdXJlGAggASgLMhIuZHJvdmVyLnYxLkZhaWx1cmUSKAoFcHJvb2YYCSABKAsyGS5kcm92ZXIudjEuUmVhZGluZXNzUHJvb2YSEgoKc3RlcHNfZG9uZRgKIAEoDSKsAQoOUmVhZGluZXNzUHJvb2YSDwoHdmVyZGljdBgBIAEoCRIqCghldmlkZW5jZRgCIAMoCzIYLmRyb3Zlci52MS5Qcm9iZUV2aWRlbmNlEhkKEWZyYW1lX2FydGlmYWN0X2lkGAMgASgJEhQKDHNjcmVlbl93aWR0aBgEIAEoDRIVCg1zY3JlZW5faGVpZ2h0GAUgASgNEhUKDXN1cmZhY2VfY2F1c2UYBiABKAkiOwoNUHJvYmVFdmlkZW5jZRINCgVwcm9iZRgBIAEoCRIMCgRoZWxkGAIgASgIEg0KBXNjb3JlGAMgASgBIvkCCghSdW5FdmVudBIOCgZudW1iZXIYASABKAQSJgoCYXQYAiABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEiUKBGtpbmQYAyABKA4yFy5kcm92ZXIudjEuUnVuRXZlbnRLaW5kEg8KB2F0dGVtcHQYBCABKA0SDwoHbWFjaGluZRgFIAEoCRIMCgRzdGVwGAYgASgJEg8KB3ZlcmRpY3QYByABKAkSIwoHZmFpbHVyZRgIIAEoCzISLmRyb3Zlci52MS5GYWlsdXJlEiwKDGNvbW1pdF9sYWJlbBgJIAEoDjIWLmRyb3Zlci52MS5Db21taXRMYWJlbBIjCgdvdXRjb21lGAogASgOMhIuZHJvdmVyLnYxLk91dGNvbWUSKAoHb3V0cHV0cxgLIAEoCzIXLmdvb2dsZS5wcm90b2J1Zi5TdHJ1Y3QSKwoIZHVyYXRpb24YDCABKAsyGS5nb29nbGUucHJvdG9idWYuRHVyYXRpb24iugIKD1N0YXJ0UnVuUmVxdWVzdBIcCgh3b3JrZmxvdxgBIAEoCUIKukgHcgUQARiAARIYChB3b3JrZmxvd192ZXJzaW9uGAIgASgNEicKBmlucHV0cxgDIAEoCzIXLmdvb2dsZS5wcm90b2J1Zi5TdHJ1Y3QSIQoPaWRlbXBvdGVuY3lfa2V5GAQgASgJQgi6SAVyAxiAAhIkCghwcmlvcml0eRgFIAEoBUISukgPGg0YZCic//////////8BEkEKDXF1ZXVlX3RpbWVvdXQYBiABKAsyGS5nb29nbGUucHJvdG9idWYuRHVyYXRpb25CD7pIDKoBCSIFCICangEqABI6Cgd0aW1lb3V0GAcgASgLMhkuZ29vZ2xlLnByb3RvYnVmLkR1cmF0aW9uQg66SAuqAQgiBAiAowUqACJAChBTdGFydFJ1blJlc3BvbnNlEhsKA3J1bhgBIAEoCzIOLmRyb3Zlci52MS5SdW4SDwoHZXhpc3RlZBgCIAEoCCJJChBTdGFydFJ1bnNSZXF1ZXN0EjUKBHJ1bnMYASADKAsyGi5kcm92ZXIudjEuU3RhcnRSdW5SZXF1ZXN0Qgu6SAiSAQUIARDoByJAChFTdGFydFJ1bnNSZXNwb25zZRIrCgdyZXN1bHRzGAEgAygLMhouZHJvdmVyLnYxLlN0YXJ0UnVuc1Jlc3VsdCJyCg9TdGFydFJ1bnNSZXN1bHQSLgoHc3RhcnRlZBgBIAEoCzIbLmRyb3Zlci52MS5TdGFydFJ1blJlc3BvbnNlSAASJQoHcmVmdXNhbBgCIAEoCzISLmRyb3Zlci52MS5SZWZ1c2FsSABCCAoGcmVzdWx0IioKB1JlZnVzYWwSDgoGcmVhc29uGAEgASgJEg8KB21lc3NhZ2UYAiABKAkiKQoNR2V0UnVuUmVxdWVzdBIYCgZydW5faWQYASABKAlCCLpIBXIDsAEBIi0KDkdldFJ1blJlc3BvbnNlEhsKA3J1bhgBIAEoCzIOLmRyb3Zlci52MS5SdW4ixQEKD0xpc3RSdW5zUmVxdWVzdBIaCgh3b3JrZmxvdxgBIAEoCUIIukgFcgMYgAESLAoFc3RhdGUYAiABKA4yEy5kcm92ZXIudjEuUnVuU3RhdGVCCLpIBYIBAhABEi0KB291dGNvbWUYAyABKA4yEi5kcm92ZXIudjEuT3V0Y29tZUIIukgFggECEAESGwoJcGFnZV9zaXplGAQgASgNQgi6SAUqAxj0AxIcCgpwYWdlX3Rva2VuGAUgASgJQgi6SAVyAxiAAiJJChBMaXN0UnVuc1Jlc3BvbnNlEhwKBHJ1bnMYASADKAsyDi5kcm92ZXIudjEuUnVuEhcKD25leHRfcGFnZV90b2tlbhgCIAEoCSIsChBDYW5jZWxSdW5SZXF1ZXN0EhgKBnJ1bl9pZBgBIAEoCUIIukgFcgOwAQEiMAoRQ2FuY2VsUnVuUmVzcG9uc2USGwoDcnVuGAEgASgLMg4uZHJvdmVyLnYxLlJ1biJACg9XYXRjaFJ1blJlcXVlc3QSGAoGcnVuX2lkGAEgASgJQgi6SAVyA7ABARITCgthZnRlcl9ldmVudBgCIAEoBCI2ChBXYXRjaFJ1blJlc3BvbnNlEiIKBWV2ZW50GAEgASgLMhMuZHJvdmVyLnYxLlJ1bkV2ZW50KoEBCghSdW5TdGF0ZRIZChVSVU5fU1RBVEVfVU5TUEVDSUZJRUQQABIUChBSVU5fU1RBVEVfUVVFVUVEEAESFQoRUlVOX1NUQVRFX1JVTk5JTkcQAhIYChRSVU5fU1RBVEVfQ0FOQ0VMTElORxADEhMKD1JVTl9TVEFURV9FTkRFRBAEKo4BCgdPdXRjb21lEhcKE09VVENPTUVfVU5TUEVDSUZJRUQQABIVChFPVVRDT01FX1NVQ0NFRURFRBABEhIKDk9VVENPTUVfRkFJTEVEEAISFQoRT1VUQ09NRV9DQU5DRUxMRUQQAxITCg9PVVRDT01FX0VYUElSRUQQBBITCg9PVVRDT01FX1VOS05PV04QBSqEAQoLQ29tbWl0TGFiZWwSHAoYQ09NTUlUX0xBQkVMX1VOU1BFQ0lGSUVEEAASHgoaQ09NTUlUX0xBQkVMX0JFRk9SRV9DT01NSVQQARIdChlDT01NSVRfTEFCRUxfQUZURVJfQ09NTUlUEAISGAoUQ09NTUlUX0xBQkVMX1VOS05PV04QAyqyAwoMUnVuRXZlbnRLaW5kEh4KGlJVTl9FVkVOVF9LSU5EX1VOU1BFQ0lGSUVEEAASGQoVUlVOX0VWRU5UX0tJTkRfUVVFVUVEEAESGQoVUlVOX0VWRU5UX0tJTkRfUExBQ0VEEAISGQoVUlVOX0VWRU5UX0tJTkRfUFJPVkVEEAMSHAoYUlVOX0VWRU5UX0tJTkRfUkVQQUlSSU5HEAQSHwobUlVOX0VWRU5UX0tJTkRfU1RFUF9TVEFSVEVEEAUSHAoYUlVOX0VWRU5UX0tJTkRfU1RFUF9ET05FEAYSHgoaUlVOX0VWRU5UX0tJTkRfU1RFUF9GQUlMRUQQBxIaChZSVU5fRVZFTlRfS0lORF9IT0xESU5HEAgSGgoWUlVOX0VWRU5UX0tJTkRfUkVTVU1FRBAJEiAKHFJVTl9FVkVOVF9LSU5EX0FUVEVNUFRfRU5ERUQQChIbChdSVU5fRVZFTlRfS0lORF9SRVFVRVVFRBALEiMKH1JVTl9FVkVOVF9LSU5EX0NBTkNFTF9SRVFVRVNURUQQDBIYChRSVU5fRVZFTlRfS0lORF9FTkRFRBANMqwDCgpSdW5TZXJ2aWNlEkMKCFN0YXJ0UnVuEhouZHJvdmVyLnYxLlN0YXJ0UnVuUmVxdWVzdBobLmRyb3Zlci52MS5TdGFydFJ1blJlc3BvbnNlEkYKCVN0YXJ0UnVucxIbLmRyb3Zlci52MS5TdGFydFJ1bnNSZXF1ZXN0GhwuZHJvdmVyLnYxLlN0YXJ0UnVuc1Jlc3BvbnNlEj0KBkdldFJ1bhIYLmRyb3Zlci52MS5HZXRSdW5SZXF1ZXN0GhkuZHJvdmVyLnYxLkdldFJ1blJlc3BvbnNlEkMKCExpc3RSdW5zEhouZHJvdmVyLnYxLkxpc3RSdW5zUmVxdWVzdBobLmRyb3Zlci52MS5MaXN0UnVuc1Jlc3BvbnNlEkYKCUNhbmNlbFJ1bhIbLmRyb3Zlci52MS5DYW5jZWxSdW5SZXF1ZXN0GhwuZHJvdmVyLnYxLkNhbmNlbFJ1blJlc3BvbnNlEkUKCFdhdGNoUnVuEhouZHJvdmVyLnYxLldhdGNoUnVuUmVxdWVzdBobLmRyb3Zlci52MS5XYXRjaFJ1blJlc3BvbnNlMAFiBnByb3RvMw", [file_buf_validate_validate, file_google_protobuf_duration, file_google_protobuf_struct, file_google_protobuf_timestamp]);
+  fileDesc("ChNkcm92ZXIvdjEvcnVuLnByb3RvEglkcm92ZXIudjEilQUKA1J1bhIKCgJpZBgBIAEoCRIQCgh3b3JrZmxvdxgCIAEoCRIYChB3b3JrZmxvd192ZXJzaW9uGAMgASgNEiIKBXN0YXRlGAQgASgOMhMuZHJvdmVyLnYxLlJ1blN0YXRlEiMKB291dGNvbWUYBSABKA4yEi5kcm92ZXIudjEuT3V0Y29tZRInCgZpbnB1dHMYBiABKAsyFy5nb29nbGUucHJvdG9idWYuU3RydWN0EigKB291dHB1dHMYByABKAsyFy5nb29nbGUucHJvdG9idWYuU3RydWN0EiMKB2ZhaWx1cmUYCCABKAsyEi5kcm92ZXIudjEuRmFpbHVyZRIsCgxjb21taXRfbGFiZWwYCSABKA4yFi5kcm92ZXIudjEuQ29tbWl0TGFiZWwSEgoKbGFzdF9ldmVudBgKIAEoBBIQCghwcmlvcml0eRgLIAEoBRIuCgpjcmVhdGVkX2F0GAwgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIuCgpzdGFydGVkX2F0GA0gASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIsCghlbmRlZF9hdBgOIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASJAoIYXR0ZW1wdHMYDyADKAsyEi5kcm92ZXIudjEuQXR0ZW1wdBIyCg9mYWlsdXJlX2NvbnRleHQYECABKAsyGS5kcm92ZXIudjEuRmFpbHVyZUNvbnRleHQSKQoKcmVzb2x1dGlvbhgRIAEoCzIVLmRyb3Zlci52MS5SZXNvbHV0aW9uEi4KCm5vdF9iZWZvcmUYEiABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wIlIKB0ZhaWx1cmUSEAoIY2F0ZWdvcnkYASABKAkSDwoHbWVzc2FnZRgCIAEoCRIMCgRzdGVwGAMgASgJEhYKDnJldHJ5X2RlY2lzaW9uGAQgASgJIuoCCgdBdHRlbXB0EgoKAmlkGAEgASgJEg4KBm51bWJlchgCIAEoDRISCgptYWNoaW5lX2lkGAMgASgJEhQKDG1hY2hpbmVfbmFtZRgEIAEoCRIuCgpzdGFydGVkX2F0GAUgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIsCghlbmRlZF9hdBgGIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASLAoMY29tbWl0X2xhYmVsGAcgASgOMhYuZHJvdmVyLnYxLkNvbW1pdExhYmVsEiMKB2ZhaWx1cmUYCCABKAsyEi5kcm92ZXIudjEuRmFpbHVyZRIoCgVwcm9vZhgJIAEoCzIZLmRyb3Zlci52MS5SZWFkaW5lc3NQcm9vZhISCgpzdGVwc19kb25lGAogASgNEioKB3B1cnBvc2UYCyABKA4yGS5kcm92ZXIudjEuQXR0ZW1wdFB1cnBvc2UizAIKDkZhaWx1cmVDb250ZXh0EiMKB2ZhaWx1cmUYASABKAsyEi5kcm92ZXIudjEuRmFpbHVyZRIPCgdhdHRlbXB0GAIgASgNEg8KB21hY2hpbmUYAyABKAkSIgoEZmlsbRgEIAMoCzIULmRyb3Zlci52MS5GaWxtRnJhbWUSKgoIdGltZWxpbmUYBSADKAsyGC5kcm92ZXIudjEuVGltZWxpbmVFbnRyeRIoCgVwcm9vZhgGIAEoCzIZLmRyb3Zlci52MS5SZWFkaW5lc3NQcm9vZhIrCglpbnZlbnRvcnkYByADKAsyGC5kcm92ZXIudjEuSW52ZW50b3J5RmFjdBIzCgtkaWZmZXJlbmNlcxgIIAMoCzIeLmRyb3Zlci52MS5JbnZlbnRvcnlEaWZmZXJlbmNlEhcKD2NvbXBhcmVkX3J1bl9pZBgJIAEoCSJWCglGaWxtRnJhbWUSEwoLYXJ0aWZhY3RfaWQYASABKAkSDAoEc3RlcBgCIAEoCRImCgJhdBgDIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXAitgEKDVRpbWVsaW5lRW50cnkSJgoCYXQYASABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEgwKBHN0ZXAYAiABKAkSDgoGYWN0aW9uGAMgASgJEisKCGR1cmF0aW9uGAQgASgLMhkuZ29vZ2xlLnByb3RvYnVmLkR1cmF0aW9uEg0KBWlucHV0GAUgASgJEiMKB2ZhaWx1cmUYBiABKAsyEi5kcm92ZXIudjEuRmFpbHVyZSIsCg1JbnZlbnRvcnlGYWN0EgwKBG5hbWUYASABKAkSDQoFdmFsdWUYAiABKAkiQAoTSW52ZW50b3J5RGlmZmVyZW5jZRIMCgRuYW1lGAEgASgJEg0KBXZhbHVlGAIgASgJEgwKBHRoZW4YAyABKAkieQoKUmVzb2x1dGlvbhIpCgtyZXNvbHZlZF9hcxgBIAEoDjIULmRyb3Zlci52MS5SZXNvbHZlQXMSCgoCYnkYAiABKAkSJgoCYXQYAyABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEgwKBG5vdGUYBCABKAkirAEKDlJlYWRpbmVzc1Byb29mEg8KB3ZlcmRpY3QYASABKAkSKgoIZXZpZGVuY2UYAiADKAsyGC5kcm92ZXIudjEuUHJvYmVFdmlkZW5jZRIZChFmcmFtZV9hcnRpZmFjdF9pZBgDIAEoCRIUCgxzY3JlZW5fd2lkdGgYBCABKA0SFQoNc2NyZWVuX2hlaWdodBgFIAEoDRIVCg1zdXJmYWNlX2NhdXNlGAYgASgJIjsKDVByb2JlRXZpZGVuY2USDQoFcHJvYmUYASABKAkSDAoEaGVsZBgCIAEoCBINCgVzY29yZRgDIAEoASLEBAoIUnVuRXZlbnQSDgoGbnVtYmVyGAEgASgEEiYKAmF0GAIgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIlCgRraW5kGAMgASgOMhcuZHJvdmVyLnYxLlJ1bkV2ZW50S2luZBIPCgdhdHRlbXB0GAQgASgNEg8KB21hY2hpbmUYBSABKAkSDAoEc3RlcBgGIAEoCRIPCgd2ZXJkaWN0GAcgASgJEiMKB2ZhaWx1cmUYCCABKAsyEi5kcm92ZXIudjEuRmFpbHVyZRIsCgxjb21taXRfbGFiZWwYCSABKA4yFi5kcm92ZXIudjEuQ29tbWl0TGFiZWwSIwoHb3V0Y29tZRgKIAEoDjISLmRyb3Zlci52MS5PdXRjb21lEigKB291dHB1dHMYCyABKAsyFy5nb29nbGUucHJvdG9idWYuU3RydWN0EisKCGR1cmF0aW9uGAwgASgLMhkuZ29vZ2xlLnByb3RvYnVmLkR1cmF0aW9uEioKB3B1cnBvc2UYDSABKA4yGS5kcm92ZXIudjEuQXR0ZW1wdFB1cnBvc2USEwoLaG9sZF9yZWFzb24YDiABKAkSLQoMdmVyaWZpY2F0aW9uGA8gASgOMhcuZHJvdmVyLnYxLlZlcmlmaWNhdGlvbhIpCgtyZXNvbHZlZF9hcxgQIAEoDjIULmRyb3Zlci52MS5SZXNvbHZlQXMSLgoKbm90X2JlZm9yZRgRIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXAiugIKD1N0YXJ0UnVuUmVxdWVzdBIcCgh3b3JrZmxvdxgBIAEoCUIKukgHcgUQARiAARIYChB3b3JrZmxvd192ZXJzaW9uGAIgASgNEicKBmlucHV0cxgDIAEoCzIXLmdvb2dsZS5wcm90b2J1Zi5TdHJ1Y3QSIQoPaWRlbXBvdGVuY3lfa2V5GAQgASgJQgi6SAVyAxiAAhIkCghwcmlvcml0eRgFIAEoBUISukgPGg0YZCic//////////8BEkEKDXF1ZXVlX3RpbWVvdXQYBiABKAsyGS5nb29nbGUucHJvdG9idWYuRHVyYXRpb25CD7pIDKoBCSIFCICangEqABI6Cgd0aW1lb3V0GAcgASgLMhkuZ29vZ2xlLnByb3RvYnVmLkR1cmF0aW9uQg66SAuqAQgiBAiAowUqACJAChBTdGFydFJ1blJlc3BvbnNlEhsKA3J1bhgBIAEoCzIOLmRyb3Zlci52MS5SdW4SDwoHZXhpc3RlZBgCIAEoCCJJChBTdGFydFJ1bnNSZXF1ZXN0EjUKBHJ1bnMYASADKAsyGi5kcm92ZXIudjEuU3RhcnRSdW5SZXF1ZXN0Qgu6SAiSAQUIARDoByJAChFTdGFydFJ1bnNSZXNwb25zZRIrCgdyZXN1bHRzGAEgAygLMhouZHJvdmVyLnYxLlN0YXJ0UnVuc1Jlc3VsdCJyCg9TdGFydFJ1bnNSZXN1bHQSLgoHc3RhcnRlZBgBIAEoCzIbLmRyb3Zlci52MS5TdGFydFJ1blJlc3BvbnNlSAASJQoHcmVmdXNhbBgCIAEoCzISLmRyb3Zlci52MS5SZWZ1c2FsSABCCAoGcmVzdWx0IioKB1JlZnVzYWwSDgoGcmVhc29uGAEgASgJEg8KB21lc3NhZ2UYAiABKAkiKQoNR2V0UnVuUmVxdWVzdBIYCgZydW5faWQYASABKAlCCLpIBXIDsAEBIi0KDkdldFJ1blJlc3BvbnNlEhsKA3J1bhgBIAEoCzIOLmRyb3Zlci52MS5SdW4ixQEKD0xpc3RSdW5zUmVxdWVzdBIaCgh3b3JrZmxvdxgBIAEoCUIIukgFcgMYgAESLAoFc3RhdGUYAiABKA4yEy5kcm92ZXIudjEuUnVuU3RhdGVCCLpIBYIBAhABEi0KB291dGNvbWUYAyABKA4yEi5kcm92ZXIudjEuT3V0Y29tZUIIukgFggECEAESGwoJcGFnZV9zaXplGAQgASgNQgi6SAUqAxj0AxIcCgpwYWdlX3Rva2VuGAUgASgJQgi6SAVyAxiAAiJJChBMaXN0UnVuc1Jlc3BvbnNlEhwKBHJ1bnMYASADKAsyDi5kcm92ZXIudjEuUnVuEhcKD25leHRfcGFnZV90b2tlbhgCIAEoCSIsChBDYW5jZWxSdW5SZXF1ZXN0EhgKBnJ1bl9pZBgBIAEoCUIIukgFcgOwAQEiMAoRQ2FuY2VsUnVuUmVzcG9uc2USGwoDcnVuGAEgASgLMg4uZHJvdmVyLnYxLlJ1biJACg9XYXRjaFJ1blJlcXVlc3QSGAoGcnVuX2lkGAEgASgJQgi6SAVyA7ABARITCgthZnRlcl9ldmVudBgCIAEoBCI2ChBXYXRjaFJ1blJlc3BvbnNlEiIKBWV2ZW50GAEgASgLMhMuZHJvdmVyLnYxLlJ1bkV2ZW50IsABChFSZXNvbHZlUnVuUmVxdWVzdBIYCgZydW5faWQYASABKAlCCLpIBXIDsAEBEjQKCnJlc29sdmVfYXMYAiABKA4yFC5kcm92ZXIudjEuUmVzb2x2ZUFzQgq6SAeCAQQQASAAEigKB291dHB1dHMYAyABKAsyFy5nb29nbGUucHJvdG9idWYuU3RydWN0EhkKEW5vdGhpbmdfY29tbWl0dGVkGAQgASgIEhYKBG5vdGUYBSABKAlCCLpIBXIDGOgHIjEKElJlc29sdmVSdW5SZXNwb25zZRIbCgNydW4YASABKAsyDi5kcm92ZXIudjEuUnVuKrMBCghSdW5TdGF0ZRIZChVSVU5fU1RBVEVfVU5TUEVDSUZJRUQQABIUChBSVU5fU1RBVEVfUVVFVUVEEAESFQoRUlVOX1NUQVRFX1JVTk5JTkcQAhIYChRSVU5fU1RBVEVfQ0FOQ0VMTElORxADEhMKD1JVTl9TVEFURV9FTkRFRBAEEhcKE1JVTl9TVEFURV9VTlNFVFRMRUQQBRIXChNSVU5fU1RBVEVfVkVSSUZZSU5HEAYqjgEKB091dGNvbWUSFwoTT1VUQ09NRV9VTlNQRUNJRklFRBAAEhUKEU9VVENPTUVfU1VDQ0VFREVEEAESEgoOT1VUQ09NRV9GQUlMRUQQAhIVChFPVVRDT01FX0NBTkNFTExFRBADEhMKD09VVENPTUVfRVhQSVJFRBAEEhMKD09VVENPTUVfVU5LTk9XThAFKoQBCgtDb21taXRMYWJlbBIcChhDT01NSVRfTEFCRUxfVU5TUEVDSUZJRUQQABIeChpDT01NSVRfTEFCRUxfQkVGT1JFX0NPTU1JVBABEh0KGUNPTU1JVF9MQUJFTF9BRlRFUl9DT01NSVQQAhIYChRDT01NSVRfTEFCRUxfVU5LTk9XThADKoYBCg5BdHRlbXB0UHVycG9zZRIfChtBVFRFTVBUX1BVUlBPU0VfVU5TUEVDSUZJRUQQABIbChdBVFRFTVBUX1BVUlBPU0VfQVRURU1QVBABEhoKFkFUVEVNUFRfUFVSUE9TRV9WRVJJRlkQAhIaChZBVFRFTVBUX1BVUlBPU0VfVVBLRUVQEAMqbgoJUmVzb2x2ZUFzEhoKFlJFU09MVkVfQVNfVU5TUEVDSUZJRUQQABIYChRSRVNPTFZFX0FTX1NVQ0NFRURFRBABEhUKEVJFU09MVkVfQVNfRkFJTEVEEAISFAoQUkVTT0xWRV9BU19SRVRSWRADKooECgxSdW5FdmVudEtpbmQSHgoaUlVOX0VWRU5UX0tJTkRfVU5TUEVDSUZJRUQQABIZChVSVU5fRVZFTlRfS0lORF9RVUVVRUQQARIZChVSVU5fRVZFTlRfS0lORF9QTEFDRUQQAhIZChVSVU5fRVZFTlRfS0lORF9QUk9WRUQQAxIcChhSVU5fRVZFTlRfS0lORF9SRVBBSVJJTkcQBBIfChtSVU5fRVZFTlRfS0lORF9TVEVQX1NUQVJURUQQBRIcChhSVU5fRVZFTlRfS0lORF9TVEVQX0RPTkUQBhIeChpSVU5fRVZFTlRfS0lORF9TVEVQX0ZBSUxFRBAHEhoKFlJVTl9FVkVOVF9LSU5EX0hPTERJTkcQCBIaChZSVU5fRVZFTlRfS0lORF9SRVNVTUVEEAkSIAocUlVOX0VWRU5UX0tJTkRfQVRURU1QVF9FTkRFRBAKEhsKF1JVTl9FVkVOVF9LSU5EX1JFUVVFVUVEEAsSIwofUlVOX0VWRU5UX0tJTkRfQ0FOQ0VMX1JFUVVFU1RFRBAMEhgKFFJVTl9FVkVOVF9LSU5EX0VOREVEEA0SHAoYUlVOX0VWRU5UX0tJTkRfVU5TRVRUTEVEEA4SGwoXUlVOX0VWRU5UX0tJTkRfVkVSSUZJRUQQDxIbChdSVU5fRVZFTlRfS0lORF9SRVNPTFZFRBAQKngKDFZlcmlmaWNhdGlvbhIcChhWRVJJRklDQVRJT05fVU5TUEVDSUZJRUQQABIVChFWRVJJRklDQVRJT05fSEVMRBABEhkKFVZFUklGSUNBVElPTl9OT1RfSEVMRBACEhgKFFZFUklGSUNBVElPTl9VTkNMRUFSEAMy9wMKClJ1blNlcnZpY2USQwoIU3RhcnRSdW4SGi5kcm92ZXIudjEuU3RhcnRSdW5SZXF1ZXN0GhsuZHJvdmVyLnYxLlN0YXJ0UnVuUmVzcG9uc2USRgoJU3RhcnRSdW5zEhsuZHJvdmVyLnYxLlN0YXJ0UnVuc1JlcXVlc3QaHC5kcm92ZXIudjEuU3RhcnRSdW5zUmVzcG9uc2USPQoGR2V0UnVuEhguZHJvdmVyLnYxLkdldFJ1blJlcXVlc3QaGS5kcm92ZXIudjEuR2V0UnVuUmVzcG9uc2USQwoITGlzdFJ1bnMSGi5kcm92ZXIudjEuTGlzdFJ1bnNSZXF1ZXN0GhsuZHJvdmVyLnYxLkxpc3RSdW5zUmVzcG9uc2USRgoJQ2FuY2VsUnVuEhsuZHJvdmVyLnYxLkNhbmNlbFJ1blJlcXVlc3QaHC5kcm92ZXIudjEuQ2FuY2VsUnVuUmVzcG9uc2USSQoKUmVzb2x2ZVJ1bhIcLmRyb3Zlci52MS5SZXNvbHZlUnVuUmVxdWVzdBodLmRyb3Zlci52MS5SZXNvbHZlUnVuUmVzcG9uc2USRQoIV2F0Y2hSdW4SGi5kcm92ZXIudjEuV2F0Y2hSdW5SZXF1ZXN0GhsuZHJvdmVyLnYxLldhdGNoUnVuUmVzcG9uc2UwAWIGcHJvdG8z", [file_buf_validate_validate, file_google_protobuf_duration, file_google_protobuf_struct, file_google_protobuf_timestamp]);
 
 /**
  * A request to do a workflow with inputs.
@@ -125,6 +125,28 @@ export type Run = Message<"drover.v1.Run"> & {
    * @generated from field: repeated drover.v1.Attempt attempts = 15;
    */
   attempts: Attempt[];
+
+  /**
+   * How it came that it did not succeed. Only in the answers to GetRun and ResolveRun, and only if it ended otherwise than
+   * SUCCEEDED.
+   *
+   * @generated from field: drover.v1.FailureContext failure_context = 16;
+   */
+  failureContext?: FailureContext | undefined;
+
+  /**
+   * Who settled it, if it had ended UNKNOWN.
+   *
+   * @generated from field: drover.v1.Resolution resolution = 17;
+   */
+  resolution?: Resolution | undefined;
+
+  /**
+   * While it waits before another attempt: not before then.
+   *
+   * @generated from field: google.protobuf.Timestamp not_before = 18;
+   */
+  notBefore?: Timestamp | undefined;
 };
 
 /**
@@ -251,6 +273,13 @@ export type Attempt = Message<"drover.v1.Attempt"> & {
    * @generated from field: uint32 steps_done = 10;
    */
   stepsDone: number;
+
+  /**
+   * What the machine was leased for.
+   *
+   * @generated from field: drover.v1.AttemptPurpose purpose = 11;
+   */
+  purpose: AttemptPurpose;
 };
 
 /**
@@ -259,6 +288,279 @@ export type Attempt = Message<"drover.v1.Attempt"> & {
  */
 export const AttemptSchema: GenMessage<Attempt> = /*@__PURE__*/
   messageDesc(file_drover_v1_run, 2);
+
+/**
+ * How it came that a run did not succeed, as data.
+ *
+ * @generated from message drover.v1.FailureContext
+ */
+export type FailureContext = Message<"drover.v1.FailureContext"> & {
+  /**
+   * Why: category, message, step, and whether and why it was tried again.
+   *
+   * @generated from field: drover.v1.Failure failure = 1;
+   */
+  failure?: Failure | undefined;
+
+  /**
+   * The attempt that decided it, by its number.
+   *
+   * @generated from field: uint32 attempt = 2;
+   */
+  attempt: number;
+
+  /**
+   * The machine of that attempt, by name.
+   *
+   * @generated from field: string machine = 3;
+   */
+  machine: string;
+
+  /**
+   * The last frames of that attempt, in order; fetched with ArtifactService.
+   *
+   * @generated from field: repeated drover.v1.FilmFrame film = 4;
+   */
+  film: FilmFrame[];
+
+  /**
+   * What happened in that attempt, in order: at most the last 200 entries.
+   *
+   * @generated from field: repeated drover.v1.TimelineEntry timeline = 5;
+   */
+  timeline: TimelineEntry[];
+
+  /**
+   * The evidence that the machine was ready, or why it was not.
+   *
+   * @generated from field: drover.v1.ReadinessProof proof = 6;
+   */
+  proof?: ReadinessProof | undefined;
+
+  /**
+   * What the machine was and had when the attempt began.
+   *
+   * @generated from field: repeated drover.v1.InventoryFact inventory = 7;
+   */
+  inventory: InventoryFact[];
+
+  /**
+   * How that differs from the machine on which the same workflow last succeeded before. Empty: it does not, or it never did.
+   *
+   * @generated from field: repeated drover.v1.InventoryDifference differences = 8;
+   */
+  differences: InventoryDifference[];
+
+  /**
+   * The run that succeeded last before, with which the machine was compared.
+   *
+   * @generated from field: string compared_run_id = 9;
+   */
+  comparedRunId: string;
+};
+
+/**
+ * Describes the message drover.v1.FailureContext.
+ * Use `create(FailureContextSchema)` to create a new message.
+ */
+export const FailureContextSchema: GenMessage<FailureContext> = /*@__PURE__*/
+  messageDesc(file_drover_v1_run, 3);
+
+/**
+ * A frame of a film strip.
+ *
+ * @generated from message drover.v1.FilmFrame
+ */
+export type FilmFrame = Message<"drover.v1.FilmFrame"> & {
+  /**
+   * Its artifact.
+   *
+   * @generated from field: string artifact_id = 1;
+   */
+  artifactId: string;
+
+  /**
+   * The step it was taken in.
+   *
+   * @generated from field: string step = 2;
+   */
+  step: string;
+
+  /**
+   * When the server got it.
+   *
+   * @generated from field: google.protobuf.Timestamp at = 3;
+   */
+  at?: Timestamp | undefined;
+};
+
+/**
+ * Describes the message drover.v1.FilmFrame.
+ * Use `create(FilmFrameSchema)` to create a new message.
+ */
+export const FilmFrameSchema: GenMessage<FilmFrame> = /*@__PURE__*/
+  messageDesc(file_drover_v1_run, 4);
+
+/**
+ * One command of an attempt.
+ *
+ * @generated from message drover.v1.TimelineEntry
+ */
+export type TimelineEntry = Message<"drover.v1.TimelineEntry"> & {
+  /**
+   * When it was saved, just before it was sent.
+   *
+   * @generated from field: google.protobuf.Timestamp at = 1;
+   */
+  at?: Timestamp | undefined;
+
+  /**
+   * The step, or `prove`, `launch`.
+   *
+   * @generated from field: string step = 2;
+   */
+  step: string;
+
+  /**
+   * The kind of action, for example `click`.
+   *
+   * @generated from field: string action = 3;
+   */
+  action: string;
+
+  /**
+   * How long it took on the machine; absent if its result never came.
+   *
+   * @generated from field: google.protobuf.Duration duration = 4;
+   */
+  duration?: Duration | undefined;
+
+  /**
+   * How much input reached the desktop: NONE, SOME, ALL; empty if its result never came.
+   *
+   * @generated from field: string input = 5;
+   */
+  input: string;
+
+  /**
+   * Why it failed, if it did.
+   *
+   * @generated from field: drover.v1.Failure failure = 6;
+   */
+  failure?: Failure | undefined;
+};
+
+/**
+ * Describes the message drover.v1.TimelineEntry.
+ * Use `create(TimelineEntrySchema)` to create a new message.
+ */
+export const TimelineEntrySchema: GenMessage<TimelineEntry> = /*@__PURE__*/
+  messageDesc(file_drover_v1_run, 5);
+
+/**
+ * Something that a machine is or has.
+ *
+ * @generated from message drover.v1.InventoryFact
+ */
+export type InventoryFact = Message<"drover.v1.InventoryFact"> & {
+  /**
+   * For example `screen`, `application mousepad`, `agent`.
+   *
+   * @generated from field: string name = 1;
+   */
+  name: string;
+
+  /**
+   * For example `1280x800`.
+   *
+   * @generated from field: string value = 2;
+   */
+  value: string;
+};
+
+/**
+ * Describes the message drover.v1.InventoryFact.
+ * Use `create(InventoryFactSchema)` to create a new message.
+ */
+export const InventoryFactSchema: GenMessage<InventoryFact> = /*@__PURE__*/
+  messageDesc(file_drover_v1_run, 6);
+
+/**
+ * Something in which two machines differ.
+ *
+ * @generated from message drover.v1.InventoryDifference
+ */
+export type InventoryDifference = Message<"drover.v1.InventoryDifference"> & {
+  /**
+   * As in InventoryFact.
+   *
+   * @generated from field: string name = 1;
+   */
+  name: string;
+
+  /**
+   * On the machine of the attempt; empty: it is not there.
+   *
+   * @generated from field: string value = 2;
+   */
+  value: string;
+
+  /**
+   * On the machine that the workflow last succeeded on; empty: it was not there.
+   *
+   * @generated from field: string then = 3;
+   */
+  then: string;
+};
+
+/**
+ * Describes the message drover.v1.InventoryDifference.
+ * Use `create(InventoryDifferenceSchema)` to create a new message.
+ */
+export const InventoryDifferenceSchema: GenMessage<InventoryDifference> = /*@__PURE__*/
+  messageDesc(file_drover_v1_run, 7);
+
+/**
+ * How a person settled a run that had ended UNKNOWN.
+ *
+ * @generated from message drover.v1.Resolution
+ */
+export type Resolution = Message<"drover.v1.Resolution"> & {
+  /**
+   * As what.
+   *
+   * @generated from field: drover.v1.ResolveAs resolved_as = 1;
+   */
+  resolvedAs: ResolveAs;
+
+  /**
+   * The owner of the key that did it.
+   *
+   * @generated from field: string by = 2;
+   */
+  by: string;
+
+  /**
+   * When.
+   *
+   * @generated from field: google.protobuf.Timestamp at = 3;
+   */
+  at?: Timestamp | undefined;
+
+  /**
+   * What they looked at, in their words. Sensitive.
+   *
+   * @generated from field: string note = 4;
+   */
+  note: string;
+};
+
+/**
+ * Describes the message drover.v1.Resolution.
+ * Use `create(ResolutionSchema)` to create a new message.
+ */
+export const ResolutionSchema: GenMessage<Resolution> = /*@__PURE__*/
+  messageDesc(file_drover_v1_run, 8);
 
 /**
  * The evidence that the machine was ready for this attempt.
@@ -315,7 +617,7 @@ export type ReadinessProof = Message<"drover.v1.ReadinessProof"> & {
  * Use `create(ReadinessProofSchema)` to create a new message.
  */
 export const ReadinessProofSchema: GenMessage<ReadinessProof> = /*@__PURE__*/
-  messageDesc(file_drover_v1_run, 3);
+  messageDesc(file_drover_v1_run, 9);
 
 /**
  * What one probe saw.
@@ -350,7 +652,7 @@ export type ProbeEvidence = Message<"drover.v1.ProbeEvidence"> & {
  * Use `create(ProbeEvidenceSchema)` to create a new message.
  */
 export const ProbeEvidenceSchema: GenMessage<ProbeEvidence> = /*@__PURE__*/
-  messageDesc(file_drover_v1_run, 4);
+  messageDesc(file_drover_v1_run, 10);
 
 /**
  * Something that happened to a run.
@@ -441,6 +743,41 @@ export type RunEvent = Message<"drover.v1.RunEvent"> & {
    * @generated from field: google.protobuf.Duration duration = 12;
    */
   duration?: Duration | undefined;
+
+  /**
+   * What the machine was leased for, with PLACED.
+   *
+   * @generated from field: drover.v1.AttemptPurpose purpose = 13;
+   */
+  purpose: AttemptPurpose;
+
+  /**
+   * With HOLDING: MACHINE_SILENT, HALTED or HUMAN_PRESENT.
+   *
+   * @generated from field: string hold_reason = 14;
+   */
+  holdReason: string;
+
+  /**
+   * With VERIFIED.
+   *
+   * @generated from field: drover.v1.Verification verification = 15;
+   */
+  verification: Verification;
+
+  /**
+   * With RESOLVED.
+   *
+   * @generated from field: drover.v1.ResolveAs resolved_as = 16;
+   */
+  resolvedAs: ResolveAs;
+
+  /**
+   * With REQUEUED: not before then.
+   *
+   * @generated from field: google.protobuf.Timestamp not_before = 17;
+   */
+  notBefore?: Timestamp | undefined;
 };
 
 /**
@@ -448,7 +785,7 @@ export type RunEvent = Message<"drover.v1.RunEvent"> & {
  * Use `create(RunEventSchema)` to create a new message.
  */
 export const RunEventSchema: GenMessage<RunEvent> = /*@__PURE__*/
-  messageDesc(file_drover_v1_run, 5);
+  messageDesc(file_drover_v1_run, 11);
 
 /**
  * A run to start.
@@ -511,7 +848,7 @@ export type StartRunRequest = Message<"drover.v1.StartRunRequest"> & {
  * Use `create(StartRunRequestSchema)` to create a new message.
  */
 export const StartRunRequestSchema: GenMessage<StartRunRequest> = /*@__PURE__*/
-  messageDesc(file_drover_v1_run, 6);
+  messageDesc(file_drover_v1_run, 12);
 
 /**
  * The run.
@@ -539,7 +876,7 @@ export type StartRunResponse = Message<"drover.v1.StartRunResponse"> & {
  * Use `create(StartRunResponseSchema)` to create a new message.
  */
 export const StartRunResponseSchema: GenMessage<StartRunResponse> = /*@__PURE__*/
-  messageDesc(file_drover_v1_run, 7);
+  messageDesc(file_drover_v1_run, 13);
 
 /**
  * Runs to start.
@@ -560,7 +897,7 @@ export type StartRunsRequest = Message<"drover.v1.StartRunsRequest"> & {
  * Use `create(StartRunsRequestSchema)` to create a new message.
  */
 export const StartRunsRequestSchema: GenMessage<StartRunsRequest> = /*@__PURE__*/
-  messageDesc(file_drover_v1_run, 8);
+  messageDesc(file_drover_v1_run, 14);
 
 /**
  * What became of each, in the order given.
@@ -581,7 +918,7 @@ export type StartRunsResponse = Message<"drover.v1.StartRunsResponse"> & {
  * Use `create(StartRunsResponseSchema)` to create a new message.
  */
 export const StartRunsResponseSchema: GenMessage<StartRunsResponse> = /*@__PURE__*/
-  messageDesc(file_drover_v1_run, 9);
+  messageDesc(file_drover_v1_run, 15);
 
 /**
  * What became of one run to start.
@@ -618,7 +955,7 @@ export type StartRunsResult = Message<"drover.v1.StartRunsResult"> & {
  * Use `create(StartRunsResultSchema)` to create a new message.
  */
 export const StartRunsResultSchema: GenMessage<StartRunsResult> = /*@__PURE__*/
-  messageDesc(file_drover_v1_run, 10);
+  messageDesc(file_drover_v1_run, 16);
 
 /**
  * A refusal of one item among many.
@@ -646,7 +983,7 @@ export type Refusal = Message<"drover.v1.Refusal"> & {
  * Use `create(RefusalSchema)` to create a new message.
  */
 export const RefusalSchema: GenMessage<Refusal> = /*@__PURE__*/
-  messageDesc(file_drover_v1_run, 11);
+  messageDesc(file_drover_v1_run, 17);
 
 /**
  * Which run.
@@ -667,7 +1004,7 @@ export type GetRunRequest = Message<"drover.v1.GetRunRequest"> & {
  * Use `create(GetRunRequestSchema)` to create a new message.
  */
 export const GetRunRequestSchema: GenMessage<GetRunRequest> = /*@__PURE__*/
-  messageDesc(file_drover_v1_run, 12);
+  messageDesc(file_drover_v1_run, 18);
 
 /**
  * The run.
@@ -688,7 +1025,7 @@ export type GetRunResponse = Message<"drover.v1.GetRunResponse"> & {
  * Use `create(GetRunResponseSchema)` to create a new message.
  */
 export const GetRunResponseSchema: GenMessage<GetRunResponse> = /*@__PURE__*/
-  messageDesc(file_drover_v1_run, 13);
+  messageDesc(file_drover_v1_run, 19);
 
 /**
  * Which runs.
@@ -737,7 +1074,7 @@ export type ListRunsRequest = Message<"drover.v1.ListRunsRequest"> & {
  * Use `create(ListRunsRequestSchema)` to create a new message.
  */
 export const ListRunsRequestSchema: GenMessage<ListRunsRequest> = /*@__PURE__*/
-  messageDesc(file_drover_v1_run, 14);
+  messageDesc(file_drover_v1_run, 20);
 
 /**
  * A page.
@@ -765,7 +1102,7 @@ export type ListRunsResponse = Message<"drover.v1.ListRunsResponse"> & {
  * Use `create(ListRunsResponseSchema)` to create a new message.
  */
 export const ListRunsResponseSchema: GenMessage<ListRunsResponse> = /*@__PURE__*/
-  messageDesc(file_drover_v1_run, 15);
+  messageDesc(file_drover_v1_run, 21);
 
 /**
  * Which run to stop.
@@ -786,7 +1123,7 @@ export type CancelRunRequest = Message<"drover.v1.CancelRunRequest"> & {
  * Use `create(CancelRunRequestSchema)` to create a new message.
  */
 export const CancelRunRequestSchema: GenMessage<CancelRunRequest> = /*@__PURE__*/
-  messageDesc(file_drover_v1_run, 16);
+  messageDesc(file_drover_v1_run, 22);
 
 /**
  * The run after the request was saved.
@@ -807,7 +1144,7 @@ export type CancelRunResponse = Message<"drover.v1.CancelRunResponse"> & {
  * Use `create(CancelRunResponseSchema)` to create a new message.
  */
 export const CancelRunResponseSchema: GenMessage<CancelRunResponse> = /*@__PURE__*/
-  messageDesc(file_drover_v1_run, 17);
+  messageDesc(file_drover_v1_run, 23);
 
 /**
  * Which events.
@@ -835,7 +1172,7 @@ export type WatchRunRequest = Message<"drover.v1.WatchRunRequest"> & {
  * Use `create(WatchRunRequestSchema)` to create a new message.
  */
 export const WatchRunRequestSchema: GenMessage<WatchRunRequest> = /*@__PURE__*/
-  messageDesc(file_drover_v1_run, 18);
+  messageDesc(file_drover_v1_run, 24);
 
 /**
  * One message of a watch.
@@ -856,7 +1193,77 @@ export type WatchRunResponse = Message<"drover.v1.WatchRunResponse"> & {
  * Use `create(WatchRunResponseSchema)` to create a new message.
  */
 export const WatchRunResponseSchema: GenMessage<WatchRunResponse> = /*@__PURE__*/
-  messageDesc(file_drover_v1_run, 19);
+  messageDesc(file_drover_v1_run, 25);
+
+/**
+ * How a run that ended UNKNOWN is settled.
+ *
+ * @generated from message drover.v1.ResolveRunRequest
+ */
+export type ResolveRunRequest = Message<"drover.v1.ResolveRunRequest"> & {
+  /**
+   * Its id.
+   *
+   * @generated from field: string run_id = 1;
+   */
+  runId: string;
+
+  /**
+   * What was found out.
+   *
+   * @generated from field: drover.v1.ResolveAs resolve_as = 2;
+   */
+  resolveAs: ResolveAs;
+
+  /**
+   * With SUCCEEDED: the outputs, which must fit the workflow's schema. Absent: none.
+   *
+   * @generated from field: google.protobuf.Struct outputs = 3;
+   */
+  outputs?: JsonObject | undefined;
+
+  /**
+   * With FAILED: it is known that nothing of it took hold, so that it may be started again: BEFORE_COMMIT.
+   *
+   * @generated from field: bool nothing_committed = 4;
+   */
+  nothingCommitted: boolean;
+
+  /**
+   * What was looked at, for whoever reads it later. Sensitive.
+   *
+   * @generated from field: string note = 5;
+   */
+  note: string;
+};
+
+/**
+ * Describes the message drover.v1.ResolveRunRequest.
+ * Use `create(ResolveRunRequestSchema)` to create a new message.
+ */
+export const ResolveRunRequestSchema: GenMessage<ResolveRunRequest> = /*@__PURE__*/
+  messageDesc(file_drover_v1_run, 26);
+
+/**
+ * The run as it is settled.
+ *
+ * @generated from message drover.v1.ResolveRunResponse
+ */
+export type ResolveRunResponse = Message<"drover.v1.ResolveRunResponse"> & {
+  /**
+   * With attempts and failure context.
+   *
+   * @generated from field: drover.v1.Run run = 1;
+   */
+  run?: Run | undefined;
+};
+
+/**
+ * Describes the message drover.v1.ResolveRunResponse.
+ * Use `create(ResolveRunResponseSchema)` to create a new message.
+ */
+export const ResolveRunResponseSchema: GenMessage<ResolveRunResponse> = /*@__PURE__*/
+  messageDesc(file_drover_v1_run, 27);
 
 /**
  * Where a run stands.
@@ -898,6 +1305,20 @@ export const RunState = {
    * @generated from enum value: RUN_STATE_ENDED = 4;
    */
   ENDED: 4,
+
+  /**
+   * A commit step may have taken hold: it waits for a machine on which its `verify` steps can find out.
+   *
+   * @generated from enum value: RUN_STATE_UNSETTLED = 5;
+   */
+  UNSETTLED: 5,
+
+  /**
+   * Its `verify` steps are under way.
+   *
+   * @generated from enum value: RUN_STATE_VERIFYING = 6;
+   */
+  VERIFYING: 6,
 } as const;
 
 /**
@@ -1024,6 +1445,102 @@ export const CommitLabelSchema: GenEnum<CommitLabel> = /*@__PURE__*/
   enumDesc(file_drover_v1_run, 2);
 
 /**
+ * What an attempt is for.
+ *
+ * @generated from enum drover.v1.AttemptPurpose
+ */
+export const AttemptPurpose = {
+  /**
+   * Never sent.
+   *
+   * @generated from enum value: ATTEMPT_PURPOSE_UNSPECIFIED = 0;
+   */
+  UNSPECIFIED: 0,
+
+  /**
+   * To do the workflow.
+   *
+   * @generated from enum value: ATTEMPT_PURPOSE_ATTEMPT = 1;
+   */
+  ATTEMPT: 1,
+
+  /**
+   * To find out, by the workflow's `verify` steps, whether a commit step took hold.
+   *
+   * @generated from enum value: ATTEMPT_PURPOSE_VERIFY = 2;
+   */
+  VERIFY: 2,
+
+  /**
+   * To clean up a machine that an attempt has left as it was.
+   *
+   * @generated from enum value: ATTEMPT_PURPOSE_UPKEEP = 3;
+   */
+  UPKEEP: 3,
+} as const;
+
+/**
+ * What an attempt is for.
+ *
+ * @generated from enum drover.v1.AttemptPurpose
+ */
+export type AttemptPurpose = (typeof AttemptPurpose)[keyof typeof AttemptPurpose] | UnknownEnum;
+
+/**
+ * Describes the enum drover.v1.AttemptPurpose.
+ */
+export const AttemptPurposeSchema: GenEnum<AttemptPurpose> = /*@__PURE__*/
+  enumDesc(file_drover_v1_run, 3);
+
+/**
+ * What a person found out about a run that had ended UNKNOWN.
+ *
+ * @generated from enum drover.v1.ResolveAs
+ */
+export const ResolveAs = {
+  /**
+   * Never sent.
+   *
+   * @generated from enum value: RESOLVE_AS_UNSPECIFIED = 0;
+   */
+  UNSPECIFIED: 0,
+
+  /**
+   * What the run was to do has been done: the run has SUCCEEDED, AFTER_COMMIT.
+   *
+   * @generated from enum value: RESOLVE_AS_SUCCEEDED = 1;
+   */
+  SUCCEEDED: 1,
+
+  /**
+   * It shall count as FAILED and not be tried again. Its commit label stays UNKNOWN, unless `nothing_committed` is said.
+   *
+   * @generated from enum value: RESOLVE_AS_FAILED = 2;
+   */
+  FAILED: 2,
+
+  /**
+   * Nothing of it took hold, and it shall be tried again.
+   *
+   * @generated from enum value: RESOLVE_AS_RETRY = 3;
+   */
+  RETRY: 3,
+} as const;
+
+/**
+ * What a person found out about a run that had ended UNKNOWN.
+ *
+ * @generated from enum drover.v1.ResolveAs
+ */
+export type ResolveAs = (typeof ResolveAs)[keyof typeof ResolveAs] | UnknownEnum;
+
+/**
+ * Describes the enum drover.v1.ResolveAs.
+ */
+export const ResolveAsSchema: GenEnum<ResolveAs> = /*@__PURE__*/
+  enumDesc(file_drover_v1_run, 4);
+
+/**
  * What happened.
  *
  * @generated from enum drover.v1.RunEventKind
@@ -1086,14 +1603,14 @@ export const RunEventKind = {
   STEP_FAILED: 7,
 
   /**
-   * The machine is silent; the attempt holds.
+   * The attempt holds: the machine is silent, or halted, or a person is at it.
    *
    * @generated from enum value: RUN_EVENT_KIND_HOLDING = 8;
    */
   HOLDING: 8,
 
   /**
-   * The machine is back; the attempt goes on.
+   * The attempt goes on.
    *
    * @generated from enum value: RUN_EVENT_KIND_RESUMED = 9;
    */
@@ -1121,11 +1638,32 @@ export const RunEventKind = {
   CANCEL_REQUESTED: 12,
 
   /**
-   * The run is over. The last event.
+   * The run is over. The last event, unless it ended UNKNOWN and a person settles it later.
    *
    * @generated from enum value: RUN_EVENT_KIND_ENDED = 13;
    */
   ENDED: 13,
+
+  /**
+   * A commit step may have taken hold: the run waits for a machine on which its `verify` steps can find out.
+   *
+   * @generated from enum value: RUN_EVENT_KIND_UNSETTLED = 14;
+   */
+  UNSETTLED: 14,
+
+  /**
+   * The `verify` steps have found out, or have not.
+   *
+   * @generated from enum value: RUN_EVENT_KIND_VERIFIED = 15;
+   */
+  VERIFIED: 15,
+
+  /**
+   * A person has settled the run, which had ended UNKNOWN.
+   *
+   * @generated from enum value: RUN_EVENT_KIND_RESOLVED = 16;
+   */
+  RESOLVED: 16,
 } as const;
 
 /**
@@ -1139,7 +1677,55 @@ export type RunEventKind = (typeof RunEventKind)[keyof typeof RunEventKind] | Un
  * Describes the enum drover.v1.RunEventKind.
  */
 export const RunEventKindSchema: GenEnum<RunEventKind> = /*@__PURE__*/
-  enumDesc(file_drover_v1_run, 3);
+  enumDesc(file_drover_v1_run, 5);
+
+/**
+ * What `verify` steps found out.
+ *
+ * @generated from enum drover.v1.Verification
+ */
+export const Verification = {
+  /**
+   * Nothing was asked.
+   *
+   * @generated from enum value: VERIFICATION_UNSPECIFIED = 0;
+   */
+  UNSPECIFIED: 0,
+
+  /**
+   * All that the workflow commits took hold.
+   *
+   * @generated from enum value: VERIFICATION_HELD = 1;
+   */
+  HELD: 1,
+
+  /**
+   * It did not.
+   *
+   * @generated from enum value: VERIFICATION_NOT_HELD = 2;
+   */
+  NOT_HELD: 2,
+
+  /**
+   * They could not find out.
+   *
+   * @generated from enum value: VERIFICATION_UNCLEAR = 3;
+   */
+  UNCLEAR: 3,
+} as const;
+
+/**
+ * What `verify` steps found out.
+ *
+ * @generated from enum drover.v1.Verification
+ */
+export type Verification = (typeof Verification)[keyof typeof Verification] | UnknownEnum;
+
+/**
+ * Describes the enum drover.v1.Verification.
+ */
+export const VerificationSchema: GenEnum<Verification> = /*@__PURE__*/
+  enumDesc(file_drover_v1_run, 6);
 
 /**
  * Runs: requests to do a workflow. The conversation: `StartRun` answers once the run is saved, and from then on it
@@ -1200,6 +1786,17 @@ export const RunService: GenService<{
     methodKind: "unary";
     input: typeof CancelRunRequestSchema;
     output: typeof CancelRunResponseSchema;
+  },
+  /**
+   * Settles a run that ended UNKNOWN, after a person has looked. The answer holds the evidence that there is. Recorded with who
+   * did it. Scope: operator. Refuses with RUN_NOT_FOUND, RUN_NOT_UNKNOWN, OUTPUTS_INVALID.
+   *
+   * @generated from rpc drover.v1.RunService.ResolveRun
+   */
+  resolveRun: {
+    methodKind: "unary";
+    input: typeof ResolveRunRequestSchema;
+    output: typeof ResolveRunResponseSchema;
   },
   /**
    * The run's events from a number on, as they happen, until the run has ended. Scope: caller.

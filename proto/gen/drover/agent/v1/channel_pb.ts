@@ -43,6 +43,14 @@
 // If the agent's tick was late by more than a second, or its clocks disagree, it voids its lease at once, until the next
 // acknowledged beat.
 //
+// ## Holding
+// An agent that holds injects nothing, and keeps its place: what is half typed is gone on with. There are three reasons, said
+// in each `Beat`: its lease clock ran out (LEASE); an `Assignment` says `halted` (HALTED): then nothing is injected from the
+// moment of its receipt; or a person is at the mouse or keyboard (HUMAN_PRESENT), until nobody was for 5 s, or
+// `Assignment.resume_number` grew. While it holds for one of the latter two, the time of the command in hand stands still:
+// `Command.timeout_ms` counts only time without them. What `exec` started goes on under both. Looking goes on; `abandon`
+// ends the command in hand as always.
+//
 // ## Half-dead streams
 // No `BeatAck` for two beat intervals: close the socket and dial again (this costs no run). The server does the same when
 // beats stop. Redial with exponential backoff and full jitter, 0.25 s to 10 s, reset after 10 s of attachment; at once
@@ -82,7 +90,7 @@ import type { Message, UnknownEnum } from "@bufbuild/protobuf";
  * Describes the file drover/agent/v1/channel.proto.
  */
 export const file_drover_agent_v1_channel: GenFile = /*@__PURE__*/
-  fileDesc("Ch1kcm92ZXIvYWdlbnQvdjEvY2hhbm5lbC5wcm90bxIPZHJvdmVyLmFnZW50LnYxIqgDCg1BdHRhY2hSZXF1ZXN0EicKBWhlbGxvGAEgASgLMhYuZHJvdmVyLmFnZW50LnYxLkhlbGxvSAASJQoEYmVhdBgCIAEoCzIVLmRyb3Zlci5hZ2VudC52MS5CZWF0SAASOAoOYXNzaWdubWVudF9hY2sYAyABKAsyHi5kcm92ZXIuYWdlbnQudjEuQXNzaWdubWVudEFja0gAEikKBnJlc3VsdBgEIAEoCzIXLmRyb3Zlci5hZ2VudC52MS5SZXN1bHRIABI4Cg5hcnRpZmFjdF9jaHVuaxgFIAEoCzIeLmRyb3Zlci5hZ2VudC52MS5BcnRpZmFjdENodW5rSAASKwoHZ29vZGJ5ZRgGIAEoCzIYLmRyb3Zlci5hZ2VudC52MS5Hb29kYnllSAASOAoOcmVsZWFzZV9yZXBvcnQYByABKAsyHi5kcm92ZXIuYWdlbnQudjEuUmVsZWFzZVJlcG9ydEgAEi8KCWludmVudG9yeRgIIAEoCzIaLmRyb3Zlci5hZ2VudC52MS5JbnZlbnRvcnlIAEIQCgdtZXNzYWdlEgW6SAIIASKvAwoOQXR0YWNoUmVzcG9uc2USKwoHd2VsY29tZRgBIAEoCzIYLmRyb3Zlci5hZ2VudC52MS5XZWxjb21lSAASLAoIYmVhdF9hY2sYAiABKAsyGC5kcm92ZXIuYWdlbnQudjEuQmVhdEFja0gAEjEKCmFzc2lnbm1lbnQYAyABKAsyGy5kcm92ZXIuYWdlbnQudjEuQXNzaWdubWVudEgAEjAKCnJlc3VsdF9hY2sYBCABKAsyGi5kcm92ZXIuYWdlbnQudjEuUmVzdWx0QWNrSAASNAoMYXJ0aWZhY3RfYWNrGAUgASgLMhwuZHJvdmVyLmFnZW50LnYxLkFydGlmYWN0QWNrSAASKgoHZ29fYXdheRgGIAEoCzIXLmRyb3Zlci5hZ2VudC52MS5Hb0F3YXlIABI4Cg53YW50ZWRfcmVsZWFzZRgHIAEoCzIeLmRyb3Zlci5hZ2VudC52MS5XYW50ZWRSZWxlYXNlSAASNgoNcmVsZWFzZV9ncmFudBgIIAEoCzIdLmRyb3Zlci5hZ2VudC52MS5SZWxlYXNlR3JhbnRIAEIJCgdtZXNzYWdlItgCCgVIZWxsbxIhChBwcm90b2NvbF92ZXJzaW9uGAEgASgNQge6SAQqAigBEiAKDWFnZW50X3ZlcnNpb24YAiABKAlCCbpIBnIEEAEYQBI5CgtpbmNhcm5hdGlvbhgDIAEoCzIcLmRyb3Zlci5hZ2VudC52MS5JbmNhcm5hdGlvbkIGukgDyAEBEhwKC2RpYWxfbnVtYmVyGAQgASgEQge6SAQyAigBEjUKCWludmVudG9yeRgFIAEoCzIaLmRyb3Zlci5hZ2VudC52MS5JbnZlbnRvcnlCBrpIA8gBARIbCgphdHRlbXB0X2lkGAYgASgJQge6SARyAhhAEhYKDmNvbW1hbmRfbnVtYmVyGAcgASgNEg0KBWVwb2NoGAggASgEEjYKDmZhaWxlZF9yZWxlYXNlGAkgASgLMh4uZHJvdmVyLmFnZW50LnYxLlJlbGVhc2VSZXBvcnQiXAoLSW5jYXJuYXRpb24SGwoHYm9vdF9pZBgBIAEoCUIKukgHcgUQARiAARIcCghzdGFydF9pZBgCIAEoCUIKukgHcgUQCBiAARISCgpob2xkc19sb2NrGAMgASgIIqYDCglJbnZlbnRvcnkSGwoIcGxhdGZvcm0YASABKAlCCbpIBnIEEAEYIBIUCgJvcxgCIAEoCUIIukgFcgMYgAISFAoMc2NyZWVuX3dpZHRoGAMgASgNEhUKDXNjcmVlbl9oZWlnaHQYBCABKA0SRAoMYXBwbGljYXRpb25zGAUgAygLMiMuZHJvdmVyLmFnZW50LnYxLk9mZmVyZWRBcHBsaWNhdGlvbkIJukgGkgEDEIACEkAKBmxhYmVscxgGIAMoCzImLmRyb3Zlci5hZ2VudC52MS5JbnZlbnRvcnkuTGFiZWxzRW50cnlCCLpIBZoBAhBAEiQKDGNhcGFiaWxpdGllcxgHIAMoCUIOukgLkgEIEEAiBHICGEASGwoKZXhlY3V0YWJsZRgIIAEoCUIHukgEcgIYIBIYCgdjYXB0dXJlGAkgASgJQge6SARyAhggEgsKA2RwaRgKIAEoDRIYCgdzZXNzaW9uGAsgASgJQge6SARyAhggGi0KC0xhYmVsc0VudHJ5EgsKA2tleRgBIAEoCRINCgV2YWx1ZRgCIAEoCToCOAEiSAoST2ZmZXJlZEFwcGxpY2F0aW9uEhgKBG5hbWUYASABKAlCCrpIB3IFEAEYgAESGAoHdmVyc2lvbhgCIAEoCUIHukgEcgIYQCKgAQoHV2VsY29tZRIYChBwcm90b2NvbF92ZXJzaW9uGAEgASgNEhIKCm1hY2hpbmVfaWQYAiABKAkSGAoQYmVhdF9pbnRlcnZhbF9tcxgDIAEoDRIVCg1zdG9wX2FmdGVyX21zGAQgASgNEhoKEmhlYWx0aF9pbnRlcnZhbF9tcxgFIAEoDRIaChJhcnRpZmFjdF9ieXRlc19tYXgYBiABKA0iVAoEQmVhdBIXCgZudW1iZXIYASABKARCB7pIBDICKAESMwoEaG9sZBgCIAEoDjIbLmRyb3Zlci5hZ2VudC52MS5Ib2xkUmVhc29uQgi6SAWCAQIQASIZCgdCZWF0QWNrEg4KBm51bWJlchgBIAEoBCJ+CgpBc3NpZ25tZW50Eg0KBWVwb2NoGAEgASgEEiUKBWxlYXNlGAIgASgLMhYuZHJvdmVyLmFnZW50LnYxLkxlYXNlEg8KB2FiYW5kb24YAyABKAgSKQoHY29tbWFuZBgEIAEoCzIYLmRyb3Zlci5hZ2VudC52MS5Db21tYW5kIpABCgVMZWFzZRIQCghsZWFzZV9pZBgBIAEoCRIuCgdwdXJwb3NlGAIgASgOMh0uZHJvdmVyLmFnZW50LnYxLkxlYXNlUHVycG9zZRISCgphdHRlbXB0X2lkGAMgASgJEjEKC2FwcGxpY2F0aW9uGAQgASgLMhwuZHJvdmVyLmFnZW50LnYxLkFwcGxpY2F0aW9uIi4KC0FwcGxpY2F0aW9uEgwKBG5hbWUYASABKAkSEQoJcHJvY2Vzc2VzGAIgAygJIjYKDUFzc2lnbm1lbnRBY2sSDQoFZXBvY2gYASABKAQSFgoOY29tbWFuZF9udW1iZXIYAiABKA0iwQcKB0NvbW1hbmQSDgoGbnVtYmVyGAEgASgNEhIKCnRpbWVvdXRfbXMYAiABKA0SJwoGZWZmZWN0GAMgASgOMhcuZHJvdmVyLmFnZW50LnYxLkVmZmVjdBItCgVmb2N1cxgEIAEoCzIeLmRyb3Zlci5hZ2VudC52MS5XaW5kb3dQYXR0ZXJuEikKBWd1YXJkGAUgAygLMhouZHJvdmVyLmFnZW50LnYxLkNvbmRpdGlvbhIoCgRkb25lGAYgAygLMhouZHJvdmVyLmFnZW50LnYxLkNvbmRpdGlvbhIXCg9kb25lX3RpbWVvdXRfbXMYByABKA0SJwoFcHJvdmUYCiABKAsyFi5kcm92ZXIuYWdlbnQudjEuUHJvdmVIABIpCgZsYXVuY2gYCyABKAsyFy5kcm92ZXIuYWdlbnQudjEuTGF1bmNoSAASJwoFY2xvc2UYDCABKAsyFi5kcm92ZXIuYWdlbnQudjEuQ2xvc2VIABIuCgxmb2N1c193aW5kb3cYDSABKAsyFi5kcm92ZXIuYWdlbnQudjEuRm9jdXNIABInCgVjbGljaxgOIAEoCzIWLmRyb3Zlci5hZ2VudC52MS5DbGlja0gAEiUKBG1vdmUYDyABKAsyFS5kcm92ZXIuYWdlbnQudjEuTW92ZUgAEiUKBGRyYWcYECABKAsyFS5kcm92ZXIuYWdlbnQudjEuRHJhZ0gAEikKBnNjcm9sbBgRIAEoCzIXLmRyb3Zlci5hZ2VudC52MS5TY3JvbGxIABIlCgR0eXBlGBIgASgLMhUuZHJvdmVyLmFnZW50LnYxLlR5cGVIABInCgVwcmVzcxgTIAEoCzIWLmRyb3Zlci5hZ2VudC52MS5QcmVzc0gAEicKBXBhc3RlGBQgASgLMhYuZHJvdmVyLmFnZW50LnYxLlBhc3RlSAASJQoEd2FpdBgVIAEoCzIVLmRyb3Zlci5hZ2VudC52MS5XYWl0SAASJQoEcmVhZBgWIAEoCzIVLmRyb3Zlci5hZ2VudC52MS5SZWFkSAASKQoGYXNzZXJ0GBcgASgLMhcuZHJvdmVyLmFnZW50LnYxLkFzc2VydEgAEjEKCnNjcmVlbnNob3QYGCABKAsyGy5kcm92ZXIuYWdlbnQudjEuU2NyZWVuc2hvdEgAEiUKBGV4ZWMYGSABKAsyFS5kcm92ZXIuYWdlbnQudjEuRXhlY0gAEicKBXBhdXNlGBogASgLMhYuZHJvdmVyLmFnZW50LnYxLlBhdXNlSABCCAoGYWN0aW9uImQKBVByb3ZlEikKBXJlYWR5GAEgAygLMhouZHJvdmVyLmFnZW50LnYxLkNvbmRpdGlvbhIwCghibG9ja2luZxgCIAMoCzIeLmRyb3Zlci5hZ2VudC52MS5XaW5kb3dQYXR0ZXJuIhkKBkxhdW5jaBIPCgdjb21tYW5kGAEgAygJIjcKBUNsb3NlEi4KBndpbmRvdxgBIAEoCzIeLmRyb3Zlci5hZ2VudC52MS5XaW5kb3dQYXR0ZXJuIjcKBUZvY3VzEi4KBndpbmRvdxgBIAEoCzIeLmRyb3Zlci5hZ2VudC52MS5XaW5kb3dQYXR0ZXJuImgKBUNsaWNrEicKBnRhcmdldBgBIAEoCzIXLmRyb3Zlci5hZ2VudC52MS5UYXJnZXQSJwoGYnV0dG9uGAIgASgOMhcuZHJvdmVyLmFnZW50LnYxLkJ1dHRvbhINCgVjb3VudBgDIAEoDSIvCgRNb3ZlEicKBnRhcmdldBgBIAEoCzIXLmRyb3Zlci5hZ2VudC52MS5UYXJnZXQiUgoERHJhZxIlCgRmcm9tGAEgASgLMhcuZHJvdmVyLmFnZW50LnYxLlRhcmdldBIjCgJ0bxgCIAEoCzIXLmRyb3Zlci5hZ2VudC52MS5UYXJnZXQiSQoGU2Nyb2xsEicKBnRhcmdldBgBIAEoCzIXLmRyb3Zlci5hZ2VudC52MS5UYXJnZXQSCgoCZHgYAiABKAUSCgoCZHkYAyABKAUiFAoEVHlwZRIMCgR0ZXh0GAEgASgJIhYKBVByZXNzEg0KBWNob3JkGAEgASgJIhUKBVBhc3RlEgwKBHRleHQYASABKAkiNgoEV2FpdBIuCgpjb25kaXRpb25zGAEgAygLMhouZHJvdmVyLmFnZW50LnYxLkNvbmRpdGlvbiLVAQoEUmVhZBI2Cgx3aW5kb3dfdGl0bGUYASABKAsyHi5kcm92ZXIuYWdlbnQudjEuV2luZG93UGF0dGVybkgAEhYKDGFjdGl2ZV90aXRsZRgCIAEoCEgAEjUKC3dpbmRvd190ZXh0GAMgASgLMh4uZHJvdmVyLmFnZW50LnYxLldpbmRvd1BhdHRlcm5IABITCgljbGlwYm9hcmQYBCABKAhIABInCgNib3gYBSABKAsyGC5kcm92ZXIuYWdlbnQudjEuUmVhZEJveEgAQggKBnNvdXJjZSJcCgdSZWFkQm94Ei4KBndpbmRvdxgBIAEoCzIeLmRyb3Zlci5hZ2VudC52MS5XaW5kb3dQYXR0ZXJuEiEKA2JveBgCIAEoCzIULmRyb3Zlci5hZ2VudC52MS5Cb3giOAoGQXNzZXJ0Ei4KCmNvbmRpdGlvbnMYASADKAsyGi5kcm92ZXIuYWdlbnQudjEuQ29uZGl0aW9uIgwKClNjcmVlbnNob3QiJwoERXhlYxIMCgRuYW1lGAEgASgJEhEKCWFyZ3VtZW50cxgCIAMoCSIcCgVQYXVzZRITCgtkdXJhdGlvbl9tcxgBIAEoDSKyAgoGUmVzdWx0Eh0KCmF0dGVtcHRfaWQYASABKAlCCbpIBnIEEAEYQBIXCgZudW1iZXIYAiABKA1CB7pIBCoCKAESNwoFaW5wdXQYAyABKA4yHC5kcm92ZXIuYWdlbnQudjEuSW5wdXRBbW91bnRCCrpIB4IBBBABIAASEwoLZHVyYXRpb25fbXMYBCABKA0SKQoHZmFpbHVyZRgFIAEoCzIYLmRyb3Zlci5hZ2VudC52MS5GYWlsdXJlEicKBm91dHB1dBgGIAEoCzIXLmRyb3Zlci5hZ2VudC52MS5PdXRwdXQSLgoFcHJvb2YYByABKAsyHy5kcm92ZXIuYWdlbnQudjEuUmVhZGluZXNzUHJvb2YSHgoMYXJ0aWZhY3RfaWRzGAggAygJQgi6SAWSAQIQECJkCgdGYWlsdXJlEj4KCGNhdGVnb3J5GAEgASgOMiAuZHJvdmVyLmFnZW50LnYxLkZhaWx1cmVDYXRlZ29yeUIKukgHggEEEAEgABIZCgdtZXNzYWdlGAIgASgJQgi6SAVyAyiACCJmCgZPdXRwdXQSFwoEdGV4dBgBIAEoCUIJukgGcgQogIAEEiEKA2JveBgCIAEoCzIULmRyb3Zlci5hZ2VudC52MS5Cb3gSDQoFc2NvcmUYAyABKAESEQoJZXhpdF9jb2RlGAQgASgFIpQCCg5SZWFkaW5lc3NQcm9vZhI1Cgd2ZXJkaWN0GAEgASgOMhguZHJvdmVyLmFnZW50LnYxLlZlcmRpY3RCCrpIB4IBBBABIAASOgoIZXZpZGVuY2UYAiADKAsyHi5kcm92ZXIuYWdlbnQudjEuUHJvYmVFdmlkZW5jZUIIukgFkgECEEASIgoRZnJhbWVfYXJ0aWZhY3RfaWQYAyABKAlCB7pIBHICGEASFAoMc2NyZWVuX3dpZHRoGAQgASgNEhUKDXNjcmVlbl9oZWlnaHQYBSABKA0SPgoNc3VyZmFjZV9jYXVzZRgGIAEoDjIdLmRyb3Zlci5hZ2VudC52MS5TdXJmYWNlQ2F1c2VCCLpIBYIBAhABImgKDVByb2JlRXZpZGVuY2USFwoFcHJvYmUYASABKAlCCLpIBXIDGIABEgwKBGhlbGQYAiABKAgSDQoFc2NvcmUYAyABKAESIQoDYm94GAQgASgLMhQuZHJvdmVyLmFnZW50LnYxLkJveCIvCglSZXN1bHRBY2sSEgoKYXR0ZW1wdF9pZBgBIAEoCRIOCgZudW1iZXIYAiABKA0ihwIKDUFydGlmYWN0Q2h1bmsSHQoLYXJ0aWZhY3RfaWQYASABKAlCCLpIBXIDsAEBEjcKBGtpbmQYAiABKA4yHS5kcm92ZXIuYWdlbnQudjEuQXJ0aWZhY3RLaW5kQgq6SAeCAQQQASAAEhsKCmF0dGVtcHRfaWQYAyABKAlCB7pIBHICGEASFgoOY29tbWFuZF9udW1iZXIYBCABKA0SIAoMY29udGVudF90eXBlGAUgASgJQgq6SAdyBRABGIABEhwKC3RvdGFsX2J5dGVzGAYgASgNQge6SAQqAigBEg4KBm9mZnNldBgHIAEoDRIZCgRkYXRhGAggASgMQgu6SAh6BhABGICABCJLCgtBcnRpZmFjdEFjaxITCgthcnRpZmFjdF9pZBgBIAEoCRIWCg5yZWNlaXZlZF9ieXRlcxgCIAEoDRIPCgdyZWZ1c2VkGAMgASgJIiMKB0dvb2RieWUSGAoGcmVhc29uGAEgASgJQgi6SAVyAxiAAiIrCgZHb0F3YXkSDgoGcmVhc29uGAEgASgJEhEKCWFkZHJlc3NlcxgCIAMoCSJrCg1XYW50ZWRSZWxlYXNlEg8KB3ZlcnNpb24YASABKAkSEgoKZXhlY3V0YWJsZRgCIAEoCRISCgpzaXplX2J5dGVzGAMgASgEEg4KBnNoYTI1NhgEIAEoDBIRCglzaWduYXR1cmUYBSABKAwinQEKDVJlbGVhc2VSZXBvcnQSGgoHdmVyc2lvbhgBIAEoCUIJukgGcgQQARhAEjgKBXN0YXRlGAIgASgOMh0uZHJvdmVyLmFnZW50LnYxLlJlbGVhc2VTdGF0ZUIKukgHggEEEAEgABI2CgVmYXVsdBgDIAEoDjIdLmRyb3Zlci5hZ2VudC52MS5SZWxlYXNlRmF1bHRCCLpIBYIBAhABIh8KDFJlbGVhc2VHcmFudBIPCgd2ZXJzaW9uGAEgASgJKncKCkhvbGRSZWFzb24SGwoXSE9MRF9SRUFTT05fVU5TUEVDSUZJRUQQABIVChFIT0xEX1JFQVNPTl9MRUFTRRABEh0KGUhPTERfUkVBU09OX0hVTUFOX1BSRVNFTlQQAhIWChJIT0xEX1JFQVNPTl9IQUxURUQQAyqyAQoMTGVhc2VQdXJwb3NlEh0KGUxFQVNFX1BVUlBPU0VfVU5TUEVDSUZJRUQQABIZChVMRUFTRV9QVVJQT1NFX0FUVEVNUFQQARIYChRMRUFTRV9QVVJQT1NFX1VQS0VFUBACEhgKFExFQVNFX1BVUlBPU0VfVkVSSUZZEAMSGQoVTEVBU0VfUFVSUE9TRV9TRVNTSU9OEAQSGQoVTEVBU0VfUFVSUE9TRV9TRVJWSUNFEAUqWwoGRWZmZWN0EhYKEkVGRkVDVF9VTlNQRUNJRklFRBAAEg8KC0VGRkVDVF9OT05FEAESFQoRRUZGRUNUX0lERU1QT1RFTlQQAhIRCg1FRkZFQ1RfQ09NTUlUEAMqVgoGQnV0dG9uEhYKEkJVVFRPTl9VTlNQRUNJRklFRBAAEg8KC0JVVFRPTl9MRUZUEAESEQoNQlVUVE9OX01JRERMRRACEhAKDEJVVFRPTl9SSUdIVBADKm8KC0lucHV0QW1vdW50EhwKGElOUFVUX0FNT1VOVF9VTlNQRUNJRklFRBAAEhUKEUlOUFVUX0FNT1VOVF9OT05FEAESFQoRSU5QVVRfQU1PVU5UX1NPTUUQAhIUChBJTlBVVF9BTU9VTlRfQUxMEAMqswQKD0ZhaWx1cmVDYXRlZ29yeRIgChxGQUlMVVJFX0NBVEVHT1JZX1VOU1BFQ0lGSUVEEAASHwobRkFJTFVSRV9DQVRFR09SWV9GT0NVU19MT1NUEAESIQodRkFJTFVSRV9DQVRFR09SWV9HVUFSRF9GQUlMRUQQAhIdChlGQUlMVVJFX0NBVEVHT1JZX05PVF9ET05FEAMSJQohRkFJTFVSRV9DQVRFR09SWV9UQVJHRVRfTk9UX0ZPVU5EEAQSJQohRkFJTFVSRV9DQVRFR09SWV9UQVJHRVRfQU1CSUdVT1VTEAUSHAoYRkFJTFVSRV9DQVRFR09SWV9USU1FT1VUEAYSJQohRkFJTFVSRV9DQVRFR09SWV9BU1NFUlRJT05fRkFJTEVEEAcSHgoaRkFJTFVSRV9DQVRFR09SWV9DQU5DRUxMRUQQCBIgChxGQUlMVVJFX0NBVEVHT1JZX0VYRUNfRkFJTEVEEAkSIQodRkFJTFVSRV9DQVRFR09SWV9FWEVDX1JFRlVTRUQQChIfChtGQUlMVVJFX0NBVEVHT1JZX05PX1NVUkZBQ0UQCxIfChtGQUlMVVJFX0NBVEVHT1JZX0xFQVNFX0xPU1QQDBIgChxGQUlMVVJFX0NBVEVHT1JZX1VOU1VQUE9SVEVEEA0SHQoZRkFJTFVSRV9DQVRFR09SWV9QUk9UT0NPTBAOEiAKHEZBSUxVUkVfQ0FURUdPUllfQUdFTlRfRVJST1IQDyrfAQoMU3VyZmFjZUNhdXNlEh0KGVNVUkZBQ0VfQ0FVU0VfVU5TUEVDSUZJRUQQABIYChRTVVJGQUNFX0NBVVNFX0xPQ0tFRBABEhcKE1NVUkZBQ0VfQ0FVU0VfQkxBTksQAhIcChhTVVJGQUNFX0NBVVNFX05PX1NFU1NJT04QAxIdChlTVVJGQUNFX0NBVVNFX1VOUkVBQ0hBQkxFEAQSHgoaU1VSRkFDRV9DQVVTRV9ESVNDT05ORUNURUQQBRIgChxTVVJGQUNFX0NBVVNFX1NFQ1VSRV9ERVNLVE9QEAYq6AEKB1ZlcmRpY3QSFwoTVkVSRElDVF9VTlNQRUNJRklFRBAAEhEKDVZFUkRJQ1RfUkVBRFkQARIWChJWRVJESUNUX05PX1NVUkZBQ0UQAhIbChdWRVJESUNUX0FQUF9OT1RfUlVOTklORxADEhoKFlZFUkRJQ1RfTE9HSU5fUkVRVUlSRUQQBBIWChJWRVJESUNUX01GQV9QUk9NUFQQBRIaChZWRVJESUNUX01PREFMX0JMT0NLSU5HEAYSGAoUVkVSRElDVF9XUk9OR19TQ1JFRU4QBxISCg5WRVJESUNUX0ZST1pFThAIKpcBCgxBcnRpZmFjdEtpbmQSHQoZQVJUSUZBQ1RfS0lORF9VTlNQRUNJRklFRBAAEhgKFEFSVElGQUNUX0tJTkRfSEVBTFRIEAESFwoTQVJUSUZBQ1RfS0lORF9GUkFNRRACEhcKE0FSVElGQUNUX0tJTkRfUFJPT0YQAxIcChhBUlRJRkFDVF9LSU5EX1NDUkVFTlNIT1QQBCpjCgxSZWxlYXNlU3RhdGUSHQoZUkVMRUFTRV9TVEFURV9VTlNQRUNJRklFRBAAEhoKFlJFTEVBU0VfU1RBVEVfUFJFUEFSRUQQARIYChRSRUxFQVNFX1NUQVRFX0ZBSUxFRBACKtEBCgxSZWxlYXNlRmF1bHQSHQoZUkVMRUFTRV9GQVVMVF9VTlNQRUNJRklFRBAAEhoKFlJFTEVBU0VfRkFVTFRfRE9XTkxPQUQQARIYChRSRUxFQVNFX0ZBVUxUX0RJR0VTVBACEhsKF1JFTEVBU0VfRkFVTFRfU0lHTkFUVVJFEAMSFwoTUkVMRUFTRV9GQVVMVF9VTkZJVBAEEhYKElJFTEVBU0VfRkFVTFRfRElTSxAFEh4KGlJFTEVBU0VfRkFVTFRfTk9UX0FUVEFDSEVEEAYyXwoOQ2hhbm5lbFNlcnZpY2USTQoGQXR0YWNoEh4uZHJvdmVyLmFnZW50LnYxLkF0dGFjaFJlcXVlc3QaHy5kcm92ZXIuYWdlbnQudjEuQXR0YWNoUmVzcG9uc2UoATABYgZwcm90bzM", [file_buf_validate_validate, file_drover_agent_v1_screen]);
+  fileDesc("Ch1kcm92ZXIvYWdlbnQvdjEvY2hhbm5lbC5wcm90bxIPZHJvdmVyLmFnZW50LnYxIqgDCg1BdHRhY2hSZXF1ZXN0EicKBWhlbGxvGAEgASgLMhYuZHJvdmVyLmFnZW50LnYxLkhlbGxvSAASJQoEYmVhdBgCIAEoCzIVLmRyb3Zlci5hZ2VudC52MS5CZWF0SAASOAoOYXNzaWdubWVudF9hY2sYAyABKAsyHi5kcm92ZXIuYWdlbnQudjEuQXNzaWdubWVudEFja0gAEikKBnJlc3VsdBgEIAEoCzIXLmRyb3Zlci5hZ2VudC52MS5SZXN1bHRIABI4Cg5hcnRpZmFjdF9jaHVuaxgFIAEoCzIeLmRyb3Zlci5hZ2VudC52MS5BcnRpZmFjdENodW5rSAASKwoHZ29vZGJ5ZRgGIAEoCzIYLmRyb3Zlci5hZ2VudC52MS5Hb29kYnllSAASOAoOcmVsZWFzZV9yZXBvcnQYByABKAsyHi5kcm92ZXIuYWdlbnQudjEuUmVsZWFzZVJlcG9ydEgAEi8KCWludmVudG9yeRgIIAEoCzIaLmRyb3Zlci5hZ2VudC52MS5JbnZlbnRvcnlIAEIQCgdtZXNzYWdlEgW6SAIIASKvAwoOQXR0YWNoUmVzcG9uc2USKwoHd2VsY29tZRgBIAEoCzIYLmRyb3Zlci5hZ2VudC52MS5XZWxjb21lSAASLAoIYmVhdF9hY2sYAiABKAsyGC5kcm92ZXIuYWdlbnQudjEuQmVhdEFja0gAEjEKCmFzc2lnbm1lbnQYAyABKAsyGy5kcm92ZXIuYWdlbnQudjEuQXNzaWdubWVudEgAEjAKCnJlc3VsdF9hY2sYBCABKAsyGi5kcm92ZXIuYWdlbnQudjEuUmVzdWx0QWNrSAASNAoMYXJ0aWZhY3RfYWNrGAUgASgLMhwuZHJvdmVyLmFnZW50LnYxLkFydGlmYWN0QWNrSAASKgoHZ29fYXdheRgGIAEoCzIXLmRyb3Zlci5hZ2VudC52MS5Hb0F3YXlIABI4Cg53YW50ZWRfcmVsZWFzZRgHIAEoCzIeLmRyb3Zlci5hZ2VudC52MS5XYW50ZWRSZWxlYXNlSAASNgoNcmVsZWFzZV9ncmFudBgIIAEoCzIdLmRyb3Zlci5hZ2VudC52MS5SZWxlYXNlR3JhbnRIAEIJCgdtZXNzYWdlItgCCgVIZWxsbxIhChBwcm90b2NvbF92ZXJzaW9uGAEgASgNQge6SAQqAigBEiAKDWFnZW50X3ZlcnNpb24YAiABKAlCCbpIBnIEEAEYQBI5CgtpbmNhcm5hdGlvbhgDIAEoCzIcLmRyb3Zlci5hZ2VudC52MS5JbmNhcm5hdGlvbkIGukgDyAEBEhwKC2RpYWxfbnVtYmVyGAQgASgEQge6SAQyAigBEjUKCWludmVudG9yeRgFIAEoCzIaLmRyb3Zlci5hZ2VudC52MS5JbnZlbnRvcnlCBrpIA8gBARIbCgphdHRlbXB0X2lkGAYgASgJQge6SARyAhhAEhYKDmNvbW1hbmRfbnVtYmVyGAcgASgNEg0KBWVwb2NoGAggASgEEjYKDmZhaWxlZF9yZWxlYXNlGAkgASgLMh4uZHJvdmVyLmFnZW50LnYxLlJlbGVhc2VSZXBvcnQiXAoLSW5jYXJuYXRpb24SGwoHYm9vdF9pZBgBIAEoCUIKukgHcgUQARiAARIcCghzdGFydF9pZBgCIAEoCUIKukgHcgUQCBiAARISCgpob2xkc19sb2NrGAMgASgIIqYDCglJbnZlbnRvcnkSGwoIcGxhdGZvcm0YASABKAlCCbpIBnIEEAEYIBIUCgJvcxgCIAEoCUIIukgFcgMYgAISFAoMc2NyZWVuX3dpZHRoGAMgASgNEhUKDXNjcmVlbl9oZWlnaHQYBCABKA0SRAoMYXBwbGljYXRpb25zGAUgAygLMiMuZHJvdmVyLmFnZW50LnYxLk9mZmVyZWRBcHBsaWNhdGlvbkIJukgGkgEDEIACEkAKBmxhYmVscxgGIAMoCzImLmRyb3Zlci5hZ2VudC52MS5JbnZlbnRvcnkuTGFiZWxzRW50cnlCCLpIBZoBAhBAEiQKDGNhcGFiaWxpdGllcxgHIAMoCUIOukgLkgEIEEAiBHICGEASGwoKZXhlY3V0YWJsZRgIIAEoCUIHukgEcgIYIBIYCgdjYXB0dXJlGAkgASgJQge6SARyAhggEgsKA2RwaRgKIAEoDRIYCgdzZXNzaW9uGAsgASgJQge6SARyAhggGi0KC0xhYmVsc0VudHJ5EgsKA2tleRgBIAEoCRINCgV2YWx1ZRgCIAEoCToCOAEiSAoST2ZmZXJlZEFwcGxpY2F0aW9uEhgKBG5hbWUYASABKAlCCrpIB3IFEAEYgAESGAoHdmVyc2lvbhgCIAEoCUIHukgEcgIYQCKgAQoHV2VsY29tZRIYChBwcm90b2NvbF92ZXJzaW9uGAEgASgNEhIKCm1hY2hpbmVfaWQYAiABKAkSGAoQYmVhdF9pbnRlcnZhbF9tcxgDIAEoDRIVCg1zdG9wX2FmdGVyX21zGAQgASgNEhoKEmhlYWx0aF9pbnRlcnZhbF9tcxgFIAEoDRIaChJhcnRpZmFjdF9ieXRlc19tYXgYBiABKA0ijgEKBEJlYXQSFwoGbnVtYmVyGAEgASgEQge6SAQyAigBEjMKBGhvbGQYAiABKA4yGy5kcm92ZXIuYWdlbnQudjEuSG9sZFJlYXNvbkIIukgFggECEAESOAoHZGVza3RvcBgDIAEoDjIdLmRyb3Zlci5hZ2VudC52MS5EZXNrdG9wU3RhdGVCCLpIBYIBAhABIhkKB0JlYXRBY2sSDgoGbnVtYmVyGAEgASgEIqUBCgpBc3NpZ25tZW50Eg0KBWVwb2NoGAEgASgEEiUKBWxlYXNlGAIgASgLMhYuZHJvdmVyLmFnZW50LnYxLkxlYXNlEg8KB2FiYW5kb24YAyABKAgSKQoHY29tbWFuZBgEIAEoCzIYLmRyb3Zlci5hZ2VudC52MS5Db21tYW5kEg4KBmhhbHRlZBgFIAEoCBIVCg1yZXN1bWVfbnVtYmVyGAYgASgNIpABCgVMZWFzZRIQCghsZWFzZV9pZBgBIAEoCRIuCgdwdXJwb3NlGAIgASgOMh0uZHJvdmVyLmFnZW50LnYxLkxlYXNlUHVycG9zZRISCgphdHRlbXB0X2lkGAMgASgJEjEKC2FwcGxpY2F0aW9uGAQgASgLMhwuZHJvdmVyLmFnZW50LnYxLkFwcGxpY2F0aW9uIi4KC0FwcGxpY2F0aW9uEgwKBG5hbWUYASABKAkSEQoJcHJvY2Vzc2VzGAIgAygJIjYKDUFzc2lnbm1lbnRBY2sSDQoFZXBvY2gYASABKAQSFgoOY29tbWFuZF9udW1iZXIYAiABKA0i/QcKB0NvbW1hbmQSDgoGbnVtYmVyGAEgASgNEhIKCnRpbWVvdXRfbXMYAiABKA0SJwoGZWZmZWN0GAMgASgOMhcuZHJvdmVyLmFnZW50LnYxLkVmZmVjdBItCgVmb2N1cxgEIAEoCzIeLmRyb3Zlci5hZ2VudC52MS5XaW5kb3dQYXR0ZXJuEikKBWd1YXJkGAUgAygLMhouZHJvdmVyLmFnZW50LnYxLkNvbmRpdGlvbhIoCgRkb25lGAYgAygLMhouZHJvdmVyLmFnZW50LnYxLkNvbmRpdGlvbhIXCg9kb25lX3RpbWVvdXRfbXMYByABKA0SJwoFcHJvdmUYCiABKAsyFi5kcm92ZXIuYWdlbnQudjEuUHJvdmVIABIpCgZsYXVuY2gYCyABKAsyFy5kcm92ZXIuYWdlbnQudjEuTGF1bmNoSAASJwoFY2xvc2UYDCABKAsyFi5kcm92ZXIuYWdlbnQudjEuQ2xvc2VIABIuCgxmb2N1c193aW5kb3cYDSABKAsyFi5kcm92ZXIuYWdlbnQudjEuRm9jdXNIABInCgVjbGljaxgOIAEoCzIWLmRyb3Zlci5hZ2VudC52MS5DbGlja0gAEiUKBG1vdmUYDyABKAsyFS5kcm92ZXIuYWdlbnQudjEuTW92ZUgAEiUKBGRyYWcYECABKAsyFS5kcm92ZXIuYWdlbnQudjEuRHJhZ0gAEikKBnNjcm9sbBgRIAEoCzIXLmRyb3Zlci5hZ2VudC52MS5TY3JvbGxIABIlCgR0eXBlGBIgASgLMhUuZHJvdmVyLmFnZW50LnYxLlR5cGVIABInCgVwcmVzcxgTIAEoCzIWLmRyb3Zlci5hZ2VudC52MS5QcmVzc0gAEicKBXBhc3RlGBQgASgLMhYuZHJvdmVyLmFnZW50LnYxLlBhc3RlSAASJQoEd2FpdBgVIAEoCzIVLmRyb3Zlci5hZ2VudC52MS5XYWl0SAASJQoEcmVhZBgWIAEoCzIVLmRyb3Zlci5hZ2VudC52MS5SZWFkSAASKQoGYXNzZXJ0GBcgASgLMhcuZHJvdmVyLmFnZW50LnYxLkFzc2VydEgAEjEKCnNjcmVlbnNob3QYGCABKAsyGy5kcm92ZXIuYWdlbnQudjEuU2NyZWVuc2hvdEgAEiUKBGV4ZWMYGSABKAsyFS5kcm92ZXIuYWdlbnQudjEuRXhlY0gAEicKBXBhdXNlGBogASgLMhYuZHJvdmVyLmFnZW50LnYxLlBhdXNlSAASOgoPZW5kX2FwcGxpY2F0aW9uGBsgASgLMh8uZHJvdmVyLmFnZW50LnYxLkVuZEFwcGxpY2F0aW9uSABCCAoGYWN0aW9uImQKBVByb3ZlEikKBXJlYWR5GAEgAygLMhouZHJvdmVyLmFnZW50LnYxLkNvbmRpdGlvbhIwCghibG9ja2luZxgCIAMoCzIeLmRyb3Zlci5hZ2VudC52MS5XaW5kb3dQYXR0ZXJuIhkKBkxhdW5jaBIPCgdjb21tYW5kGAEgAygJIjcKBUNsb3NlEi4KBndpbmRvdxgBIAEoCzIeLmRyb3Zlci5hZ2VudC52MS5XaW5kb3dQYXR0ZXJuIjcKBUZvY3VzEi4KBndpbmRvdxgBIAEoCzIeLmRyb3Zlci5hZ2VudC52MS5XaW5kb3dQYXR0ZXJuImgKBUNsaWNrEicKBnRhcmdldBgBIAEoCzIXLmRyb3Zlci5hZ2VudC52MS5UYXJnZXQSJwoGYnV0dG9uGAIgASgOMhcuZHJvdmVyLmFnZW50LnYxLkJ1dHRvbhINCgVjb3VudBgDIAEoDSIvCgRNb3ZlEicKBnRhcmdldBgBIAEoCzIXLmRyb3Zlci5hZ2VudC52MS5UYXJnZXQiUgoERHJhZxIlCgRmcm9tGAEgASgLMhcuZHJvdmVyLmFnZW50LnYxLlRhcmdldBIjCgJ0bxgCIAEoCzIXLmRyb3Zlci5hZ2VudC52MS5UYXJnZXQiSQoGU2Nyb2xsEicKBnRhcmdldBgBIAEoCzIXLmRyb3Zlci5hZ2VudC52MS5UYXJnZXQSCgoCZHgYAiABKAUSCgoCZHkYAyABKAUiFAoEVHlwZRIMCgR0ZXh0GAEgASgJIhYKBVByZXNzEg0KBWNob3JkGAEgASgJIhUKBVBhc3RlEgwKBHRleHQYASABKAkiNgoEV2FpdBIuCgpjb25kaXRpb25zGAEgAygLMhouZHJvdmVyLmFnZW50LnYxLkNvbmRpdGlvbiLVAQoEUmVhZBI2Cgx3aW5kb3dfdGl0bGUYASABKAsyHi5kcm92ZXIuYWdlbnQudjEuV2luZG93UGF0dGVybkgAEhYKDGFjdGl2ZV90aXRsZRgCIAEoCEgAEjUKC3dpbmRvd190ZXh0GAMgASgLMh4uZHJvdmVyLmFnZW50LnYxLldpbmRvd1BhdHRlcm5IABITCgljbGlwYm9hcmQYBCABKAhIABInCgNib3gYBSABKAsyGC5kcm92ZXIuYWdlbnQudjEuUmVhZEJveEgAQggKBnNvdXJjZSJcCgdSZWFkQm94Ei4KBndpbmRvdxgBIAEoCzIeLmRyb3Zlci5hZ2VudC52MS5XaW5kb3dQYXR0ZXJuEiEKA2JveBgCIAEoCzIULmRyb3Zlci5hZ2VudC52MS5Cb3giOAoGQXNzZXJ0Ei4KCmNvbmRpdGlvbnMYASADKAsyGi5kcm92ZXIuYWdlbnQudjEuQ29uZGl0aW9uIgwKClNjcmVlbnNob3QiJwoERXhlYxIMCgRuYW1lGAEgASgJEhEKCWFyZ3VtZW50cxgCIAMoCSIcCgVQYXVzZRITCgtkdXJhdGlvbl9tcxgBIAEoDSIQCg5FbmRBcHBsaWNhdGlvbiKyAgoGUmVzdWx0Eh0KCmF0dGVtcHRfaWQYASABKAlCCbpIBnIEEAEYQBIXCgZudW1iZXIYAiABKA1CB7pIBCoCKAESNwoFaW5wdXQYAyABKA4yHC5kcm92ZXIuYWdlbnQudjEuSW5wdXRBbW91bnRCCrpIB4IBBBABIAASEwoLZHVyYXRpb25fbXMYBCABKA0SKQoHZmFpbHVyZRgFIAEoCzIYLmRyb3Zlci5hZ2VudC52MS5GYWlsdXJlEicKBm91dHB1dBgGIAEoCzIXLmRyb3Zlci5hZ2VudC52MS5PdXRwdXQSLgoFcHJvb2YYByABKAsyHy5kcm92ZXIuYWdlbnQudjEuUmVhZGluZXNzUHJvb2YSHgoMYXJ0aWZhY3RfaWRzGAggAygJQgi6SAWSAQIQECJkCgdGYWlsdXJlEj4KCGNhdGVnb3J5GAEgASgOMiAuZHJvdmVyLmFnZW50LnYxLkZhaWx1cmVDYXRlZ29yeUIKukgHggEEEAEgABIZCgdtZXNzYWdlGAIgASgJQgi6SAVyAyiACCJmCgZPdXRwdXQSFwoEdGV4dBgBIAEoCUIJukgGcgQogIAEEiEKA2JveBgCIAEoCzIULmRyb3Zlci5hZ2VudC52MS5Cb3gSDQoFc2NvcmUYAyABKAESEQoJZXhpdF9jb2RlGAQgASgFIpQCCg5SZWFkaW5lc3NQcm9vZhI1Cgd2ZXJkaWN0GAEgASgOMhguZHJvdmVyLmFnZW50LnYxLlZlcmRpY3RCCrpIB4IBBBABIAASOgoIZXZpZGVuY2UYAiADKAsyHi5kcm92ZXIuYWdlbnQudjEuUHJvYmVFdmlkZW5jZUIIukgFkgECEEASIgoRZnJhbWVfYXJ0aWZhY3RfaWQYAyABKAlCB7pIBHICGEASFAoMc2NyZWVuX3dpZHRoGAQgASgNEhUKDXNjcmVlbl9oZWlnaHQYBSABKA0SPgoNc3VyZmFjZV9jYXVzZRgGIAEoDjIdLmRyb3Zlci5hZ2VudC52MS5TdXJmYWNlQ2F1c2VCCLpIBYIBAhABImgKDVByb2JlRXZpZGVuY2USFwoFcHJvYmUYASABKAlCCLpIBXIDGIABEgwKBGhlbGQYAiABKAgSDQoFc2NvcmUYAyABKAESIQoDYm94GAQgASgLMhQuZHJvdmVyLmFnZW50LnYxLkJveCIvCglSZXN1bHRBY2sSEgoKYXR0ZW1wdF9pZBgBIAEoCRIOCgZudW1iZXIYAiABKA0ihwIKDUFydGlmYWN0Q2h1bmsSHQoLYXJ0aWZhY3RfaWQYASABKAlCCLpIBXIDsAEBEjcKBGtpbmQYAiABKA4yHS5kcm92ZXIuYWdlbnQudjEuQXJ0aWZhY3RLaW5kQgq6SAeCAQQQASAAEhsKCmF0dGVtcHRfaWQYAyABKAlCB7pIBHICGEASFgoOY29tbWFuZF9udW1iZXIYBCABKA0SIAoMY29udGVudF90eXBlGAUgASgJQgq6SAdyBRABGIABEhwKC3RvdGFsX2J5dGVzGAYgASgNQge6SAQqAigBEg4KBm9mZnNldBgHIAEoDRIZCgRkYXRhGAggASgMQgu6SAh6BhABGICABCJLCgtBcnRpZmFjdEFjaxITCgthcnRpZmFjdF9pZBgBIAEoCRIWCg5yZWNlaXZlZF9ieXRlcxgCIAEoDRIPCgdyZWZ1c2VkGAMgASgJIiMKB0dvb2RieWUSGAoGcmVhc29uGAEgASgJQgi6SAVyAxiAAiIrCgZHb0F3YXkSDgoGcmVhc29uGAEgASgJEhEKCWFkZHJlc3NlcxgCIAMoCSJrCg1XYW50ZWRSZWxlYXNlEg8KB3ZlcnNpb24YASABKAkSEgoKZXhlY3V0YWJsZRgCIAEoCRISCgpzaXplX2J5dGVzGAMgASgEEg4KBnNoYTI1NhgEIAEoDBIRCglzaWduYXR1cmUYBSABKAwinQEKDVJlbGVhc2VSZXBvcnQSGgoHdmVyc2lvbhgBIAEoCUIJukgGcgQQARhAEjgKBXN0YXRlGAIgASgOMh0uZHJvdmVyLmFnZW50LnYxLlJlbGVhc2VTdGF0ZUIKukgHggEEEAEgABI2CgVmYXVsdBgDIAEoDjIdLmRyb3Zlci5hZ2VudC52MS5SZWxlYXNlRmF1bHRCCLpIBYIBAhABIh8KDFJlbGVhc2VHcmFudBIPCgd2ZXJzaW9uGAEgASgJKnsKDERlc2t0b3BTdGF0ZRIdChlERVNLVE9QX1NUQVRFX1VOU1BFQ0lGSUVEEAASGQoVREVTS1RPUF9TVEFURV9QUkVTRU5UEAESGAoUREVTS1RPUF9TVEFURV9BQlNFTlQQAhIXChNERVNLVE9QX1NUQVRFX1NUVUNLEAMqdwoKSG9sZFJlYXNvbhIbChdIT0xEX1JFQVNPTl9VTlNQRUNJRklFRBAAEhUKEUhPTERfUkVBU09OX0xFQVNFEAESHQoZSE9MRF9SRUFTT05fSFVNQU5fUFJFU0VOVBACEhYKEkhPTERfUkVBU09OX0hBTFRFRBADKrIBCgxMZWFzZVB1cnBvc2USHQoZTEVBU0VfUFVSUE9TRV9VTlNQRUNJRklFRBAAEhkKFUxFQVNFX1BVUlBPU0VfQVRURU1QVBABEhgKFExFQVNFX1BVUlBPU0VfVVBLRUVQEAISGAoUTEVBU0VfUFVSUE9TRV9WRVJJRlkQAxIZChVMRUFTRV9QVVJQT1NFX1NFU1NJT04QBBIZChVMRUFTRV9QVVJQT1NFX1NFUlZJQ0UQBSpbCgZFZmZlY3QSFgoSRUZGRUNUX1VOU1BFQ0lGSUVEEAASDwoLRUZGRUNUX05PTkUQARIVChFFRkZFQ1RfSURFTVBPVEVOVBACEhEKDUVGRkVDVF9DT01NSVQQAypWCgZCdXR0b24SFgoSQlVUVE9OX1VOU1BFQ0lGSUVEEAASDwoLQlVUVE9OX0xFRlQQARIRCg1CVVRUT05fTUlERExFEAISEAoMQlVUVE9OX1JJR0hUEAMqbwoLSW5wdXRBbW91bnQSHAoYSU5QVVRfQU1PVU5UX1VOU1BFQ0lGSUVEEAASFQoRSU5QVVRfQU1PVU5UX05PTkUQARIVChFJTlBVVF9BTU9VTlRfU09NRRACEhQKEElOUFVUX0FNT1VOVF9BTEwQAyryBAoPRmFpbHVyZUNhdGVnb3J5EiAKHEZBSUxVUkVfQ0FURUdPUllfVU5TUEVDSUZJRUQQABIfChtGQUlMVVJFX0NBVEVHT1JZX0ZPQ1VTX0xPU1QQARIhCh1GQUlMVVJFX0NBVEVHT1JZX0dVQVJEX0ZBSUxFRBACEh0KGUZBSUxVUkVfQ0FURUdPUllfTk9UX0RPTkUQAxIlCiFGQUlMVVJFX0NBVEVHT1JZX1RBUkdFVF9OT1RfRk9VTkQQBBIlCiFGQUlMVVJFX0NBVEVHT1JZX1RBUkdFVF9BTUJJR1VPVVMQBRIcChhGQUlMVVJFX0NBVEVHT1JZX1RJTUVPVVQQBhIlCiFGQUlMVVJFX0NBVEVHT1JZX0FTU0VSVElPTl9GQUlMRUQQBxIeChpGQUlMVVJFX0NBVEVHT1JZX0NBTkNFTExFRBAIEiAKHEZBSUxVUkVfQ0FURUdPUllfRVhFQ19GQUlMRUQQCRIhCh1GQUlMVVJFX0NBVEVHT1JZX0VYRUNfUkVGVVNFRBAKEh8KG0ZBSUxVUkVfQ0FURUdPUllfTk9fU1VSRkFDRRALEh8KG0ZBSUxVUkVfQ0FURUdPUllfTEVBU0VfTE9TVBAMEiAKHEZBSUxVUkVfQ0FURUdPUllfVU5TVVBQT1JURUQQDRIdChlGQUlMVVJFX0NBVEVHT1JZX1BST1RPQ09MEA4SIAocRkFJTFVSRV9DQVRFR09SWV9BR0VOVF9FUlJPUhAPEhsKF0ZBSUxVUkVfQ0FURUdPUllfRlJPWkVOEBASIAocRkFJTFVSRV9DQVRFR09SWV9BUFBfQ1JBU0hFRBARKt8BCgxTdXJmYWNlQ2F1c2USHQoZU1VSRkFDRV9DQVVTRV9VTlNQRUNJRklFRBAAEhgKFFNVUkZBQ0VfQ0FVU0VfTE9DS0VEEAESFwoTU1VSRkFDRV9DQVVTRV9CTEFOSxACEhwKGFNVUkZBQ0VfQ0FVU0VfTk9fU0VTU0lPThADEh0KGVNVUkZBQ0VfQ0FVU0VfVU5SRUFDSEFCTEUQBBIeChpTVVJGQUNFX0NBVVNFX0RJU0NPTk5FQ1RFRBAFEiAKHFNVUkZBQ0VfQ0FVU0VfU0VDVVJFX0RFU0tUT1AQBiroAQoHVmVyZGljdBIXChNWRVJESUNUX1VOU1BFQ0lGSUVEEAASEQoNVkVSRElDVF9SRUFEWRABEhYKElZFUkRJQ1RfTk9fU1VSRkFDRRACEhsKF1ZFUkRJQ1RfQVBQX05PVF9SVU5OSU5HEAMSGgoWVkVSRElDVF9MT0dJTl9SRVFVSVJFRBAEEhYKElZFUkRJQ1RfTUZBX1BST01QVBAFEhoKFlZFUkRJQ1RfTU9EQUxfQkxPQ0tJTkcQBhIYChRWRVJESUNUX1dST05HX1NDUkVFThAHEhIKDlZFUkRJQ1RfRlJPWkVOEAgqlwEKDEFydGlmYWN0S2luZBIdChlBUlRJRkFDVF9LSU5EX1VOU1BFQ0lGSUVEEAASGAoUQVJUSUZBQ1RfS0lORF9IRUFMVEgQARIXChNBUlRJRkFDVF9LSU5EX0ZSQU1FEAISFwoTQVJUSUZBQ1RfS0lORF9QUk9PRhADEhwKGEFSVElGQUNUX0tJTkRfU0NSRUVOU0hPVBAEKmMKDFJlbGVhc2VTdGF0ZRIdChlSRUxFQVNFX1NUQVRFX1VOU1BFQ0lGSUVEEAASGgoWUkVMRUFTRV9TVEFURV9QUkVQQVJFRBABEhgKFFJFTEVBU0VfU1RBVEVfRkFJTEVEEAIq0QEKDFJlbGVhc2VGYXVsdBIdChlSRUxFQVNFX0ZBVUxUX1VOU1BFQ0lGSUVEEAASGgoWUkVMRUFTRV9GQVVMVF9ET1dOTE9BRBABEhgKFFJFTEVBU0VfRkFVTFRfRElHRVNUEAISGwoXUkVMRUFTRV9GQVVMVF9TSUdOQVRVUkUQAxIXChNSRUxFQVNFX0ZBVUxUX1VORklUEAQSFgoSUkVMRUFTRV9GQVVMVF9ESVNLEAUSHgoaUkVMRUFTRV9GQVVMVF9OT1RfQVRUQUNIRUQQBjJfCg5DaGFubmVsU2VydmljZRJNCgZBdHRhY2gSHi5kcm92ZXIuYWdlbnQudjEuQXR0YWNoUmVxdWVzdBofLmRyb3Zlci5hZ2VudC52MS5BdHRhY2hSZXNwb25zZSgBMAFiBnByb3RvMw", [file_buf_validate_validate, file_drover_agent_v1_screen]);
 
 /**
  * From the agent.
@@ -563,6 +571,13 @@ export type Beat = Message<"drover.agent.v1.Beat"> & {
    * @generated from field: drover.agent.v1.HoldReason hold = 2;
    */
   hold: HoldReason;
+
+  /**
+   * Whether the desktop answers.
+   *
+   * @generated from field: drover.agent.v1.DesktopState desktop = 3;
+   */
+  desktop: DesktopState;
 };
 
 /**
@@ -626,6 +641,22 @@ export type Assignment = Message<"drover.agent.v1.Assignment"> & {
    * @generated from field: drover.agent.v1.Command command = 4;
    */
   command?: Command | undefined;
+
+  /**
+   * An operator has halted what this lease is for, or the machine: inject nothing until an assignment says otherwise. What
+   * is in hand holds and keeps its place, and its time stands still. See "Holding" above.
+   *
+   * @generated from field: bool halted = 5;
+   */
+  halted: boolean;
+
+  /**
+   * Only grows on a machine: an operator said that it shall go on although a person was at the mouse. When it is higher than
+   * before, input of a person that was seen earlier is no reason to hold any more.
+   *
+   * @generated from field: uint32 resume_number = 6;
+   */
+  resumeNumber: number;
 };
 
 /**
@@ -930,6 +961,14 @@ export type Command = Message<"drover.agent.v1.Command"> & {
      */
     value: Pause;
     case: "pause";
+  } | {
+    /**
+     * End the leased application.
+     *
+     * @generated from field: drover.agent.v1.EndApplication end_application = 27;
+     */
+    value: EndApplication;
+    case: "endApplication";
   } | { case: undefined; value?: undefined };
 };
 
@@ -1410,6 +1449,22 @@ export const PauseSchema: GenMessage<Pause> = /*@__PURE__*/
   messageDesc(file_drover_agent_v1_channel, 31);
 
 /**
+ * End every process of the leased application, without asking it: those that do not end when told to are killed. Done when
+ * none is left; NONE if there was none. What was not saved in it is lost.
+ *
+ * @generated from message drover.agent.v1.EndApplication
+ */
+export type EndApplication = Message<"drover.agent.v1.EndApplication"> & {
+};
+
+/**
+ * Describes the message drover.agent.v1.EndApplication.
+ * Use `create(EndApplicationSchema)` to create a new message.
+ */
+export const EndApplicationSchema: GenMessage<EndApplication> = /*@__PURE__*/
+  messageDesc(file_drover_agent_v1_channel, 32);
+
+/**
  * How a command ended. Identified by attempt and number; sent until acknowledged.
  *
  * @generated from message drover.agent.v1.Result
@@ -1477,7 +1532,7 @@ export type Result = Message<"drover.agent.v1.Result"> & {
  * Use `create(ResultSchema)` to create a new message.
  */
 export const ResultSchema: GenMessage<Result> = /*@__PURE__*/
-  messageDesc(file_drover_agent_v1_channel, 32);
+  messageDesc(file_drover_agent_v1_channel, 33);
 
 /**
  * Why a command failed.
@@ -1505,7 +1560,7 @@ export type Failure = Message<"drover.agent.v1.Failure"> & {
  * Use `create(FailureSchema)` to create a new message.
  */
 export const FailureSchema: GenMessage<Failure> = /*@__PURE__*/
-  messageDesc(file_drover_agent_v1_channel, 33);
+  messageDesc(file_drover_agent_v1_channel, 34);
 
 /**
  * What a command found. Sensitive.
@@ -1547,7 +1602,7 @@ export type Output = Message<"drover.agent.v1.Output"> & {
  * Use `create(OutputSchema)` to create a new message.
  */
 export const OutputSchema: GenMessage<Output> = /*@__PURE__*/
-  messageDesc(file_drover_agent_v1_channel, 34);
+  messageDesc(file_drover_agent_v1_channel, 35);
 
 /**
  * The evidence that a machine was, or was not, ready.
@@ -1603,7 +1658,7 @@ export type ReadinessProof = Message<"drover.agent.v1.ReadinessProof"> & {
  * Use `create(ReadinessProofSchema)` to create a new message.
  */
 export const ReadinessProofSchema: GenMessage<ReadinessProof> = /*@__PURE__*/
-  messageDesc(file_drover_agent_v1_channel, 35);
+  messageDesc(file_drover_agent_v1_channel, 36);
 
 /**
  * What one probe saw.
@@ -1645,7 +1700,7 @@ export type ProbeEvidence = Message<"drover.agent.v1.ProbeEvidence"> & {
  * Use `create(ProbeEvidenceSchema)` to create a new message.
  */
 export const ProbeEvidenceSchema: GenMessage<ProbeEvidence> = /*@__PURE__*/
-  messageDesc(file_drover_agent_v1_channel, 36);
+  messageDesc(file_drover_agent_v1_channel, 37);
 
 /**
  * "This result is saved."
@@ -1673,7 +1728,7 @@ export type ResultAck = Message<"drover.agent.v1.ResultAck"> & {
  * Use `create(ResultAckSchema)` to create a new message.
  */
 export const ResultAckSchema: GenMessage<ResultAck> = /*@__PURE__*/
-  messageDesc(file_drover_agent_v1_channel, 37);
+  messageDesc(file_drover_agent_v1_channel, 38);
 
 /**
  * A piece of an artifact. Pieces come in order; a new stream starts an unfinished artifact over.
@@ -1743,7 +1798,7 @@ export type ArtifactChunk = Message<"drover.agent.v1.ArtifactChunk"> & {
  * Use `create(ArtifactChunkSchema)` to create a new message.
  */
 export const ArtifactChunkSchema: GenMessage<ArtifactChunk> = /*@__PURE__*/
-  messageDesc(file_drover_agent_v1_channel, 38);
+  messageDesc(file_drover_agent_v1_channel, 39);
 
 /**
  * Answer to chunks.
@@ -1778,7 +1833,7 @@ export type ArtifactAck = Message<"drover.agent.v1.ArtifactAck"> & {
  * Use `create(ArtifactAckSchema)` to create a new message.
  */
 export const ArtifactAckSchema: GenMessage<ArtifactAck> = /*@__PURE__*/
-  messageDesc(file_drover_agent_v1_channel, 39);
+  messageDesc(file_drover_agent_v1_channel, 40);
 
 /**
  * The agent stops on purpose.
@@ -1799,7 +1854,7 @@ export type Goodbye = Message<"drover.agent.v1.Goodbye"> & {
  * Use `create(GoodbyeSchema)` to create a new message.
  */
 export const GoodbyeSchema: GenMessage<Goodbye> = /*@__PURE__*/
-  messageDesc(file_drover_agent_v1_channel, 40);
+  messageDesc(file_drover_agent_v1_channel, 41);
 
 /**
  * The server closes the stream on purpose.
@@ -1827,7 +1882,7 @@ export type GoAway = Message<"drover.agent.v1.GoAway"> & {
  * Use `create(GoAwaySchema)` to create a new message.
  */
 export const GoAwaySchema: GenMessage<GoAway> = /*@__PURE__*/
-  messageDesc(file_drover_agent_v1_channel, 41);
+  messageDesc(file_drover_agent_v1_channel, 42);
 
 /**
  * Which release of the agent program is wanted on this machine.
@@ -1877,7 +1932,7 @@ export type WantedRelease = Message<"drover.agent.v1.WantedRelease"> & {
  * Use `create(WantedReleaseSchema)` to create a new message.
  */
 export const WantedReleaseSchema: GenMessage<WantedRelease> = /*@__PURE__*/
-  messageDesc(file_drover_agent_v1_channel, 42);
+  messageDesc(file_drover_agent_v1_channel, 43);
 
 /**
  * How far an agent is with a release.
@@ -1912,7 +1967,7 @@ export type ReleaseReport = Message<"drover.agent.v1.ReleaseReport"> & {
  * Use `create(ReleaseReportSchema)` to create a new message.
  */
 export const ReleaseReportSchema: GenMessage<ReleaseReport> = /*@__PURE__*/
-  messageDesc(file_drover_agent_v1_channel, 43);
+  messageDesc(file_drover_agent_v1_channel, 44);
 
 /**
  * "Restart into the release now."
@@ -1933,7 +1988,57 @@ export type ReleaseGrant = Message<"drover.agent.v1.ReleaseGrant"> & {
  * Use `create(ReleaseGrantSchema)` to create a new message.
  */
 export const ReleaseGrantSchema: GenMessage<ReleaseGrant> = /*@__PURE__*/
-  messageDesc(file_drover_agent_v1_channel, 44);
+  messageDesc(file_drover_agent_v1_channel, 45);
+
+/**
+ * What the agent's last look at its desktop found. It looks on a timer, also in the middle of commands, and never lets a beat
+ * wait for a look.
+ *
+ * @generated from enum drover.agent.v1.DesktopState
+ */
+export const DesktopState = {
+  /**
+   * Not looked yet.
+   *
+   * @generated from enum value: DESKTOP_STATE_UNSPECIFIED = 0;
+   */
+  UNSPECIFIED: 0,
+
+  /**
+   * It answers, and there is a surface.
+   *
+   * @generated from enum value: DESKTOP_STATE_PRESENT = 1;
+   */
+  PRESENT: 1,
+
+  /**
+   * It answers that there is no surface: locked, disconnected, black.
+   *
+   * @generated from enum value: DESKTOP_STATE_ABSENT = 2;
+   */
+  ABSENT: 2,
+
+  /**
+   * It did not answer in time.
+   *
+   * @generated from enum value: DESKTOP_STATE_STUCK = 3;
+   */
+  STUCK: 3,
+} as const;
+
+/**
+ * What the agent's last look at its desktop found. It looks on a timer, also in the middle of commands, and never lets a beat
+ * wait for a look.
+ *
+ * @generated from enum drover.agent.v1.DesktopState
+ */
+export type DesktopState = (typeof DesktopState)[keyof typeof DesktopState] | UnknownEnum;
+
+/**
+ * Describes the enum drover.agent.v1.DesktopState.
+ */
+export const DesktopStateSchema: GenEnum<DesktopState> = /*@__PURE__*/
+  enumDesc(file_drover_agent_v1_channel, 0);
 
 /**
  * Why an agent holds.
@@ -1981,7 +2086,7 @@ export type HoldReason = (typeof HoldReason)[keyof typeof HoldReason] | UnknownE
  * Describes the enum drover.agent.v1.HoldReason.
  */
 export const HoldReasonSchema: GenEnum<HoldReason> = /*@__PURE__*/
-  enumDesc(file_drover_agent_v1_channel, 0);
+  enumDesc(file_drover_agent_v1_channel, 1);
 
 /**
  * What a lease is for.
@@ -2043,7 +2148,7 @@ export type LeasePurpose = (typeof LeasePurpose)[keyof typeof LeasePurpose] | Un
  * Describes the enum drover.agent.v1.LeasePurpose.
  */
 export const LeasePurposeSchema: GenEnum<LeasePurpose> = /*@__PURE__*/
-  enumDesc(file_drover_agent_v1_channel, 1);
+  enumDesc(file_drover_agent_v1_channel, 2);
 
 /**
  * What a step changes in the world.
@@ -2091,7 +2196,7 @@ export type Effect = (typeof Effect)[keyof typeof Effect] | UnknownEnum;
  * Describes the enum drover.agent.v1.Effect.
  */
 export const EffectSchema: GenEnum<Effect> = /*@__PURE__*/
-  enumDesc(file_drover_agent_v1_channel, 2);
+  enumDesc(file_drover_agent_v1_channel, 3);
 
 /**
  * A pointer button.
@@ -2139,7 +2244,7 @@ export type Button = (typeof Button)[keyof typeof Button] | UnknownEnum;
  * Describes the enum drover.agent.v1.Button.
  */
 export const ButtonSchema: GenEnum<Button> = /*@__PURE__*/
-  enumDesc(file_drover_agent_v1_channel, 3);
+  enumDesc(file_drover_agent_v1_channel, 4);
 
 /**
  * How much input reached the desktop during a command.
@@ -2187,7 +2292,7 @@ export type InputAmount = (typeof InputAmount)[keyof typeof InputAmount] | Unkno
  * Describes the enum drover.agent.v1.InputAmount.
  */
 export const InputAmountSchema: GenEnum<InputAmount> = /*@__PURE__*/
-  enumDesc(file_drover_agent_v1_channel, 4);
+  enumDesc(file_drover_agent_v1_channel, 5);
 
 /**
  * Why a command failed: what an agent can say. Closed list.
@@ -2306,6 +2411,20 @@ export const FailureCategory = {
    * @generated from enum value: FAILURE_CATEGORY_AGENT_ERROR = 15;
    */
   AGENT_ERROR: 15,
+
+  /**
+   * The application does not answer its window system: what was waited for cannot come.
+   *
+   * @generated from enum value: FAILURE_CATEGORY_FROZEN = 16;
+   */
+  FROZEN: 16,
+
+  /**
+   * No process of the application is left: what was waited for cannot come.
+   *
+   * @generated from enum value: FAILURE_CATEGORY_APP_CRASHED = 17;
+   */
+  APP_CRASHED: 17,
 } as const;
 
 /**
@@ -2319,7 +2438,7 @@ export type FailureCategory = (typeof FailureCategory)[keyof typeof FailureCateg
  * Describes the enum drover.agent.v1.FailureCategory.
  */
 export const FailureCategorySchema: GenEnum<FailureCategory> = /*@__PURE__*/
-  enumDesc(file_drover_agent_v1_channel, 5);
+  enumDesc(file_drover_agent_v1_channel, 6);
 
 /**
  * Why there is nothing on a machine that a person would see.
@@ -2388,7 +2507,7 @@ export type SurfaceCause = (typeof SurfaceCause)[keyof typeof SurfaceCause] | Un
  * Describes the enum drover.agent.v1.SurfaceCause.
  */
 export const SurfaceCauseSchema: GenEnum<SurfaceCause> = /*@__PURE__*/
-  enumDesc(file_drover_agent_v1_channel, 6);
+  enumDesc(file_drover_agent_v1_channel, 7);
 
 /**
  * Readiness of a machine for an application.
@@ -2471,7 +2590,7 @@ export type Verdict = (typeof Verdict)[keyof typeof Verdict] | UnknownEnum;
  * Describes the enum drover.agent.v1.Verdict.
  */
 export const VerdictSchema: GenEnum<Verdict> = /*@__PURE__*/
-  enumDesc(file_drover_agent_v1_channel, 7);
+  enumDesc(file_drover_agent_v1_channel, 8);
 
 /**
  * What an artifact is.
@@ -2526,7 +2645,7 @@ export type ArtifactKind = (typeof ArtifactKind)[keyof typeof ArtifactKind] | Un
  * Describes the enum drover.agent.v1.ArtifactKind.
  */
 export const ArtifactKindSchema: GenEnum<ArtifactKind> = /*@__PURE__*/
-  enumDesc(file_drover_agent_v1_channel, 8);
+  enumDesc(file_drover_agent_v1_channel, 9);
 
 /**
  * How far an agent is with a release.
@@ -2567,7 +2686,7 @@ export type ReleaseState = (typeof ReleaseState)[keyof typeof ReleaseState] | Un
  * Describes the enum drover.agent.v1.ReleaseState.
  */
 export const ReleaseStateSchema: GenEnum<ReleaseState> = /*@__PURE__*/
-  enumDesc(file_drover_agent_v1_channel, 9);
+  enumDesc(file_drover_agent_v1_channel, 10);
 
 /**
  * Why a release failed on a machine.
@@ -2636,7 +2755,7 @@ export type ReleaseFault = (typeof ReleaseFault)[keyof typeof ReleaseFault] | Un
  * Describes the enum drover.agent.v1.ReleaseFault.
  */
 export const ReleaseFaultSchema: GenEnum<ReleaseFault> = /*@__PURE__*/
-  enumDesc(file_drover_agent_v1_channel, 10);
+  enumDesc(file_drover_agent_v1_channel, 11);
 
 /**
  * The stream between an agent and the control plane.
