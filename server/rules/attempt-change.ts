@@ -114,8 +114,11 @@ export class AttemptChange {
     if (outstanding === undefined || result.number !== this.attempt.commandNumber) return undefined;
     const { spec } = outstanding;
     const { outstanding: _, ...settled } = this.attempt;
+    // One of which nothing reached the desktop was not begun after all.
+    const unbegun = spec.effect === "commit" && result.failure !== undefined && result.input === "none" ? 1 : 0;
     this.attempt = {
       ...settled,
+      commitsBegun: settled.commitsBegun - unbegun,
       commitLabel: foldCommit(settled.commitLabel, spec.effect, {
         is: "ended",
         succeeded: result.failure === undefined,
@@ -168,7 +171,6 @@ export class AttemptChange {
       this.attempt = { ...this.attempt, repairs: this.attempt.repairs + 1, readyBy };
       return this.#command(launch, "repairing");
     }
-    this.#marks.push({ is: "not-ready", verdict: proof.verdict });
     const why = proof.surfaceCause === undefined ? "" : ` (${proof.surfaceCause})`;
     return this.#notReady(`its verdict was ${proof.verdict}${why}`);
   }
@@ -273,6 +275,9 @@ export class AttemptChange {
     const label = ending.is === "succeeded" && folded === "UNKNOWN" ? "AFTER_COMMIT" : folded;
     const failure = ending.is === "failed" ? ending.failure : undefined;
     const why = failure === undefined ? {} : { failure };
+    // Without a proof nobody knows more than that it did not answer.
+    const verdict = rest.proof?.verdict ?? "FROZEN";
+    if (failure?.category === "NOT_READY") this.#marks.push({ is: "not-ready", verdict });
     const cut = outstanding !== undefined && this.#owesCleanup();
     if (left === "unclean" || cut || failure?.category === "FROZEN") this.#marks.push({ is: "unclean" });
     this.attempt = { ...rest, phase: "ended", commitLabel: label, ...why };
