@@ -80,9 +80,11 @@ export async function unsettledHead(query: Query, poolId: PoolId, limit: number,
 export async function poolsToPlace(query: Query): Promise<PoolId[]> {
   const rows = await query<{ id: PoolId }[]>`
     select p.id from pools p
-    where exists (select 1 from machines m where m.pool_id = p.id and m.status = 'idle' and (
-      m.unclean_attempt_id is not null
-      or exists (select 1 from runs r where r.pool_id = p.id and r.state = 'queued')
-      or exists (select 1 from runs r where r.pool_id = p.id and r.state = 'unsettled')))`;
+    where exists (
+        select 1 from machines m
+        where m.pool_id = p.id and m.status = 'idle' and m.unclean_attempt_id is not null)
+      or exists (select 1 from machines m where m.pool_id = p.id and m.status = 'idle') and (
+        exists (select 1 from runs r where r.pool_id = p.id and r.state = 'queued')
+        or exists (select 1 from runs r where r.pool_id = p.id and r.state = 'unsettled'))`;
   return rows.map((row) => row.id);
 }
