@@ -46,6 +46,8 @@ export interface AgentOptions extends Offer {
   readonly random?: () => number;
   readonly groups?: ProcessGroups;
   readonly redialLimits?: RedialLimits;
+  /** How long a person at the mouse or keyboard has to do nothing before the agent goes on; 0: nobody is waited for. */
+  readonly personQuietMs?: number | undefined;
   /** By default this agent cannot be replaced by another release. */
   readonly replaceable?: Replaceable;
 }
@@ -120,7 +122,8 @@ class Agent {
       log.warn("the machine stood still; the lease is void until the next beat is acknowledged");
       this.#dial?.beat();
     };
-    this.#permission = new Permission(options.clock ?? thisHost.clock(), voided, () => desktop.foreignInputMsAgo());
+    const clock = options.clock ?? thisHost.clock();
+    this.#permission = new Permission(clock, voided, desktop, options.personQuietMs);
     this.#pictures = new Pictures(desktop, sight, this.#artifacts, log, () => this.#dial?.sendArtifacts());
     const [permission, outbox, groups] = [this.#permission, this.#outbox, this.#groups];
     this.#runner = new Runner({

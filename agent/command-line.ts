@@ -5,6 +5,7 @@ import {
   allowedProgram,
   application,
   label,
+  personQuiet,
   type RunSettings,
   type ServerSettings,
   type Settings,
@@ -34,6 +35,7 @@ interface Flags {
 
 interface RunFlags extends Flags {
   readonly simulated?: boolean;
+  readonly personQuiet?: number;
   readonly unsupervised?: boolean;
   readonly logJson?: boolean;
   readonly logFile?: string;
@@ -151,6 +153,7 @@ function runOptions(command: Command): Command {
   return machineOptions(
     serverOptions(command).requiredOption("--state <dir>", "where the machine's identity is kept", stateDirectory),
   )
+    .option("--person-quiet <seconds>", "go on when a person did nothing for so long (5); 0: do not wait", personQuiet)
     .option("--log-file <file>", "log into this file, put aside as FILE.1 when it is long")
     .option("--log-json", "log JSON lines")
     .option("--simulated", "a simulated desktop, to try things out");
@@ -173,7 +176,8 @@ function machineOf(flags: Flags) {
 
 function runOf(flags: RunFlags): RunSettings {
   const { state = "", simulated = false, unsupervised = false, logJson = false, logFile, background = false } = flags;
-  const own = { stateDir: state, simulated, supervised: !unsupervised, logJson, logFile, background };
+  const person = { personQuietMs: flags.personQuiet };
+  const own = { stateDir: state, simulated, supervised: !unsupervised, ...person, logJson, logFile, background };
   return { does: "run", ...serverOf(flags), ...machineOf(flags), ...own };
 }
 
@@ -191,6 +195,7 @@ export function runArguments(settings: RunSettings, wholePath: (path: string) =>
     ...[...allowExec].flatMap(([name, path]) => ["--allow-exec", `${name}=${path}`]),
     ...(settings.simulated ? ["--simulated"] : []),
     ...(settings.supervised ? [] : ["--unsupervised"]),
+    ...(settings.personQuietMs === undefined ? [] : ["--person-quiet", `${settings.personQuietMs / 1000}`]),
     ...(settings.logJson ? ["--log-json"] : []),
     ...(settings.logFile === undefined ? [] : ["--log-file", wholePath(settings.logFile)]),
     ...(settings.background ? ["--background"] : []),

@@ -21,7 +21,7 @@ export interface Taken {
 
 const KNOWN_WITHIN_MS = 2000;
 const NO_SURFACE: Surface = { is: "absent", cause: "UNREACHABLE" };
-const NO_TRAITS: DesktopTraits = { capture: "", dpi: 0, session: "" };
+const NO_TRAITS: DesktopTraits = { capture: "", dpi: 0, session: "", presence: false };
 
 export async function takeInventory(desktop: Desktop, offer: Offer): Promise<Taken> {
   const surface = desktop.surface().catch(() => NO_SURFACE);
@@ -34,6 +34,7 @@ export async function takeInventory(desktop: Desktop, offer: Offer): Promise<Tak
 }
 
 function inventoryOf(desktop: Desktop, offer: Offer, surface: Surface, traits: DesktopTraits): Inventory {
+  const { capture, dpi, session, presence } = traits;
   return {
     platform: desktop.platform,
     os: thisHost.operatingSystem(),
@@ -41,8 +42,12 @@ function inventoryOf(desktop: Desktop, offer: Offer, surface: Surface, traits: D
     screenHeight: surface.is === "present" ? surface.height : 0,
     applications: [...offer.applications],
     labels: { ...offer.labels },
-    ...traits,
-    capabilities: ["ocr", "clipboard", ...(offer.allowExec.size > 0 ? ["exec"] : [])],
+    ...{ capture, dpi, session },
+    capabilities: [
+      ...["ocr", "clipboard"],
+      ...(offer.allowExec.size > 0 ? ["exec"] : []),
+      ...(presence ? ["presence"] : []),
+    ],
   };
 }
 

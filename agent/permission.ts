@@ -2,11 +2,15 @@
 // attempt (G1), and nobody at the mouse (G14). Everything that injects asks here, and everything that must stop with the lease
 // is told here. A person takes no lease away: what `exec` started goes on, and the agent does when the person is gone.
 
+import type { Desktop } from "./desktop/desktop.ts";
 import type { AgentClock } from "./host/host.ts";
 import { LeaseClock } from "./lease.ts";
 
 /** Why permission went: the lease clock ran out or was voided under an attempt, or no attempt is named any more. */
 export type HoldCause = "LEASE_CLOCK" | "NO_ATTEMPT";
+
+/** What tells of a person at the mouse. */
+export type Presence = Pick<Desktop, "foreignInputMsAgo" | "foreignPresses">;
 
 /** A person who did nothing for so long has let go. */
 export const PERSON_QUIET_MS = 5_000;
@@ -21,13 +25,18 @@ export class Permission {
   #tickMs = 250;
   #ticking: NodeJS.Timeout | undefined;
   readonly #voided: () => void;
-  readonly #foreignInputMsAgo: () => number | undefined;
+  readonly #presence: Presence;
+  readonly #personQuietMs: number;
 
-  /** `voided` is called when the machine was found to have stood still; the next beat is wanted at once. */
-  constructor(clock: AgentClock, voided: () => void, foreignInputMsAgo: () => number | undefined) {
+  /**
+   * `voided` is called when the machine was found to have stood still; the next beat is wanted at once. With a
+   * `personQuietMs` of 0 nobody is waited for.
+   */
+  constructor(clock: AgentClock, voided: () => void, presence: Presence, personQuietMs = PERSON_QUIET_MS) {
     this.#clock = clock;
     this.#voided = voided;
-    this.#foreignInputMsAgo = foreignInputMsAgo;
+    this.#presence = presence;
+    this.#personQuietMs = personQuietMs;
     this.#startTicking();
   }
 
@@ -36,8 +45,13 @@ export class Permission {
   }
 
   personPresent(): boolean {
-    const msAgo = this.#foreignInputMsAgo();
-    return msAgo !== undefined && msAgo < PERSON_QUIET_MS;
+    const msAgo = this.#presence.foreignInputMsAgo();
+    return msAgo !== undefined && msAgo < this.#personQuietMs;
+  }
+
+  /** How often a person who is waited for has pressed a key or a button. */
+  personPresses(): number {
+    return this.#personQuietMs === 0 ? 0 : this.#presence.foreignPresses();
   }
 
   /** Resolves at the next event that may have given permission back. */

@@ -29,6 +29,8 @@ export interface RunSettings extends ServerSettings, MachineSettings {
   readonly simulated: boolean;
   readonly supervised: boolean;
   readonly logJson: boolean;
+  /** As in `AgentOptions`; undefined when it was not said. */
+  readonly personQuietMs: number | undefined;
   /** Instead of stderr. */
   readonly logFile: string | undefined;
   /** Without a console: no window of it, and nothing is written there. */
@@ -91,6 +93,14 @@ export function application(text: string): MachineSettings["applications"][numbe
   const [, name, version = ""] = /^([^@]+)(?:@([^@]*))?$/.exec(text) ?? [];
   if (name === undefined) throw new WrongSetting(`--application wants NAME or NAME@VERSION, not ${text}`);
   return { name, version };
+}
+
+const secondsMax = 3600;
+
+export function personQuiet(text: string): number {
+  const seconds = /^\d{1,4}$/.test(text) ? Number(text) : Number.NaN;
+  if (!(seconds <= secondsMax)) throw new WrongSetting(`--person-quiet wants whole seconds, 0 to 3600, not ${text}`);
+  return seconds * 1000;
 }
 
 export const label = (text: string): [string, string] => pair("label", text);

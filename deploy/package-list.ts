@@ -24,6 +24,7 @@ const demo: SystemPackage[] = [
   { package: "x11-xserver-utils", programs: ["xrandr"], why: "tells the size of the display (its program xrandr)" },
   { package: "dbus-x11", programs: ["dbus-launch"], why: "the session bus that GTK applications wait for at start" },
   { package: "libxtst6", programs: [], why: "the library by which the agent presses keys and moves the pointer" },
+  { package: "libxi6", programs: [], why: "the library by which the agent sees a person at the mouse or the keyboard" },
   { package: "fonts-dejavu-core", programs: [], why: "letters to draw and to read; without a font text is boxes" },
 ];
 

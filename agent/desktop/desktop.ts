@@ -65,14 +65,19 @@ export interface DesktopTraits {
   readonly dpi: number;
   /** What kind of session it is; empty when unknown. */
   readonly session: "console" | "rdp" | "x11" | "";
+  /** Whether it tells of somebody else's input (`foreignInputMsAgo`). */
+  readonly presence: boolean;
 }
 
 /** Asked around every single input call. See the invariants above. */
 export interface InputGate {
   /** Resolves when input may go on; throws when it never will (cancelled, deadline). Awaited before each input call. */
   ready(): Promise<void>;
-  /** Synchronous, immediately before the call, with the window that will receive it. Throws if it may not. */
-  admit(receiver: DesktopWindow | undefined): void;
+  /**
+   * Synchronous, immediately before the call, with the window that will receive it. Throws if it may not; false if it may
+   * not now: `ready` has to be waited for again, and this asked again.
+   */
+  admit(receiver: DesktopWindow | undefined): boolean;
   /** Synchronous, immediately after the call reached the desktop. */
   injected(): void;
 }
@@ -94,9 +99,14 @@ export interface Desktop {
   traits(): Promise<DesktopTraits>;
   /**
    * How long ago somebody else than this desktop sent input: a person at the mouse. Undefined when none is known of, or the
-   * platform does not tell (X11).
+   * platform does not tell.
    */
   foreignInputMsAgo(): number | undefined;
+  /**
+   * How often somebody else pressed a key or a button so far. Only grows. A platform that does not tell presses from moves
+   * counts both.
+   */
+  foreignPresses(): number;
   /** One picture of the whole screen. The fast, in-process path. */
   capture(): Promise<Frame>;
   /** A PNG of the whole screen by the slower, independent path (screenshot-desktop); for health screenshots. */

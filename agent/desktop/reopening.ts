@@ -15,6 +15,7 @@ class ReopeningDesktop implements Desktop {
   #opened: Promise<Desktop> | undefined;
   /** What `#opened` came to, for a question that is not waited for. */
   #current: Desktop | undefined;
+  #pressesBefore = 0;
 
   constructor(platform: Desktop["platform"], open: () => Promise<Desktop>) {
     this.platform = platform;
@@ -46,6 +47,9 @@ class ReopeningDesktop implements Desktop {
 
   foreignInputMsAgo = () => this.#current?.foreignInputMsAgo();
 
+  /** On from where the connection before had come to. */
+  foreignPresses = () => this.#pressesBefore + (this.#current?.foreignPresses() ?? 0);
+
   async stop(): Promise<void> {
     await (await this.#opened?.catch(() => undefined))?.stop();
   }
@@ -60,6 +64,7 @@ class ReopeningDesktop implements Desktop {
     } catch (error) {
       const lost = (error as Error).name === "DesktopLost";
       if (lost && this.#opened === opened) {
+        this.#pressesBefore = this.foreignPresses();
         this.#opened = undefined;
         this.#current = undefined;
         opened.then((desktop) => desktop.stop()).catch(() => {});

@@ -59,6 +59,8 @@ export class SimulatedWorld {
   clipboard = "";
   /** How long ago a person used the mouse; undefined when nobody did. */
   personMsAgo: number | undefined;
+  /** How many keys and buttons a person pressed. */
+  personPresses = 0;
   /** While set, the desktop answers nothing. */
   hung: Promise<void> | undefined;
   /** The topmost last. */

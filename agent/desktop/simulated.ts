@@ -32,11 +32,15 @@ class SimulatedDesktop implements Desktop {
   }
 
   async traits() {
-    return { capture: "", dpi: 0, session: "" } as const;
+    return { capture: "", dpi: 0, session: "", presence: true } as const;
   }
 
   foreignInputMsAgo() {
     return this.#world.personMsAgo;
+  }
+
+  foreignPresses() {
+    return this.#world.personPresses;
   }
 
   async capture(): Promise<Frame> {
@@ -135,9 +139,11 @@ class SimulatedDesktop implements Desktop {
   ) {
     if (this.#world.inputLatencyMs > 0) await sleep(this.#world.inputLatencyMs);
     await this.#answers();
-    await gate.ready();
-    const window = receiver();
-    gate.admit(window);
+    let window: DesktopWindow | undefined;
+    do {
+      await gate.ready();
+      window = receiver();
+    } while (!gate.admit(window));
     this.#world.receive(kind, window?.id, key);
     gate.injected();
   }

@@ -83,11 +83,16 @@ class WindowsDesktop implements Desktop {
       capture: await this.#healthScreenshots.path(),
       dpi: dotsPerInch(this.#win32),
       session: seenBy === "unknown" ? "" : seenBy,
+      presence: true,
     } as const;
   }
 
   foreignInputMsAgo() {
     return this.#foreignInput.msAgo();
+  }
+
+  foreignPresses() {
+    return this.#foreignInput.seen();
   }
 
   async capture() {

@@ -11,6 +11,8 @@ import { launchProgram } from "./launching.ts";
 import { captureScreen } from "./x11/capture.ts";
 import { Clipboard } from "./x11/clipboard.ts";
 import { Connection } from "./x11/connection.ts";
+import { ForeignInput } from "./x11/foreign-input.ts";
+import { GuardedInput } from "./x11/guarded-input.ts";
 import { shootByOtherPrograms } from "./x11/health-screenshot.ts";
 import { Keyboard } from "./x11/keyboard.ts";
 import { Pointer } from "./x11/pointer.ts";
@@ -41,6 +43,7 @@ class X11Desktop implements Desktop {
   readonly platform = "x11";
   readonly #connection: Connection;
   readonly #env: NodeJS.ProcessEnv;
+  readonly #foreignInput: ForeignInput;
   readonly #keyboard: Keyboard;
   readonly #pointer: Pointer;
   readonly #clipboard: Clipboard;
@@ -52,8 +55,10 @@ class X11Desktop implements Desktop {
   constructor(connection: Connection, env: NodeJS.ProcessEnv) {
     this.#connection = connection;
     this.#env = env;
-    this.#keyboard = new Keyboard(connection);
-    this.#pointer = new Pointer(connection);
+    this.#foreignInput = ForeignInput.on(connection);
+    const input = new GuardedInput(connection, this.#foreignInput);
+    this.#keyboard = new Keyboard(connection, input);
+    this.#pointer = new Pointer(connection, input);
     this.#clipboard = new Clipboard(connection);
     this.#healthScreenshots = new HealthScreenshots({
       independent: () => shootByOtherPrograms(connection.name),
@@ -69,11 +74,16 @@ class X11Desktop implements Desktop {
   async traits() {
     this.#connection.alive();
     // A resolution that X servers tell is mostly made up (96 whatever the screen).
-    return { capture: await this.#healthScreenshots.path(), dpi: 0, session: "x11" } as const;
+    const presence = this.#foreignInput.told;
+    return { capture: await this.#healthScreenshots.path(), dpi: 0, session: "x11", presence } as const;
   }
 
   foreignInputMsAgo() {
-    return undefined;
+    return this.#foreignInput.msAgo();
+  }
+
+  foreignPresses() {
+    return this.#foreignInput.presses();
   }
 
   async capture() {

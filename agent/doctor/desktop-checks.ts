@@ -61,7 +61,7 @@ export function judgeRights(rights: RightsFact): Judgement {
 }
 
 /** On Windows an ordinary agent is enough, unless an application has more rights than it. */
-export function judgeInput({ by, possible }: InputFact, rights: RightsFact): Judgement {
+export function judgeInput({ by, possible, presence }: InputFact, rights: RightsFact): Judgement {
   if (!possible) {
     return by === "XTest"
       ? fault(
@@ -72,6 +72,12 @@ export function judgeInput({ by, possible }: InputFact, rights: RightsFact): Jud
           "SendInput is not let through to this desktop",
           "Run the agent in the interactive session of the user, not as a service and not under a restricted token.",
         );
+  }
+  if (!presence) {
+    return warning(
+      `by ${by}; a person at the mouse or the keyboard is not seen, and not waited for`,
+      "Install libXi (Debian: libxi6), and start the X server with XInputExtension (2.1 or later).",
+    );
   }
   if (by === "SendInput" && rights !== "elevated") {
     return ok("by SendInput; windows of elevated programs take it from an elevated agent only");

@@ -33,7 +33,8 @@ export const linuxFacts: PlatformFacts = {
   },
 
   async input() {
-    return { by: "XTest", possible: (await readX11Facts()).takesInput };
+    const { takesInput, tellsInput } = await readX11Facts();
+    return { by: "XTest", possible: takesInput, presence: tellsInput };
   },
 
   async idle() {

@@ -19,6 +19,8 @@ export interface InputFact {
   /** By which door input goes. */
   readonly by: "XTest" | "SendInput";
   readonly possible: boolean;
+  /** Whether somebody else's input is told from it: a person at the mouse. */
+  readonly presence: boolean;
 }
 
 /** Something that happens by itself when nobody uses the machine. */

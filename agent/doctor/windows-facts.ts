@@ -30,7 +30,7 @@ export const windowsFacts: PlatformFacts = {
 
   /** Asked without sending any: whether this process may use the desktop that has the keyboard. */
   async input() {
-    return { by: "SendInput", possible: readSessionFacts(loadWin32()).inputDesktop !== "denied" };
+    return { by: "SendInput", possible: readSessionFacts(loadWin32()).inputDesktop !== "denied", presence: true };
   },
 
   async idle() {

@@ -55,8 +55,7 @@ export async function act(command: Command, gate: CommandGate, look: Look, scope
     }
     case "focusWindow": {
       const window = await onlyWindow(action.value.window, look);
-      await gate.ready();
-      gate.check(window);
+      await gate.allows(window);
       if (!(await desktop.focus(window, FOCUS_WITHIN_MS))) {
         throw new StepEnded("FOCUS_LOST", "the window did not become active");
       }

@@ -13,6 +13,8 @@ import { windowFits } from "./window-pattern.ts";
 export interface InjectionPermission {
   mayInject(): boolean;
   changed(): Promise<void>;
+  /** How often a person has pressed a key or a button so far. */
+  personPresses(): number;
 }
 
 /** The agent held before the first input: what was looked at is old, and guard and target must be looked at again. */
@@ -31,6 +33,7 @@ export class CommandGate implements InputGate {
   #admitted = 0;
   #injected = 0;
   #complete = false;
+  #pressesBefore = 0;
   #breathedAt = performance.now();
 
   constructor(permission: InjectionPermission, processes: readonly string[], signal: AbortSignal) {
@@ -48,19 +51,36 @@ export class CommandGate implements InputGate {
   async ready(): Promise<void> {
     await this.#breathe();
     this.#signal.throwIfAborted();
-    if (this.#permission.mayInject()) return;
-    await this.live();
-    if (this.#admitted === 0) throw new Outdated();
+    if (!this.#permission.mayInject()) {
+      await this.live();
+      if (this.#admitted === 0) throw new Outdated();
+    }
+    if (this.#admitted > 0) this.#checkPlace();
   }
 
-  admit(receiver: DesktopWindow | undefined): void {
-    this.check(receiver);
+  admit(receiver: DesktopWindow | undefined): boolean {
+    if (!this.#mayGoOn()) return false;
+    this.#checkReceiver(receiver);
+    if (this.#admitted === 0) this.#pressesBefore = this.#permission.personPresses();
     this.#admitted++;
+    return true;
   }
 
-  /** The question alone, for an act that is no input: raising a window. */
-  check(receiver: DesktopWindow | undefined): void {
-    this.#checkLease();
+  /** Waits until an act on a window that is no input may be done: raising it. */
+  async allows(window: DesktopWindow): Promise<void> {
+    do await this.ready();
+    while (!this.#mayGoOn());
+    this.#checkReceiver(window);
+  }
+
+  /** A person who pressed something in the middle may have moved the caret: the rest would go to another place (G3). */
+  #checkPlace(): void {
+    if (this.#permission.personPresses() !== this.#pressesBefore) {
+      throw new StepEnded("FOCUS_LOST", "a person pressed keys or buttons in the middle of the command's input");
+    }
+  }
+
+  #checkReceiver(receiver: DesktopWindow | undefined): void {
     if (receiver === undefined) throw new StepEnded("FOCUS_LOST", "no window would receive the input");
     if (!this.#processes.includes(receiver.process)) {
       throw new StepEnded("FOCUS_LOST", "the window is not the application's");
@@ -76,8 +96,8 @@ export class CommandGate implements InputGate {
 
   /** For an act that reaches no window: starting a program. The same rules, but for the receiver. */
   async act<T>(doIt: () => Promise<T>): Promise<T> {
-    await this.ready();
-    this.#checkLease();
+    do await this.ready();
+    while (!this.#mayGoOn());
     this.#admitted++;
     const done = await doIt();
     this.injected();
@@ -86,8 +106,8 @@ export class CommandGate implements InputGate {
 
   /** For an act on a window that is no input call: closing it. */
   async actOn<T>(window: DesktopWindow, doIt: () => Promise<T>): Promise<T> {
-    await this.ready();
-    this.admit(window);
+    do await this.ready();
+    while (!this.admit(window));
     const done = await doIt();
     this.injected();
     return done;
@@ -119,8 +139,9 @@ export class CommandGate implements InputGate {
     this.#breathedAt = performance.now();
   }
 
-  #checkLease(): void {
+  /** Asked in the same turn as the input call is made: permission may have gone since `ready`. */
+  #mayGoOn(): boolean {
     this.#signal.throwIfAborted();
-    if (!this.#permission.mayInject()) throw new StepEnded("LEASE_LOST", "the lease ran out at an input call");
+    return this.#permission.mayInject();
   }
 }

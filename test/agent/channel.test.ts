@@ -43,7 +43,7 @@ test("what takes the machine longer to find out about itself is told after the w
   const { server } = await begin({ desktop });
   const stream = await server.welcome();
   assert.equal((await stream.heardOf("hello")).inventory?.capture, "");
-  known.resolve({ capture: "gdi", dpi: 144, session: "console" });
+  known.resolve({ capture: "gdi", dpi: 144, session: "console", presence: false });
   const { capture, dpi, platform, labels } = await stream.heardOf("inventory");
   assert.deepEqual({ capture, dpi, platform }, { capture: "gdi", dpi: 144, platform: "simulated" });
   assert.deepEqual(labels, { site: "lima" }, "the whole of it");

@@ -8,6 +8,7 @@ import { after, before, test } from "node:test";
 import { type RunningAgent, runAgent } from "../../agent/agent.ts";
 import { serverAddress } from "../../agent/connection/server-address.ts";
 import type { Desktop } from "../../agent/desktop/desktop.ts";
+import { Connection } from "../../agent/desktop/x11/connection.ts";
 import { openX11Desktop } from "../../agent/desktop/x11.ts";
 import { startX11Session, type X11Session } from "../../agent/desktop/x11-session.ts";
 import { silentLog } from "../../agent/log.ts";
@@ -30,6 +31,7 @@ let agent: RunningAgent;
 let stateDir: string;
 const sight = screenSight();
 const FOLDER_READ_MS = 1000;
+const PERSON_QUIET_MS = 400;
 const TIMES = { beatIntervalMs: 300, stopAfterMs: 900 };
 
 before(async () => {
@@ -41,7 +43,7 @@ before(async () => {
   agent = runAgent({
     ...{ desktop, sight, stateDir, log: silentLog, server: serverAddress(server.url) },
     identity: { machineId: MACHINE_ID, machineKey: "key-1" },
-    ...{ applications: [], labels: {}, allowExec: new Map() },
+    ...{ applications: [], labels: {}, allowExec: new Map(), personQuietMs: PERSON_QUIET_MS },
   });
 });
 
@@ -103,10 +105,39 @@ test("a note is typed, saved under a guard and checked, and the proof has its fr
   assert.match(output?.text ?? "", /note-4711/);
 });
 
+test("a pointer that another program moves makes the agent hold in mid-word, and it goes on when all is quiet (G14)", async () => {
+  const stream = await until("the stream lives", () => server.streams.findLast(({ closed }) => !closed));
+  const step = attempt("person", 2n);
+  await step(stream, { case: "press", value: { chord: "ctrl+n" } });
+  await step(stream, { case: "wait", value: { conditions: [window("Untitled*Mousepad")] } });
+  const began = performance.now();
+  const typed = step(stream, typing("0123456789".repeat(60)), { timeoutMs: 60_000 });
+  const other = new Connection(session.display);
+  const presence = () => stream.all("beat").at(-1)?.hold === HoldReason.HUMAN_PRESENT;
+  await until("a beat says so", () => {
+    other.x.XTestFakeMotionEvent(other.display, -1, 5, 5 + (stream.all("beat").length % 2), 0);
+    other.answered();
+    return presence();
+  });
+  const last = performance.now();
+  const { input } = await typed;
+  assert.equal(input, InputAmount.ALL);
+  assert.ok(performance.now() - last > PERSON_QUIET_MS * 0.9, "it waited for the end of the person");
+  assert.ok(last - began < 5_000);
+  other.close();
+  for (const chord of ["ctrl+a", "ctrl+c"]) await step(stream, { case: "press", value: { chord } });
+  const source = { case: "clipboard" as const, value: true };
+  await until("the whole text, once", async () => {
+    const { output } = await step(stream, { case: "read", value: { source } });
+    return output?.text === "0123456789".repeat(60);
+  });
+  await step(stream, { case: "press", value: { chord: "delete" } });
+});
+
 test("a hold in the middle of typing loses nothing and doubles nothing on a real desktop", async () => {
   const stream = await until("the stream lives", () => server.streams.findLast(({ closed }) => !closed));
   const path = join(session.dir, "held.txt");
-  const step = attempt("a2", 2n);
+  const step = attempt("a2", 3n);
   await step(stream, { case: "press", value: { chord: "ctrl+n" } });
   await step(stream, { case: "wait", value: { conditions: [window("Untitled*Mousepad")] } });
   const long = "0123456789".repeat(300);
@@ -117,11 +148,11 @@ test("a hold in the middle of typing loses nothing and doubles nothing on a real
   const beat = await next.heardOf("beat");
   assert.equal(beat.hold, HoldReason.LEASE, "the typing is still in hand, and holds");
   // The server says again what it wants, with the result of the command perhaps already on its way.
-  next.say(assign(3, typing(long), { attemptId: "a2", epoch: 3n, timeoutMs: 60_000 }));
+  next.say(assign(3, typing(long), { attemptId: "a2", epoch: 4n, timeoutMs: 60_000 }));
   const result = await until("the typing ends", () => next.all("result").find(({ number }) => number === 3));
   assert.equal(result.failure, undefined, result.failure?.message);
   assert.equal(result.input, InputAmount.ALL);
-  const after = attempt("a3", 4n);
+  const after = attempt("a3", 5n);
   await after(next, { case: "press", value: { chord: "ctrl+s" } });
   await after(next, { case: "wait", value: { conditions: [window("Save As")] } });
   await after(next, { case: "paste", value: { text: path } });

@@ -33,6 +33,9 @@ class Bench {
   readonly listeners = new Set<() => void>();
   readonly allowExec = new Map<string, string>();
   mayInject = true;
+  personPresses = 0;
+  /** Called whenever permission is asked for. */
+  asked = () => {};
   #changed = Promise.withResolvers<void>();
   readonly world = new SimulatedWorld({
     machine: "one",
@@ -65,7 +68,11 @@ class Bench {
       sight: simulatedSight(),
       processNames: ["mousepad"],
       permission: {
-        mayInject: () => this.mayInject,
+        mayInject: () => {
+          this.asked();
+          return this.mayInject;
+        },
+        personPresses: () => this.personPresses,
         changed: () => this.#changed.promise,
         onHold: (listener) => {
           this.listeners.add(listener);
@@ -94,6 +101,8 @@ function launched(): Bench {
   bench.world.launch(["mousepad"]);
   return bench;
 }
+
+const launchedWith = (changes: Partial<Bench>): Bench => Object.assign(launched(), changes);
 
 const type = (text: string): CommandInit => ({ action: { case: "type", value: { text } } });
 const window = (title: string) => ({ kind: { case: "window" as const, value: { title } } });
@@ -128,6 +137,38 @@ test("focus that is stolen in the middle of typing stops it at that character, a
   assert.equal(failure?.category, "FOCUS_LOST");
   assert.equal(input, InputAmount.SOME);
   assert.ok(bench.inputs.every(({ receiver }) => receiver === "mousepad"));
+});
+
+test("permission that goes at the very call is waited for, and nothing is lost or doubled", async () => {
+  const bench = launched();
+  let asked = 0;
+  bench.asked = () => {
+    // Every third time: also between the gate's two questions of one call.
+    if (++asked % 3 !== 0 || !bench.mayInject) return;
+    bench.mayInject = false;
+    setImmediate(() => bench.resume());
+  };
+  const { input, failure } = await bench.do(type("abcdefghij"));
+  assert.equal(failure, undefined);
+  assert.equal(input, InputAmount.ALL);
+  assert.equal(bench.typed, "abcdefghij");
+  assert.ok(asked > 20);
+});
+
+test("a person who pressed something in the middle of a text gets none of its rest (G3, G14)", async () => {
+  const bench = launched();
+  bench.world.inputLatencyMs = 5;
+  const ending = bench.do(type("x".repeat(100)));
+  await until("some arrived", () => bench.inputs.length > 4);
+  bench.hold();
+  bench.personPresses++;
+  bench.resume();
+  const { input, failure } = await ending;
+  assert.equal(failure?.category, "FOCUS_LOST");
+  assert.equal(input, InputAmount.SOME);
+  assert.ok(bench.inputs.length < 10);
+  const next = await launchedWith({ personPresses: 7 }).do(type("all"));
+  assert.equal(next.input, InputAmount.ALL, "what was pressed before a command is no matter");
 });
 
 test("keyboard input goes only to the window that the command names", async () => {

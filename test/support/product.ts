@@ -168,7 +168,9 @@ export class Machine {
 
   run(applications: readonly string[], allowExec: Readonly<Record<string, string>> = {}): void {
     const allowed = Object.entries(allowExec).flatMap(([name, path]) => ["--allow-exec", `${name}=${path}`]);
-    const offers = [...applications.flatMap((name) => ["--application", name]), ...allowed];
+    // What an onlooker types and clicks prepares a test: nobody is to be waited for after it.
+    const onlooker = ["--person-quiet", "0"];
+    const offers = [...applications.flatMap((name) => ["--application", name]), ...allowed, ...onlooker];
     const where = ["--server", this.#agentUrl, "--state", this.#stateDir];
     this.#supervisor = start(["agent", "run", ...where, ...offers, "--log-json"], this.#env, (line) =>
       this.log.push(line),

@@ -26,6 +26,7 @@ export class ForeignInput {
   /** An input that was not the agent's and is not believed yet to be a person's. */
   #suspected: number | undefined;
   #lastForeign: number | undefined;
+  #seen = 0;
 
   constructor(win32: InputClock) {
     this.#win32 = win32;
@@ -44,6 +45,12 @@ export class ForeignInput {
     return Math.max(0, elapsed(this.#lastForeign, this.#win32.GetTickCount()));
   }
 
+  /** How often some was seen so far, presses and moves alike. */
+  seen(): number {
+    this.#look();
+    return this.#seen;
+  }
+
   #look(): void {
     const moved = this.#pointerMoved();
     const last = this.#lastInput();
@@ -51,7 +58,10 @@ export class ForeignInput {
     if (this.#lastSent !== undefined && elapsed(this.#lastSent, last) <= slackMs) return;
     const apartMs = this.#suspected === undefined ? Number.POSITIVE_INFINITY : elapsed(this.#suspected, last);
     const again = apartMs >= goesOn.afterMs && apartMs <= goesOn.withinMs;
-    if (moved || again) this.#lastForeign = last;
+    if (moved || again) {
+      this.#lastForeign = last;
+      this.#seen++;
+    }
     if (apartMs >= goesOn.afterMs) this.#suspected = last;
   }
 

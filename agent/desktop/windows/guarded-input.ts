@@ -55,10 +55,18 @@ export class GuardedInput {
   }
 
   async inject(gate: InputGate, call: Call): Promise<void> {
-    await gate.ready();
-    const events = call.events();
-    const [active, receiver] = this.#asked(call);
-    gate.admit(receiver);
+    for (;;) {
+      await gate.ready();
+      const events = call.events();
+      const [active, receiver] = this.#asked(call);
+      if (!gate.admit(receiver)) continue;
+      this.#make(gate, call, events, active);
+      if (receiver !== undefined) await this.#turnsOf(windowHandle(receiver));
+      return;
+    }
+  }
+
+  #make(gate: InputGate, call: Call, events: readonly InputEvent[], active: Handle): void {
     const taken = this.send(events);
     if (taken === 0) throw new InputBlocked("Windows did not take the input");
     gate.injected();
@@ -69,7 +77,6 @@ export class GuardedInput {
     if (call.keepsForeground && foreground(this.#win32) !== active) {
       throw new ReceiverChanged("another window took the foreground while a character was sent");
     }
-    if (receiver !== undefined) await this.#turnsOf(windowHandle(receiver));
   }
 
   async #turnsOf(window: Handle): Promise<void> {

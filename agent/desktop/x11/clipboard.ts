@@ -31,6 +31,7 @@ export class Clipboard {
 
   constructor(connection: Connection) {
     this.#connection = connection;
+    connection.listen((event) => this.#heard(event));
   }
 
   write(text: string): void {
@@ -62,12 +63,7 @@ export class Clipboard {
   /** Takes the connection's events and answers what other programs ask. */
   pump(): void {
     if (this.#connection.lost) this.stop();
-    for (const event of this.#connection.events()) {
-      const type = event.readInt32LE(0);
-      if (type === selectionRequest) this.#answer(event);
-      else if (type === selectionClear) this.#owned = undefined;
-      else if (type === selectionNotify || type === propertyNotify) this.#answers.push(event);
-    }
+    this.#connection.takeEvents();
     if (this.#owned === undefined && this.#pump) this.stop();
   }
 
@@ -75,6 +71,13 @@ export class Clipboard {
     clearInterval(this.#pump);
     this.#pump = undefined;
     this.#owned = undefined;
+  }
+
+  #heard(event: XEvent): void {
+    const type = event.readInt32LE(0);
+    if (type === selectionRequest) this.#answer(event);
+    else if (type === selectionClear) this.#owned = undefined;
+    else if (type === selectionNotify || type === propertyNotify) this.#answers.push(event);
   }
 
   #ownWindow(): XId {

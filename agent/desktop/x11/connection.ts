@@ -7,10 +7,13 @@ import koffi from "koffi";
 import { DesktopLost, watchForLoss } from "./server-loss.ts";
 import { loadXlib, type Pointer, type XId, type Xlib } from "./xlib.ts";
 
-/** An event as Xlib wrote it: 192 bytes, read by offset. */
+/** An event as Xlib wrote it, read by offset: 192 bytes; of an extension's event what is the same for all its kinds. */
 export type XEvent = Buffer;
 
 const eventBytes = 192;
+const genericEvent = 35;
+/** Of an XGenericEventCookie: where its data are, and how much of them is read. */
+const genericData = { at: 48, bytes: 64 };
 const propertyWordsMax = 1 << 18;
 const attributesBytes = 136;
 
@@ -23,6 +26,7 @@ export class Connection {
   #lost = false;
   #closed = false;
   #atoms = new Map<string, XId>();
+  #listeners: ((event: XEvent) => void)[] = [];
 
   constructor(name: string) {
     this.x = loadXlib();
@@ -43,6 +47,11 @@ export class Connection {
   /** Throws if the server is gone; called before and after every exchange that matters. */
   alive(): void {
     if (this.lost) throw new DesktopLost(`the X server of display "${this.name}" is gone`);
+  }
+
+  /** Waits until the server has done all that it was asked for so far. */
+  answered(): void {
+    this.x.XSync(this.display, 0);
   }
 
   atom(name: string): XId {
@@ -123,15 +132,27 @@ export class Connection {
     return { parent: Number(parent[0] ?? 0), children: list };
   }
 
-  /** The events that arrived since last asked. */
-  events(): XEvent[] {
-    const events: XEvent[] = [];
+  /** From now on `listener` is told of each event that is taken. */
+  listen(listener: (event: XEvent) => void): void {
+    this.#listeners.push(listener);
+  }
+
+  /** Tells the listeners of the events that have arrived, in their order. Waits for nothing. */
+  takeEvents(): void {
     while (!this.lost && this.x.XPending(this.display) > 0) {
       const event = Buffer.alloc(eventBytes);
       this.x.XNextEvent(this.display, event);
-      events.push(event);
+      const told = event.readInt32LE(0) === genericEvent ? this.#genericEvent(event) : event;
+      if (told !== undefined) for (const listener of this.#listeners) listener(told);
     }
-    return events;
+  }
+
+  /** An extension's event has its data elsewhere, until the next event is taken. They begin like any event. */
+  #genericEvent(cookie: XEvent): XEvent | undefined {
+    if (this.x.XGetEventData(this.display, cookie) === 0) return undefined;
+    const data = copyBytes(this.x, cookie.readBigUInt64LE(genericData.at), genericData.bytes);
+    this.x.XFreeEventData(this.display, cookie);
+    return Buffer.from(data.buffer);
   }
 
   /** Sends an EWMH request about a window to the window manager. */

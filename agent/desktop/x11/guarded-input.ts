@@ -6,37 +6,81 @@
 
 import type { DesktopWindow, InputGate } from "../desktop.ts";
 import type { Connection } from "./connection.ts";
+import type { ForeignInput } from "./foreign-input.ts";
 
-/**
- * Makes one input call. `receiver` asks the server who would receive it; `call` makes it and, if it fails half-way,
- * releases what it pressed.
- */
-export async function inject(
-  connection: Connection,
-  gate: InputGate,
-  receiver: () => DesktopWindow | undefined,
-  call: () => void,
-): Promise<void> {
-  await gate.ready();
-  connection.alive();
-  const { x, display } = connection;
-  x.XGrabServer(display);
-  try {
-    const window = receiver();
+export class GuardedInput {
+  readonly #connection: Connection;
+  readonly #foreign: ForeignInput;
+
+  constructor(connection: Connection, foreign: ForeignInput) {
+    this.#connection = connection;
+    this.#foreign = foreign;
+  }
+
+  /**
+   * Makes one input call. `receiver` asks the server who would receive it; `call` makes it by the methods below and, if
+   * it fails half-way, releases what it pressed.
+   */
+  async inject(gate: InputGate, receiver: () => DesktopWindow | undefined, call: () => void): Promise<void> {
+    do await gate.ready();
+    while (!this.#injected(gate, receiver, call));
+  }
+
+  /** Not input but its end: what releases keys and buttons asks no gate. */
+  release(call: () => void): void {
+    this.#grabbed(() => {
+      this.#connection.answered();
+      this.#foreign.during(call);
+    });
+  }
+
+  key(keycode: number, press: boolean): void {
+    const { x, display } = this.#connection;
+    x.XTestFakeKeyEvent(display, keycode, press ? 1 : 0, 0);
+    if (press) this.#foreign.sent("key", keycode);
+  }
+
+  button(button: number, press: boolean): void {
+    const { x, display } = this.#connection;
+    x.XTestFakeButtonEvent(display, button, press ? 1 : 0, 0);
+    if (press) this.#foreign.sent("button", button);
+  }
+
+  motion(toX: number, toY: number): void {
+    const { x, display } = this.#connection;
+    x.XTestFakeMotionEvent(display, -1, toX, toY, 0);
+    this.#foreign.sent("motion", 0);
+  }
+
+  /** False if the gate has to be waited for again. */
+  #injected(gate: InputGate, receiver: () => DesktopWindow | undefined, call: () => void): boolean {
+    const connection = this.#connection;
     connection.alive();
-    gate.admit(window);
+    return this.#grabbed(() => {
+      const window = receiver();
+      connection.alive();
+      if (!gate.admit(window)) return false;
+      try {
+        this.#foreign.during(call);
+      } finally {
+        // Even if the server was lost in the middle: the call may have reached the desktop, and G4 wants that counted.
+        gate.injected();
+      }
+      connection.alive();
+      return true;
+    });
+  }
+
+  #grabbed<T>(work: () => T): T {
+    const { x, display } = this.#connection;
+    x.XGrabServer(display);
     try {
-      call();
-      x.XSync(display, 0);
+      return work();
     } finally {
-      // Even if the server was lost in the middle: the call may have reached the desktop, and G4 wants that counted.
-      gate.injected();
-    }
-    connection.alive();
-  } finally {
-    if (!connection.lost) {
-      x.XUngrabServer(display);
-      x.XFlush(display);
+      if (!this.#connection.lost) {
+        x.XUngrabServer(display);
+        x.XFlush(display);
+      }
     }
   }
 }

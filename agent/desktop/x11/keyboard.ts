@@ -5,7 +5,7 @@ import { setTimeout as pause } from "node:timers/promises";
 import { type InputGate, UnknownKey } from "../desktop.ts";
 import { type ChordKey, parseChord } from "../key-names.ts";
 import type { Connection } from "./connection.ts";
-import { inject } from "./guarded-input.ts";
+import type { GuardedInput } from "./guarded-input.ts";
 import { type Key, KeyboardLayout } from "./keyboard-layout.ts";
 import { characterKeysym, modifierKeysyms, namedKeysyms } from "./keysyms.ts";
 import { ManagerTurn } from "./manager-turn.ts";
@@ -21,12 +21,14 @@ const capsLock = 2;
 
 export class Keyboard {
   readonly #connection: Connection;
+  readonly #input: GuardedInput;
   readonly #managerTurn: ManagerTurn;
   /** When a borrowed keycode was last typed. */
   readonly #typedAt = new Map<number, number>();
 
-  constructor(connection: Connection) {
+  constructor(connection: Connection, input: GuardedInput) {
     this.#connection = connection;
+    this.#input = input;
     this.#managerTurn = new ManagerTurn(connection);
   }
 
@@ -111,8 +113,7 @@ export class Keyboard {
 
   #strike(held: readonly number[], keycode: number, gate: InputGate): Promise<void> {
     const { x, display } = this.#connection;
-    return inject(
-      this.#connection,
+    return this.#input.inject(
       gate,
       () => keyboardReceiver(this.#connection),
       () => {
@@ -120,8 +121,8 @@ export class Keyboard {
         // A lock that somebody left on would turn the case of what is typed; a second layout its meaning.
         x.XkbLockModifiers(display, coreKeyboard, capsLock, 0);
         x.XkbLockGroup(display, coreKeyboard, 0);
-        for (const keycode of all) x.XTestFakeKeyEvent(display, keycode, 1, 0);
-        for (const keycode of all.reverse()) x.XTestFakeKeyEvent(display, keycode, 0, 0);
+        for (const keycode of all) this.#input.key(keycode, true);
+        for (const keycode of all.reverse()) this.#input.key(keycode, false);
       },
     );
   }

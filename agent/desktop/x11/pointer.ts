@@ -4,7 +4,7 @@
 import { setTimeout as pause } from "node:timers/promises";
 import type { InputGate, Point, PointerButton } from "../desktop.ts";
 import type { Connection } from "./connection.ts";
-import { inject } from "./guarded-input.ts";
+import type { GuardedInput } from "./guarded-input.ts";
 import { ManagerTurn } from "./manager-turn.ts";
 import { pointerReceiver } from "./receivers.ts";
 
@@ -17,10 +17,12 @@ const coordinateMax = 32_767;
 
 export class Pointer {
   readonly #connection: Connection;
+  readonly #input: GuardedInput;
   readonly #managerTurn: ManagerTurn;
 
-  constructor(connection: Connection) {
+  constructor(connection: Connection, input: GuardedInput) {
     this.#connection = connection;
+    this.#input = input;
     this.#managerTurn = new ManagerTurn(connection);
   }
 
@@ -38,7 +40,7 @@ export class Pointer {
 
   async drag(from: Point, to: Point, gate: InputGate): Promise<void> {
     await this.move(from, gate);
-    await this.#at(from, gate, () => this.#button(buttons.left, true));
+    await this.#at(from, gate, () => this.#input.button(buttons.left, true));
     let released = false;
     try {
       await this.#managerTurn.passed();
@@ -48,16 +50,13 @@ export class Pointer {
       }
       await pause(dragStepMs);
       await this.#at(to, gate, () => {
-        this.#button(buttons.left, false);
+        this.#input.button(buttons.left, false);
         released = true;
       });
       await this.#managerTurn.passed();
     } finally {
       // Not input but its end: a refused drag must not leave the button down (invariant 2 of the interface).
-      if (!released && !this.#connection.lost) {
-        this.#button(buttons.left, false);
-        this.#connection.x.XSync(this.#connection.display, 0);
-      }
+      if (!released && !this.#connection.lost) this.#input.release(() => this.#input.button(buttons.left, false));
     }
   }
 
@@ -72,28 +71,22 @@ export class Pointer {
 
   #tap(at: Point, button: number, gate: InputGate): Promise<void> {
     return this.#at(at, gate, () => {
-      this.#button(button, true);
-      this.#button(button, false);
+      this.#input.button(button, true);
+      this.#input.button(button, false);
     });
   }
 
   /** One input call with the pointer at `at`; the pointer is put there again, as a person may have moved it. */
   #at(at: Point, gate: InputGate, then: () => void): Promise<void> {
-    const { x, display } = this.#connection;
     const point = wholePixel(at);
-    return inject(
-      this.#connection,
+    return this.#input.inject(
       gate,
       () => pointerReceiver(this.#connection, point),
       () => {
-        x.XTestFakeMotionEvent(display, -1, point.x, point.y, 0);
+        this.#input.motion(point.x, point.y);
         then();
       },
     );
-  }
-
-  #button(button: number, press: boolean): void {
-    this.#connection.x.XTestFakeButtonEvent(this.#connection.display, button, press ? 1 : 0, 0);
   }
 }
 

@@ -24,16 +24,19 @@ export async function answersPing(display: string, window: XId, timeoutMs: numbe
     lastPing = (lastPing % 0x7fffffff) + 1;
     const number = lastPing;
     connection.tellWindow(window, "WM_PROTOCOLS", [ping, number, window]);
-    const answered = (event: XEvent) =>
-      event.readInt32LE(0) === clientMessage &&
-      readData(event, 0) === ping &&
-      readData(event, 1) === number &&
-      readData(event, 2) === window;
-    for (const deadline = performance.now() + timeoutMs; performance.now() < deadline; await pause(pollMs)) {
-      if (connection.events().some(answered)) return true;
+    let answered = false;
+    connection.listen((event) => {
+      answered ||=
+        event.readInt32LE(0) === clientMessage &&
+        readData(event, 0) === ping &&
+        readData(event, 1) === number &&
+        readData(event, 2) === window;
+    });
+    for (const deadline = performance.now() + timeoutMs; ; await pause(pollMs)) {
+      connection.takeEvents();
       connection.alive();
+      if (answered || performance.now() >= deadline) return answered;
     }
-    return connection.events().some(answered);
   } finally {
     connection.close();
   }

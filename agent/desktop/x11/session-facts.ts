@@ -2,6 +2,7 @@
 
 import { Connection } from "./connection.ts";
 import { hasWindowManager } from "./windows.ts";
+import { RawInputs } from "./xinput.ts";
 
 export interface X11Facts {
   readonly display: string;
@@ -9,6 +10,8 @@ export interface X11Facts {
   readonly wayland: boolean;
   /** The extension by which input goes. */
   readonly takesInput: boolean;
+  /** Whether it tells whose input it was. */
+  readonly tellsInput: boolean;
   /** Its name, which may be empty; undefined when none runs. */
   readonly windowManager: string | undefined;
   /** 0: never. */
@@ -23,6 +26,7 @@ export async function readX11Facts(display = process.env["DISPLAY"] ?? ""): Prom
       display,
       wayland: hasExtension(connection, "XWAYLAND"),
       takesInput: hasExtension(connection, "XTEST"),
+      tellsInput: RawInputs.on(connection) !== undefined,
       windowManager: hasWindowManager(connection) ? managerName(connection) : undefined,
       screenSaverSeconds: screenSaverSeconds(connection),
     };

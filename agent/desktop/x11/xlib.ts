@@ -21,6 +21,8 @@ export interface Xlib {
   XFlush(display: Pointer): number;
   XPending(display: Pointer): number;
   XNextEvent(display: Pointer, event: Uint8Array): number;
+  XGetEventData(display: Pointer, cookie: Uint8Array): number;
+  XFreeEventData(display: Pointer, cookie: Uint8Array): void;
   XSendEvent(display: Pointer, window: XId, propagate: number, mask: number, event: Uint8Array): number;
   XGrabServer(display: Pointer): number;
   XUngrabServer(display: Pointer): number;
@@ -150,6 +152,8 @@ const declarations: Record<keyof Xlib, string> = {
   XFlush: "int XFlush(void *)",
   XPending: "int XPending(void *)",
   XNextEvent: "int XNextEvent(void *, void *)",
+  XGetEventData: "int XGetEventData(void *, void *)",
+  XFreeEventData: "void XFreeEventData(void *, void *)",
   XSendEvent: "int XSendEvent(void *, unsigned long, int, long, void *)",
   XGrabServer: "int XGrabServer(void *)",
   XUngrabServer: "int XUngrabServer(void *)",

@@ -47,6 +47,8 @@ export interface DesktopUnderTest {
   suspend(pid: number): void;
   resume(pid: number): void;
   endProcess(pid: number): void;
+  /** Moves the pointer a little, as another program or a person would. */
+  movePointerAsAnother(): void;
   stop(): Promise<void>;
 }
 
@@ -286,6 +288,26 @@ export function desktopContract(name: string, open: () => Promise<DesktopUnderTe
           rig.resume(pid);
         }
         assert.equal(await desktop.responsive(window, 5_000), true);
+      }));
+
+    test("somebody else's input is told, and none of the desktop's own (G14)", () =>
+      withEditor(page, async ({ window, point }) => {
+        const quietMs = () => desktop.foreignInputMsAgo() ?? Number.POSITIVE_INFINITY;
+        const presses = desktop.foreignPresses();
+        const began = performance.now();
+        await desktop.type("aaé 漢", gate());
+        await desktop.press("ctrl+a", gate());
+        await desktop.click(point, "left", 2, gate());
+        await desktop.drag(point, { x: point.x + 80, y: point.y + 10 }, gate());
+        await desktop.scroll(point, 0, 3, gate());
+        // On its frame: that is the window manager's.
+        await desktop.click({ x: window.box.x + 60, y: window.box.y - 8 }, "left", 1, gate());
+        assert.ok(quietMs() > performance.now() - began, `${quietMs()} ms ago`);
+        assert.equal(desktop.foreignPresses(), presses);
+        await until("somebody else's input is told", () => {
+          rig.movePointerAsAnother();
+          return quietMs() < 200;
+        });
       }));
 
     test("the clipboard gives back what was written, and other programs can paste it", () =>

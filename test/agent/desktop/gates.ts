@@ -27,6 +27,7 @@ export function gate(
     admit(receiver) {
       receivers.push(receiver);
       if (!allowed(receiver, receivers.length)) throw new Refused("the gate refused this call");
+      return true;
     },
     injected() {
       injected++;

@@ -6,6 +6,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import koffi from "koffi";
 import type { DesktopWindow } from "../../../agent/desktop/desktop.ts";
+import { mouseInput } from "../../../agent/desktop/windows/pointer.ts";
 import { openWindowsDesktop } from "../../../agent/desktop/windows.ts";
 import type { DesktopUnderTest, Prompt } from "./contract.ts";
 import { gate } from "./gates.ts";
@@ -79,6 +80,7 @@ export async function openWindowsRig(): Promise<WindowsRig> {
         // it ended by itself
       }
     },
+    movePointerAsAnother: controls.movePointer,
     async stop() {
       await desktop.stop();
       rmSync(dir, { recursive: true, force: true, maxRetries: 5, retryDelay: 100 });
@@ -99,6 +101,7 @@ function controlsOfWindows() {
   const user32 = koffi.load("user32.dll");
   const kernel32 = koffi.load("kernel32.dll");
   const ntdll = koffi.load("ntdll.dll");
+  const send = user32.func("uint32_t SendInput(uint32_t, const void *, int)");
   const findChild = user32.func("intptr_t FindWindowExW(intptr_t, intptr_t, str16, str16)");
   const ask = user32.func("intptr_t SendMessageW(intptr_t, uint32_t, uintptr_t, _Out_ uint16_t *)");
   const open = kernel32.func("intptr_t OpenProcess(uint32_t, int, uint32_t)");
@@ -116,6 +119,7 @@ function controlsOfWindows() {
       const length = ask(field, getText, textUnitsMax, units) as number;
       return Buffer.from(units.buffer, 0, length * 2).toString("utf16le");
     },
+    movePointer: () => void send(1, mouseInput(1, 0, { x: 5, y: 0 }), 40),
     suspend: onProcess(ntdll.func("int32_t NtSuspendProcess(intptr_t)") as (handle: number) => number),
     resume: onProcess(ntdll.func("int32_t NtResumeProcess(intptr_t)") as (handle: number) => number),
   };

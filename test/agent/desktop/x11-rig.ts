@@ -4,6 +4,7 @@ import { spawn } from "node:child_process";
 import { once } from "node:events";
 import { readFileSync } from "node:fs";
 import { text } from "node:stream/consumers";
+import { Connection } from "../../../agent/desktop/x11/connection.ts";
 import { openX11Desktop } from "../../../agent/desktop/x11.ts";
 import { startX11Session, type X11Session } from "../../../agent/desktop/x11-session.ts";
 import { type DesktopUnderTest, type Prompt, windowTitled } from "./contract.ts";
@@ -19,6 +20,8 @@ export async function openX11Rig(): Promise<X11Rig> {
   const run = process.env["DROVER_TEST_RUN"];
   const session = await startX11Session(run === undefined ? {} : { env: { DROVER_TEST_RUN: run } });
   const desktop = await openX11Desktop({ display: session.display, env: session.env });
+  const other = new Connection(session.display);
+  let moves = 0;
   let prompts = 0;
 
   async function raisePrompt(): Promise<Prompt> {
@@ -73,7 +76,12 @@ export async function openX11Rig(): Promise<X11Rig> {
         // it ended by itself
       }
     },
+    movePointerAsAnother() {
+      other.x.XTestFakeMotionEvent(other.display, -1, 5 + (moves++ % 2), 5, 0);
+      other.answered();
+    },
     async stop() {
+      other.close();
       await desktop.stop();
       await session.stop();
     },

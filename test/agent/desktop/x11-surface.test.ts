@@ -97,6 +97,32 @@ test("the popup under the pointer is told with its program, and the bare desktop
     tip.close();
   }));
 
+test("while the agent types and clicks fast, each key of another program is told, and nothing else (G14)", () =>
+  withEditor(async () => {
+    const { desktop, session } = rig;
+    const other = new Connection(session.display);
+    const keycode = 38; // The key of `a`, which the agent types as well.
+    let strikes = 0;
+    /** As another program would, at its own pace: nothing waits for it to arrive. */
+    const shared = gate(undefined, (call) => {
+      if (call % 7 !== 0) return;
+      strikes++;
+      other.x.XTestFakeKeyEvent(other.display, keycode, 1, 0);
+      other.x.XTestFakeKeyEvent(other.display, keycode, 0, 0);
+      other.x.XFlush(other.display);
+    });
+    const before = desktop.foreignPresses();
+    const point = { x: 640, y: 400 };
+    await desktop.type("a".repeat(200), shared);
+    await desktop.click(point, "left", 2, shared);
+    await desktop.scroll(point, 0, 20, shared);
+    await desktop.type("banana".repeat(20), shared);
+    other.answered();
+    assert.ok(strikes > 40);
+    assert.equal(desktop.foreignPresses() - before, strikes);
+    other.close();
+  }));
+
 test("a caps lock that was left on does not turn the case of a text", () =>
   withEditor(async (_, saved) => {
     await rig.desktop.press("capslock", gate());
