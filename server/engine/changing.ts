@@ -116,7 +116,7 @@ export async function changeRun(
 ): Promise<boolean> {
   const woken = await context.database.sql.begin(async (tx) => {
     const held = await hold(tx, runId, upkeepId);
-    return held === undefined ? undefined : await applyHappening(context, tx, held, happening, only);
+    return held === undefined ? undefined : await applyHappening(context, tx, held, happening, only ?? upkeepId);
   });
   if (woken === undefined) return false;
   context.wakeup.publish(woken);

@@ -64,8 +64,15 @@ export class AttemptChange {
 
   onCancel(): RunChange | undefined {
     const { state } = this.run;
+    const { unsettled } = this.run;
     if (state.is === "cancelling" || this.attempt.ending?.is === "cancelled") return undefined;
     if (state.is === "running") this.run = { ...this.run, state: { ...state, is: "cancelling" } };
+    if (state.is === "verifying" && unsettled !== undefined && this.attempt.ending !== undefined) {
+      if (state.deadlineAt <= this.#now) return undefined;
+      // What it has found counts; but if that is nothing, it was the last try.
+      const last = { ...state, deadlineAt: this.#now };
+      this.run = { ...this.run, state: last, unsettled: { ...unsettled, cancelled: true } };
+    }
     this.events.push({ kind: "CANCEL_REQUESTED" });
     // An attempt that ends already ends as it would have; but it is not followed by another.
     return this.stop({ is: "cancelled" }) ?? this.#done("keep");
@@ -234,7 +241,9 @@ export class AttemptChange {
 
   /** The steps are over, one way or another: cleanup while the lease holds, then the end. */
   #finish(ending: Ending): RunChange {
-    if (!this.#owesCleanup()) return this.conclude(ending, "end");
+    // A frozen application would only take the steps' time: it is ended before its machine is given anything else.
+    const frozen = ending.is === "failed" && ending.failure.category === "FROZEN";
+    if (frozen || !this.#owesCleanup()) return this.conclude(ending, "end");
     const told = ending.is === "succeeded" || ending.is === "verified";
     const reached = told ? ending : { ...ending, reached: this.attempt.progress };
     this.attempt = { ...this.attempt, ending: reached, progress: this.#interpreter.begin("cleanup") };
@@ -279,7 +288,8 @@ export class AttemptChange {
     const verdict = rest.proof?.verdict ?? "FROZEN";
     if (failure?.category === "NOT_READY") this.#marks.push({ is: "not-ready", verdict });
     const cut = outstanding !== undefined && this.#owesCleanup();
-    if (left === "unclean" || cut || failure?.category === "FROZEN") this.#marks.push({ is: "unclean" });
+    const frozen = failure?.category === "FROZEN" || rest.proof?.verdict === "FROZEN";
+    if (left === "unclean" || cut || frozen) this.#marks.push({ is: "unclean" });
     this.attempt = { ...rest, phase: "ended", commitLabel: label, ...why };
     this.events.push({ kind: "ATTEMPT_ENDED", label, ...why, ...this.#where });
     const decided = rest.purpose === "verify" ? this.#settled(ending) : this.#decided(ending);
@@ -295,8 +305,9 @@ export class AttemptChange {
     const { verify } = this.#interpreter;
     if (label === "UNKNOWN" && verify !== undefined && ending.is !== "succeeded") {
       const reached = { ...ending, reached: ending.reached ?? progress };
+      const cancelled = run.state.is === "cancelling" && ending.is !== "cancelled" ? { cancelled: true as const } : {};
       const unsettled = { attemptId: id, machineId, ending: reached, commitsBegun, on: verify.on, tries: 0 };
-      return unsettle(run, unsettled, this.#now + verify.withinMs);
+      return unsettle(run, { ...unsettled, ...cancelled }, this.#now + verify.withinMs);
     }
     const decided = decideRun(run, { ending, label, machineId }, this.#budgetLeft, this.#now);
     const first = run.attemptsUsed === 1 && decided.budget !== "spend" && this.#budgetLeft < retryBudget.max;

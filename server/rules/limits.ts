@@ -62,7 +62,7 @@ export const limits = {
   verifyAgainMs: 2_000,
   /** ... up to this. */
   verifyAgainMaxMs: 60_000,
-  /** How long one try of `verify`, or one cleaning up of a machine, may take. */
+  /** How long one cleaning up of a machine may take. */
   upkeepMs: 5 * 60_000,
   /** How long the application has to end. */
   endApplicationMs: 15_000,

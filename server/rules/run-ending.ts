@@ -25,9 +25,12 @@ export function endRun(
   outputs?: Json,
 ): RunStep {
   const why = failure === undefined ? {} : { failure };
+  const { unsettled, ...settled } = run;
   return {
     run: {
-      ...run,
+      ...settled,
+      // Whoever is to settle it wants to know what there is to settle.
+      ...(outcome === "UNKNOWN" && unsettled !== undefined ? { unsettled } : {}),
       state: { is: "ended", outcome, label, at, ...why, ...(outputs === undefined ? {} : { outputs }) },
     },
     event: { kind: "ENDED", outcome, label, ...why },
@@ -52,7 +55,7 @@ export function decideRun(run: Run, attempt: EndedAttempt, budgetLeft: number, n
   const told = { ...ending.failure, retryDecision: `not tried again: ${decision.why}` };
   if (label === "UNKNOWN") return endRun(run, "UNKNOWN", label, now, told);
   if (!decision.again) return endRun(run, "FAILED", label, now, told);
-  if (run.state.is === "cancelling") return endRun(run, "CANCELLED", label, now);
+  if (run.state.is === "cancelling" || run.unsettled?.cancelled === true) return endRun(run, "CANCELLED", label, now);
   const { counts, delayMs, why } = decision;
   const counted = counts ? run : { ...run, attemptsUsed: run.attemptsUsed - 1, notReadyCount: run.notReadyCount + 1 };
   // Another machine than this one; those before it may have recovered, and a small pool must not run out.

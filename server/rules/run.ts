@@ -45,6 +45,8 @@ export interface Unsettled {
   readonly on: VerifyPlan["on"];
   /** Verify attempts so far. */
   readonly tries: number;
+  /** A cancel was asked for meanwhile: whatever is found out, the run is not tried again. */
+  readonly cancelled?: true;
 }
 
 export const resolveAs = ["SUCCEEDED", "FAILED", "RETRY"] as const;

@@ -87,7 +87,7 @@ function onResult(
   if (attempt.phase === "repairing") {
     return result.failure === undefined
       ? ended(settled, "end", [{ is: "clean" }])
-      : ended(settled, "end", [{ is: "not-ready", verdict: "FROZEN" }]);
+      : ended({ ...settled, failure: result.failure }, "end", [{ is: "not-ready", verdict: "FROZEN" }]);
   }
   if (result.failure !== undefined) return command(settled, interpreter.endApplication, "repairing", now);
   return nextCleanup({ ...settled, progress: interpreter.record(settled.progress, result.output) }, interpreter, now);
