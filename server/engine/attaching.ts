@@ -1,15 +1,25 @@
 // Agents come and go (G1): who is let in, what becomes of the attempt that a machine was working on, and silence.
 
-import type { Incarnation, Inventory, TakenInventory } from "../rules/machine.ts";
-import { admit, takeoverAt } from "../rules/machine.ts";
+import { advanceLease, isOverdue } from "../rules/lease.ts";
+import {
+  type Admission,
+  admit,
+  type Incarnation,
+  type Inventory,
+  type TakenInventory,
+  takeoverAt,
+} from "../rules/machine.ts";
+import { advanceMachine, type MachineHappening, type MachineState } from "../rules/machine-life.ts";
 import type { Instant, MachineId } from "../rules/names.ts";
 import type { ReleaseReport } from "../rules/release.ts";
 import { readNow, type Tx } from "../store/database.ts";
 import {
   endLease,
   type LiveLease,
+  leaseOf,
   lockMachine,
   type MachineRow,
+  machineState,
   nextEpoch,
   readLiveLease,
   saveAttached,
@@ -24,12 +34,10 @@ import type { EngineContext } from "./context.ts";
 
 export type Attached =
   | { readonly is: "admitted"; readonly sessionId: string }
-  | { readonly is: "cloned" }
-  | { readonly is: "held" }
-  | { readonly is: "revoked" };
+  | Exclude<Admission, { readonly is: "admitted" }>;
 
 /** A machine with its live lease, both under lock, after the run of that lease (lock order: runs, then machines). */
-interface HeldMachine {
+export interface HeldMachine {
   readonly machine: MachineRow;
   readonly lease: LiveLease | undefined;
   readonly held: Awaited<ReturnType<typeof hold>>;
@@ -40,7 +48,7 @@ interface HeldMachine {
  * such machine. The lease is read before its run can be locked, and again after the machine is. If it changed, all locks
  * are let go before the next try: to lock a run while holding a machine would be against the order.
  */
-async function holdingMachine<T>(
+export async function holdingMachine<T>(
   context: EngineContext,
   id: MachineId,
   work: (tx: Tx, found: HeldMachine) => Promise<T>,
@@ -59,6 +67,33 @@ async function holdingMachine<T>(
   }
 }
 
+/**
+ * What `happening` makes of the machine's lease and of the attempt under it, saved. Returns the machine's own state from then
+ * on, which is to be saved with the rest of what became of it, and the topics to wake; undefined when nothing changed.
+ */
+async function applyToMachine(
+  context: EngineContext,
+  tx: Tx,
+  { machine, lease, held }: HeldMachine,
+  happening: MachineHappening,
+  now: Instant,
+): Promise<{ readonly state: MachineState; readonly woken: string[] } | undefined> {
+  const { id } = machine;
+  const change = advanceMachine({ state: machineState(machine), lease: lease && leaseOf(lease) }, happening, now);
+  if (change === undefined) return undefined;
+  const woken = [topics.machine(id)];
+  if (change.attempt !== undefined && held !== undefined) {
+    woken.push(...((await applyHappening(context, tx, held, change.attempt)) ?? []));
+  }
+  // The attempt's own end may have ended it already.
+  if (change.lease === "end" && lease !== undefined) {
+    await endLease(tx, id, lease.id, now);
+    woken.push(topics.placing);
+  }
+  if (change.lease === "renew" && lease !== undefined) await nextEpoch(tx, id, lease.id);
+  return { state: change.state, woken };
+}
+
 /** An agent said Hello. On `admitted` the machine is attached to `sessionId` at this replica. */
 export async function attach(
   context: EngineContext,
@@ -71,52 +106,35 @@ export async function attach(
 ): Promise<Attached> {
   const sessionId = crypto.randomUUID();
   const woken: string[] = [];
-  const found = await holdingMachine(context, id, async (tx, { machine, lease, held }): Promise<Attached> => {
-    if (machine.revokedAt !== null) return { is: "revoked" };
+  const found = await holdingMachine(context, id, async (tx, found): Promise<Attached> => {
+    const { machine, lease } = found;
     const now = await readNow(tx);
     const decision = admit(
       {
+        revoked: machine.revokedAt !== null,
         incarnation:
           machine.bootId === null || machine.startId === null
             ? undefined
             : { bootId: machine.bootId, startId: machine.startId, dialNumber: machine.dialNumber },
         beating: await isBeating(tx, machine, now),
         leased: lease !== undefined,
-        leaseOverdue: lease !== undefined && lease.deadlineAt <= now,
+        leaseOverdue: lease !== undefined && isOverdue(leaseOf(lease), now),
       },
       hello.incarnation,
     );
     if (decision.is !== "admitted") return decision;
-    if (decision.holder === "gone" && lease !== undefined) {
-      // The lease may outlive its attempt (it was being fenced): then only the lease is left to end.
-      if (held?.live === undefined || lease.attemptEnded) await endLease(tx, id, lease.id, now);
-      else {
-        const happening = { is: "holder-gone", why: "AGENT_RESTARTED" } as const;
-        woken.push(...((await applyHappening(context, tx, held, happening)) ?? []));
-      }
-    }
-    const back = decision.holder === "back" ? lease : undefined;
-    if (back !== undefined && !back.attemptEnded && held !== undefined && machine.status === "reattaching") {
-      woken.push(...((await applyHappening(context, tx, held, { is: "machine-back" })) ?? []));
-    }
-    // A lease that is being fenced keeps its lower epoch: that is how its end is told from its holder's return.
-    const epoch = back === undefined ? machine.epoch : await nextEpoch(tx, id, back.attemptEnded ? undefined : back.id);
+    const changed = await applyToMachine(context, tx, found, { is: "attached", holder: decision.holder }, now);
+    if (changed === undefined) throw new Error(`an agent was let in, and machine ${id} is not attached`);
+    woken.push(...changed.woken);
     const { incarnation, inventory, failedRelease } = hello;
     const restarted = machine.bootId !== incarnation.bootId || machine.startId !== incarnation.startId;
     if (restarted) {
       await endGrant(tx, id);
       await countStart(tx, id, { bootId: incarnation.bootId, agentVersion: inventory.agentVersion, now });
     }
-    await saveAttached(tx, id, {
-      status: back === undefined ? "idle" : "busy",
-      epoch,
-      incarnation,
-      inventory,
-      failedRelease,
-      replicaId: context.replicaId,
-      sessionId,
-      now,
-    });
+    const { replicaId } = context;
+    const { state } = changed;
+    await saveAttached(tx, id, { state, incarnation, inventory, failedRelease, replicaId, sessionId, now });
     return { is: "admitted", sessionId };
   });
   const attached = found ?? { is: "revoked" };
@@ -143,7 +161,7 @@ async function isBeating(tx: Tx, machine: MachineRow, now: Instant): Promise<boo
 
 /**
  * A session ended, or hears nothing: its machine was last heard `silentMs` ago. Its work is handed on at takeover unless
- * it comes back. Late news of an older session changes nothing.
+ * it comes back. Late news of an older session changes nothing. (Its session, if it has one after all, is told, and ends.)
  */
 export async function silent(
   context: EngineContext,
@@ -151,72 +169,52 @@ export async function silent(
   sessionId: string,
   silentMs: number,
 ): Promise<void> {
-  const woken = await holdingMachine(context, id, async (tx, found) =>
-    found.machine.sessionId === sessionId ? await declareSilent(context, tx, found, await readNow(tx), silentMs) : [],
+  await changeMachine(context, id, async (tx, { machine }, now) =>
+    machine.sessionId === sessionId
+      ? { is: "silent", takeoverAt: await takeoverOf(context, tx, now, silentMs) }
+      : undefined,
   );
-  context.wakeup.publish(woken ?? []);
 }
 
-async function declareSilent(
-  context: EngineContext,
-  tx: Tx,
-  { machine, lease, held }: HeldMachine,
-  now: Instant,
-  silentMs: number,
-): Promise<string[]> {
-  if (machine.status !== "idle" && machine.status !== "busy") return [];
-  const at = takeoverAt(now, silentMs, await readResumedAt(tx), context.clocks);
-  await saveStatus(tx, machine.id, { is: "reattaching", takeoverAt: at }, now);
-  // Its session, if it has one after all, is told, and ends.
-  const woken = [topics.machine(machine.id)];
-  if (held === undefined || lease?.attemptEnded !== false) return woken;
-  return [...woken, ...((await applyHappening(context, tx, held, { is: "machine-silent" })) ?? [])];
-}
-
-/**
- * The lease on an attached machine is past its deadline: its agent neither finished nor let go. It is heard no more, so
- * that its own clock stops it, and its machine is taken over (G6).
- */
+/** The lease on an attached machine is past its deadline: its agent neither finished nor let go (G6). */
 export async function cutOff(context: EngineContext, id: MachineId): Promise<void> {
-  const woken = await holdingMachine(context, id, async (tx, found) => {
-    const now = await readNow(tx);
-    const { lease } = found;
-    const overdue = lease !== undefined && lease.deadlineAt <= now;
-    // Under a lease without an attempt nothing is injected, so that nobody has to be waited for.
-    if (overdue && lease.attemptId === null) {
-      await endLease(tx, id, lease.id, now);
-      return [topics.machine(id), topics.placing];
-    }
-    return overdue ? await declareSilent(context, tx, found, now, 0) : [];
-  });
-  context.wakeup.publish(woken ?? []);
+  await changeMachine(context, id, async (tx, _found, now) => ({
+    is: "lease-overdue",
+    takeoverAt: await takeoverOf(context, tx, now, 0),
+  }));
 }
 
 /** A silent machine's time to come back is over: its work is handed on or ended. */
 export async function takeOver(context: EngineContext, id: MachineId): Promise<void> {
-  const woken = await holdingMachine(context, id, async (tx, { machine, lease, held }) => {
-    if (machine.status !== "reattaching" || machine.takeoverAt === null) return [];
-    const now = await readNow(tx);
-    const earliest = (await readResumedAt(tx)) + context.clocks.takeoverMs;
-    if (now < Math.max(machine.takeoverAt, earliest)) return [];
-    const topicsWoken =
-      held === undefined || lease?.attemptEnded !== false
-        ? []
-        : ((await applyHappening(context, tx, held, { is: "holder-gone", why: "MACHINE_LOST" })) ?? []);
-    if (lease !== undefined) await endLease(tx, id, lease.id, now);
-    await saveStatus(tx, id, { is: "offline" }, now);
-    return [...topicsWoken, topics.machine(id)];
-  });
-  context.wakeup.publish(woken ?? []);
+  await changeMachine(context, id, async (tx) => ({
+    is: "takeover-due",
+    notBefore: (await readResumedAt(tx)) + context.clocks.takeoverMs,
+  }));
 }
 
 /** A machine of a replica whose row has ended: it may come back until a takeover's time after that end. */
 export async function orphan(context: EngineContext, id: MachineId, replicaEndedAt: Instant): Promise<void> {
+  await changeMachine(context, id, async (tx, { machine: { replicaId } }, now) => {
+    if (replicaId === null || (await isLive(tx, replicaId, now))) return undefined;
+    return { is: "silent", takeoverAt: await takeoverOf(context, tx, now, now - replicaEndedAt) };
+  });
+}
+
+const takeoverOf = async (context: EngineContext, tx: Tx, now: Instant, silentMs: number): Promise<Instant> =>
+  takeoverAt(now, silentMs, await readResumedAt(tx), context.clocks);
+
+/** Applies what `happens` says, in a transaction of its own. */
+async function changeMachine(
+  context: EngineContext,
+  id: MachineId,
+  happens: (tx: Tx, found: HeldMachine, now: Instant) => Promise<MachineHappening | undefined>,
+): Promise<void> {
   const woken = await holdingMachine(context, id, async (tx, found) => {
     const now = await readNow(tx);
-    const { replicaId } = found.machine;
-    if (replicaId === null || (await isLive(tx, replicaId, now))) return [];
-    return await declareSilent(context, tx, found, now, now - replicaEndedAt);
+    const happening = await happens(tx, found, now);
+    const changed = happening === undefined ? undefined : await applyToMachine(context, tx, found, happening, now);
+    if (changed !== undefined) await saveStatus(tx, id, changed.state, now);
+    return changed?.woken;
   });
   context.wakeup.publish(woken ?? []);
 }
@@ -226,9 +224,10 @@ export async function fenced(context: EngineContext, id: MachineId, sessionId: s
   const ended = await context.database.sql.begin(async (tx) => {
     const machine = await lockMachine(tx, id);
     const lease = await readLiveLease(tx, id);
-    if (machine?.sessionId !== sessionId || machine.epoch !== epoch) return false;
-    if (lease === undefined || !lease.attemptEnded || lease.epoch >= epoch) return false;
-    await endLease(tx, id, lease.id, await readNow(tx));
+    if (machine?.sessionId !== sessionId || machine.epoch !== epoch || lease === undefined) return false;
+    const now = await readNow(tx);
+    if (advanceLease(leaseOf(lease), { is: "acknowledged", epoch }, now) !== "ended") return false;
+    await endLease(tx, id, lease.id, now);
     return true;
   });
   if (ended) context.wakeup.publish([topics.placing]);

@@ -19,6 +19,14 @@ export type DesktopState = (typeof desktopStates)[number];
 export const holdReasons = ["HALTED", "HUMAN_PRESENT"] as const;
 export type HoldReason = (typeof holdReasons)[number];
 
+/** What an agent's beat says of its machine. That it is halted is not the agent's to say. */
+export interface Observed {
+  /** A person is at the mouse or the keyboard. */
+  readonly hold: Extract<HoldReason, "HUMAN_PRESENT"> | null;
+  /** Null: it has not looked yet. */
+  readonly desktop: DesktopState | null;
+}
+
 /** What an attempt has found out about its machine, or has made of it. */
 export type MachineMark =
   /** Its proof was READY. */
@@ -63,6 +71,8 @@ export interface Incarnation {
 
 /** What is known of the machine when an agent asks to be let in. */
 export interface Attachment {
+  /** Its key is good no more. */
+  readonly revoked: boolean;
   readonly incarnation: { readonly bootId: string; readonly startId: string; readonly dialNumber: number } | undefined;
   /** The stream before this one is open at a living replica and its beats arrive. */
   readonly beating: boolean;
@@ -72,9 +82,12 @@ export interface Attachment {
   readonly leaseOverdue: boolean;
 }
 
+/** Whoever has the machine's lease, when an agent is let in: nobody; it came back; it is proven dead. */
+export type Holder = "none" | "back" | "gone";
+
 export type Admission =
-  /** Let in. `holder`: what becomes of a live lease: its holder came back, or is proven dead. */
-  | { readonly is: "admitted"; readonly holder: "none" | "back" | "gone" }
+  | { readonly is: "admitted"; readonly holder: Holder }
+  | { readonly is: "revoked" }
   /** Another living incarnation holds the key (a cloned machine). */
   | { readonly is: "cloned" }
   /** An older incarnation may still be injecting: not before takeover. */
@@ -82,6 +95,7 @@ export type Admission =
 
 /** Whether an agent that says `hello` is let in. */
 export function admit(machine: Attachment, hello: Incarnation): Admission {
+  if (machine.revoked) return { is: "revoked" };
   const known = machine.incarnation;
   const same = known !== undefined && known.bootId === hello.bootId && known.startId === hello.startId;
   if (same) {

@@ -1,8 +1,9 @@
 // Machines and the leases on them.
 
 import type { Failure } from "../rules/failure.ts";
-import type { LeasePurpose } from "../rules/lease.ts";
-import type { Incarnation, Inventory, MachineStatus, TakenInventory } from "../rules/machine.ts";
+import type { Lease, LeasePurpose } from "../rules/lease.ts";
+import type { Incarnation, Inventory, MachineStatus, Observed, TakenInventory } from "../rules/machine.ts";
+import type { MachineState } from "../rules/machine-life.ts";
 import type {
   ApplicationVersionId,
   AttemptId,
@@ -17,7 +18,8 @@ import type {
 import type { IdleMachine } from "../rules/placement.ts";
 import type { ReleaseReport } from "../rules/release.ts";
 import { json, type Query, type Sql, type Tx } from "./database.ts";
-import { machineFree, machineHalted } from "./queue.ts";
+import { leaseHalted } from "./halts.ts";
+import { machineFree } from "./queue.ts";
 
 export interface MachineRow {
   readonly id: MachineId;
@@ -44,6 +46,19 @@ export interface LiveLease {
   readonly attemptId: AttemptId | null;
   readonly runId: RunId | null;
   readonly attemptEnded: boolean;
+}
+
+export const leaseOf = ({ attemptEnded, attemptId, epoch, deadlineAt }: LiveLease): Lease => ({
+  state: attemptEnded ? "fencing" : "live",
+  injects: attemptId !== null,
+  epoch,
+  deadlineAt,
+});
+
+export function machineState({ id, status, takeoverAt }: MachineRow): MachineState {
+  if (status !== "reattaching") return { is: status };
+  if (takeoverAt === null) throw new Error(`machine ${id} is reattaching without an end`);
+  return { is: status, takeoverAt };
 }
 
 const columns = [
@@ -109,7 +124,7 @@ export async function readIdle(
 ): Promise<IdleMachine[]> {
   return await query<IdleMachine[]>`
     select id, applications, status_since as idle_since from machines m
-    where pool_id = ${poolId} and ${machineFree(query, now)} and not ${machineHalted(query)}
+    where pool_id = ${poolId} and ${machineFree(query, now)}
       and applications && ${[...applications]}::text[]
     order by (id = any(${[...wanted]}::uuid[])) desc, status_since limit ${limit}`;
 }
@@ -122,19 +137,21 @@ export interface UncleanMachine {
   readonly failure: Failure | null;
 }
 
-/** Machines to be cleaned up now. A cordon does not keep them from it. */
+/** The next machine to be cleaned up, but for those that are `passed` over. A cordon does not keep it from that. */
 export async function readUnclean(
   query: Query,
   poolId: PoolId,
-  limit: number,
+  passed: readonly MachineId[],
   now: Instant,
-): Promise<UncleanMachine[]> {
-  return await query<UncleanMachine[]>`
+): Promise<UncleanMachine | undefined> {
+  const [row] = await query<UncleanMachine[]>`
     select m.id, a.run_id, a.application_version_id, a.failure
-    from machines m join attempts a on a.id = m.unclean_attempt_id
+    from machines m join attempts a on a.id = m.unclean_attempt_id join runs r on r.id = a.run_id
     where m.pool_id = ${poolId} and m.status = 'idle' and m.revoked_at is null and m.hold is null
-      and (m.unready_until is null or m.unready_until <= ${now}::timestamptz) and not ${machineHalted(query)}
-    order by a.run_id limit ${limit}`;
+      and (m.unready_until is null or m.unready_until <= ${now}::timestamptz) and not ${leaseHalted(query)}
+      and m.id <> all(${[...passed]}::uuid[])
+    order by m.status_since limit 1`;
+  return row;
 }
 
 /** The machine after a stream opened. */
@@ -142,8 +159,7 @@ export async function saveAttached(
   tx: Tx,
   id: MachineId,
   attached: {
-    readonly status: "idle" | "busy";
-    readonly epoch: number;
+    readonly state: MachineState;
     readonly incarnation: Incarnation;
     readonly inventory: Inventory;
     /** A release that was tried and given up. */
@@ -166,9 +182,9 @@ export async function saveAttached(
         when boot_id = ${incarnation.bootId} and start_id = ${incarnation.startId} then incarnation_since
         else ${attached.now}::timestamptz end,
       executable = ${inventory.executable}, ${release},
-      status = ${attached.status}, status_since = ${attached.now}::timestamptz, takeover_at = null,
-      epoch = ${attached.epoch}, boot_id = ${incarnation.bootId}, start_id = ${incarnation.startId},
-      dial_number = ${incarnation.dialNumber}, replica_id = ${attached.replicaId}, session_id = ${attached.sessionId},
+      status = ${attached.state.is}, status_since = ${attached.now}::timestamptz, takeover_at = null,
+      boot_id = ${incarnation.bootId}, start_id = ${incarnation.startId}, dial_number = ${incarnation.dialNumber},
+      replica_id = ${attached.replicaId}, session_id = ${attached.sessionId},
       inventory = ${json(inventory)}::jsonb,
       applications = ${inventory.applications.map((a) => a.name)}::text[],
       generation = generation + 1
@@ -183,12 +199,21 @@ export async function saveInventory(sql: Sql, id: MachineId, sessionId: string, 
     where id = ${id} and session_id = ${sessionId}`;
 }
 
-export async function saveStatus(
-  tx: Tx,
+/** What the beats of a session say of the machine; false when nothing else was known. Late news changes nothing. */
+export async function saveObserved(
+  sql: Sql,
   id: MachineId,
-  status: { readonly is: "idle" | "busy" | "offline" } | { readonly is: "reattaching"; readonly takeoverAt: Instant },
-  now: Instant,
-): Promise<void> {
+  sessionId: string,
+  { hold, desktop }: Observed,
+): Promise<boolean> {
+  const changed = await sql`
+    update machines set hold = ${hold}, desktop = ${desktop}, generation = generation + 1
+    where id = ${id} and session_id = ${sessionId} and (hold, desktop) is distinct from (${hold}, ${desktop})
+    returning id`;
+  return changed.length === 1;
+}
+
+export async function saveStatus(tx: Tx, id: MachineId, status: MachineState, now: Instant): Promise<void> {
   const takeoverAt = status.is === "reattaching" ? status.takeoverAt : null;
   await tx`
     update machines set status = ${status.is}, status_since = ${now}::timestamptz,
@@ -242,7 +267,7 @@ export async function forgetReports(tx: Tx, tenantId: TenantId): Promise<void> {
       order by id for no key update)`;
 }
 
-/** Ends the lease; a machine that is attached is idle from then on. */
+/** Ends the lease; a machine that is attached is idle from then on, as `advanceMachine` says (a test compares them). */
 export async function endLease(tx: Tx, machineId: MachineId, leaseId: LeaseId, now: Instant): Promise<void> {
   await Promise.all([
     tx`update leases set ended_at = ${now}::timestamptz where id = ${leaseId} and ended_at is null`,

@@ -51,7 +51,7 @@ test("a failure is tried again before a commit, in a category that may be, withi
 test("an agent is let in by what is known of the one before it (G1)", () => {
   const known = { bootId: "b1", startId: "s1", dialNumber: 3 };
   const hello = { bootId: "b1", startId: "s1", dialNumber: 4, holdsLock: true };
-  const machine: Attachment = { incarnation: known, beating: true, leased: true, leaseOverdue: false };
+  const machine: Attachment = { revoked: false, incarnation: known, beating: true, leased: true, leaseOverdue: false };
   const restarted = { ...hello, startId: "s2", dialNumber: 1 };
   const unlocked = { ...restarted, holdsLock: false };
   const rebooted = { ...restarted, bootId: "b2" };
@@ -78,6 +78,7 @@ test("an agent is let in by what is known of the one before it (G1)", () => {
       restarted,
       "admitted gone",
     ],
+    ["whoever has the key after it was revoked", { ...machine, revoked: true, leased: false }, hello, "revoked"],
   ];
   for (const [title, attachment, incarnation, expected] of rows) {
     const found = admit(attachment, incarnation);
@@ -101,13 +102,14 @@ test("an agent is wanted to do what its live attempt says, and nothing for an en
     application: { name: "app", processes: ["app"] },
     command: { number: 3, spec: command("x") },
   };
-  assert.deepEqual(wanted(7, undefined), { epoch: 7, abandon: false });
-  assert.deepEqual(wanted(7, { ...work, attemptEnded: true, stopping: true }), { epoch: 7, abandon: false });
-  const doing = wanted(7, work);
+  const machine = { epoch: 7, halted: false, resumeNumber: 0 };
+  assert.deepEqual(wanted(machine, undefined), { ...machine, abandon: false });
+  assert.deepEqual(wanted(machine, { ...work, attemptEnded: true, stopping: true }), { ...machine, abandon: false });
+  const doing = wanted(machine, work);
   assert.equal(doing.lease?.attemptId, "a");
   assert.equal(doing.command?.number, 3);
   assert.equal(doing.abandon, false);
-  assert.equal(wanted(7, { ...work, stopping: true }).abandon, true);
+  assert.equal(wanted(machine, { ...work, stopping: true }).abandon, true);
 });
 
 test("clocks that would let two drive one machine are refused", () => {
