@@ -89,7 +89,7 @@ export async function startServer(
       insecure: settings.insecure,
       origins: settings.origins,
       door: engineDoor(engine.context),
-      audit: (entry) => log.info("viewed", { audit: entry }),
+      audit: (entry) => log.info("viewed" in entry ? "viewed" : "decided", { audit: entry }),
       authenticate: authenticator(engine.context),
       wakeup,
       log,

@@ -1,6 +1,7 @@
 // What the API asks of the rooms behind it: reads of the store, and the engine for every change. Tenants go first: no read
 // and no change is without one (G12).
 
+import type { ResolveWanted } from "../engine/resolving.ts";
 import type { RolloutView, RolloutWanted } from "../engine/rolling-out.ts";
 import type { ArtifactId, Instant, Json, KeyId, MachineId, ReleaseId, RunId, TenantId } from "../rules/names.ts";
 import type { Answer } from "../rules/refusal.ts";
@@ -48,6 +49,7 @@ export interface RunDoor {
   /** One answer for each, in order. */
   startRuns(tenant: TenantId, wanted: readonly RunWanted[]): Promise<readonly Answer<RunStarted>[]>;
   cancelRun(tenant: TenantId, id: RunId): Promise<Answer<RunView>>;
+  resolveRun(tenant: TenantId, id: RunId, wanted: ResolveWanted): Promise<Answer<RunDetail>>;
   readRun(tenant: TenantId, id: RunId): Promise<RunDetail | undefined>;
   readRunView(tenant: TenantId, id: RunId): Promise<RunView | undefined>;
   readOutputs(tenant: TenantId, id: RunId): Promise<Json | null>;

@@ -7,6 +7,7 @@ import { putApplication, putWorkflow } from "../engine/defining.ts";
 import { createEnrolmentToken, revokeEnrolmentToken, revokeMachine } from "../engine/enrolling.ts";
 import { createKey, revokeKey } from "../engine/keys.ts";
 import { addRelease, uploadPiece } from "../engine/releases.ts";
+import { resolveRun } from "../engine/resolving.ts";
 import { resumeNewestRollout, startRollout, stopNewestRollout, viewRollout } from "../engine/rolling-out.ts";
 import { newRunId, startRun } from "../engine/starting.ts";
 import type { RunId, TenantId } from "../rules/names.ts";
@@ -97,6 +98,10 @@ function runDoor(context: EngineContext): RunDoor {
     async cancelRun(tenant: TenantId, id: RunId) {
       const cancelled = await cancelRun(context, tenant, id);
       return cancelled.ok ? there(await readRunView(sql, tenant, id), "run") : cancelled;
+    },
+    async resolveRun(tenant, id, wanted) {
+      const resolved = await resolveRun(context, tenant, id, wanted);
+      return resolved.ok ? there(await readRun(sql, tenant, id), "run") : resolved;
     },
     readRun: (tenant, id) => readRun(sql, tenant, id),
     readRunView: (tenant, id) => readRunView(sql, tenant, id),

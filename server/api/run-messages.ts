@@ -9,6 +9,7 @@ import {
   type FailureSchema,
   Outcome,
   type ReadinessProofSchema,
+  type ResolutionSchema,
   ResolveAs,
   RunEventKind,
   type RunEventSchema,
@@ -18,7 +19,7 @@ import {
 } from "@drover/proto/gen/drover/v1/run_pb.ts";
 import type { Failure } from "../rules/failure.ts";
 import type { Instant, Json } from "../rules/names.ts";
-import { runStates } from "../rules/run.ts";
+import { type Resolution, runStates } from "../rules/run.ts";
 import type { ReadinessProof } from "../rules/verdict.ts";
 import type { RunEvent } from "../store/events.ts";
 import type { AttemptView, RunDetail, RunView } from "../store/run-reads.ts";
@@ -54,14 +55,27 @@ export function runMessage(run: RunView) {
     createdAt: timestamp(run.createdAt),
     startedAt: timestamp(run.startedAt),
     endedAt: timestamp(run.endedAt),
+    notBefore: timestamp(run.notBeforeAt),
   } satisfies MessageInitShape<typeof RunSchema>;
 }
 
-/** What only GetRun tells: with inputs and outputs. */
-export const runDetails = (run: RunDetail, attempts: readonly AttemptView[]) => ({
+/** What only GetRun tells. */
+export const valuesMessage = (run: RunDetail) => ({
   inputs: struct(run.inputs),
   outputs: run.outcome === "SUCCEEDED" ? struct(run.outputs) : undefined,
+});
+
+/** What GetRun and ResolveRun tell: how it went. */
+export const courseMessage = (run: RunDetail, attempts: readonly AttemptView[]) => ({
   attempts: attempts.map(attemptMessage),
+  resolution: run.resolution === null ? undefined : resolutionMessage(run.resolution),
+});
+
+const resolutionMessage = (resolution: Resolution): MessageInitShape<typeof ResolutionSchema> => ({
+  resolvedAs: ResolveAs[resolution.as],
+  by: resolution.by,
+  at: timestamp(resolution.at),
+  note: resolution.note,
 });
 
 function attemptMessage(attempt: AttemptView): MessageInitShape<typeof AttemptSchema> {

@@ -2,24 +2,25 @@
 
 import type { MessageInitShape, MessageShape } from "@bufbuild/protobuf";
 import { durationMs } from "@bufbuild/protobuf/wkt";
-import { Code, ConnectError, type HandlerContext, type ServiceImpl } from "@connectrpc/connect";
+import type { HandlerContext, ServiceImpl } from "@connectrpc/connect";
 import {
   Outcome,
+  ResolveAs,
   type RunService,
   type StartRunRequestSchema,
   type StartRunResponseSchema,
 } from "@drover/proto/gen/drover/v1/run_pb.ts";
 import { limits } from "../rules/limits.ts";
-import type { RunId } from "../rules/names.ts";
+import type { Json, RunId } from "../rules/names.ts";
 import { type Answer, refuse } from "../rules/refusal.ts";
-import { outcomes } from "../rules/run.ts";
-import { type Audit, viewedBy } from "./audit.ts";
+import { outcomes, resolveAs } from "../rules/run.ts";
+import { type Audit, decidedBy, viewedBy } from "./audit.ts";
 import { principalOf } from "./auth.ts";
 import type { RunDoor, RunStarted, RunWanted } from "./door.ts";
 import { accepted, refused } from "./errors.ts";
 import type { Wakeup } from "./keyring.ts";
 import { page } from "./pages.ts";
-import { runDetails, runMessage, stateOf } from "./run-messages.ts";
+import { courseMessage, runMessage, stateOf, valuesMessage } from "./run-messages.ts";
 import { watchRun } from "./watch.ts";
 
 export interface RunsOptions {
@@ -64,7 +65,7 @@ export function createRuns({ door, wakeup, audit }: RunsOptions): ServiceImpl<ty
       const run = (await door.readRun(tenant, id)) ?? runNotFound(id);
       const attempts = await door.readAttempts(tenant, id);
       audit(viewedBy(principalOf(context), { viewed: "run", runId: id }));
-      return { run: { ...runMessage(run), ...runDetails(run, attempts) } };
+      return { run: { ...runMessage(run), ...valuesMessage(run), ...courseMessage(run, attempts) } };
     },
 
     async listRuns(request, context) {
@@ -85,8 +86,17 @@ export function createRuns({ door, wakeup, audit }: RunsOptions): ServiceImpl<ty
       return { run: runMessage(accepted(await door.cancelRun(tenantOf(context), runId(request.runId)))) };
     },
 
-    resolveRun() {
-      throw new ConnectError("not built yet", Code.Unimplemented);
+    async resolveRun(request, context) {
+      const principal = principalOf(context);
+      const { tenant, owner: by } = principal;
+      const id = runId(request.runId);
+      const as = resolveAs.find((name) => ResolveAs[name] === request.resolveAs);
+      if (as === undefined) throw new Error("a resolution that the rules of the request let through is not known");
+      const { nothingCommitted, note } = request;
+      const outputs = (request.outputs ?? {}) as Json;
+      const run = accepted(await door.resolveRun(tenant, id, { as, outputs, nothingCommitted, by, note }));
+      audit(decidedBy(principal, { decided: "run", runId: id, as }));
+      return { run: { ...runMessage(run), ...courseMessage(run, await door.readAttempts(tenant, id)) } };
     },
 
     watchRun: (request, context) =>

@@ -1,4 +1,5 @@
-// WatchRun (G8): the run's events after a number, as they happen, until it has ended.
+// WatchRun (G8): the run's events after a number, as they happen, until it has ended and all is told. One that ended UNKNOWN has
+// more to tell once a person has settled it.
 //
 // 1. What is sent is what was read after the last number that was sent: nothing is missed and nothing comes twice, however
 //    many wake-ups are lost or repeated.
@@ -40,6 +41,10 @@ export async function* watchRun(
       `The newest event of the run is ${run.lastEvent}; events after ${afterEvent} cannot be told.`,
     );
   }
+  const isAll = async (told: number) => {
+    const now = await door.readRunView(tenant, id);
+    return now?.state === "ended" && now.lastEvent === told;
+  };
   let after = Number(afterEvent);
   if (run.state === "ended" && after === run.lastEvent) return;
 
@@ -58,7 +63,7 @@ export async function* watchRun(
           yield { event: eventMessage(event, outputs) };
         } else yield { event: eventMessage(event) };
         after = event.number;
-        if (body.kind === "ENDED") return;
+        if (body.kind === "ENDED" && (body.outcome !== "UNKNOWN" || (await isAll(after)))) return;
       }
       if (events.length > 0) sentAt = performance.now();
       if (events.length < apiLimits.eventsPage) await bell.rung(Math.min(apiLimits.pollMs, signOfLifeMs));

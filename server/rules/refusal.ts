@@ -25,6 +25,9 @@ export const reasons = [
   "RELEASE_CORRUPT",
   "ROLLOUT_NOT_FOUND",
   "ROLLOUT_RUNNING",
+  "RUN_NOT_UNKNOWN",
+  "OUTPUTS_INVALID",
+  "POOL_NOT_FOUND",
 ] as const;
 
 export type Reason = (typeof reasons)[number];

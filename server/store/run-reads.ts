@@ -4,7 +4,7 @@ import type { AttemptPurpose } from "../rules/attempt.ts";
 import type { CommitLabel } from "../rules/commit.ts";
 import type { Failure } from "../rules/failure.ts";
 import type { AttemptId, Instant, Json, MachineId, RunId, TenantId } from "../rules/names.ts";
-import type { Outcome, RunState } from "../rules/run.ts";
+import type { Outcome, Resolution, RunState } from "../rules/run.ts";
 import type { ReadinessProof } from "../rules/verdict.ts";
 import type { Query } from "./database.ts";
 
@@ -21,12 +21,15 @@ export interface RunView {
   readonly createdAt: Instant;
   readonly startedAt: Instant | null;
   readonly endedAt: Instant | null;
+  /** While it waits before another attempt. */
+  readonly notBeforeAt: Instant | null;
 }
 
 export interface RunDetail extends RunView {
   /** Sensitive (G11). */
   readonly inputs: Json;
   readonly outputs: Json | null;
+  readonly resolution: Resolution | null;
 }
 
 export interface AttemptView {
@@ -45,13 +48,13 @@ export interface AttemptView {
 
 const view = (query: Query) =>
   query.unsafe(
-    "id, workflow, workflow_version, state, outcome, failure, commit_label, last_event, priority, created_at, started_at, ended_at",
+    "id, workflow, workflow_version, state, outcome, failure, commit_label, last_event, priority, created_at, started_at, ended_at, not_before_at",
   );
 
-/** With inputs and outputs. */
+/** With inputs, outputs and how a person settled it. */
 export async function readRun(query: Query, tenantId: TenantId, id: RunId): Promise<RunDetail | undefined> {
   const [row] = await query<RunDetail[]>`
-    select ${view(query)}, inputs, outputs from runs where tenant_id = ${tenantId} and id = ${id}`;
+    select ${view(query)}, inputs, outputs, resolution from runs where tenant_id = ${tenantId} and id = ${id}`;
   return row;
 }
 

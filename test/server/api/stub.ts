@@ -130,6 +130,8 @@ export async function serveStub(
         createdAt: Date.parse("2026-01-01T00:00:00Z"),
         startedAt: null,
         endedAt: null,
+        notBeforeAt: null,
+        resolution: null,
         inputs: { text: "private" },
         outputs: null,
       };

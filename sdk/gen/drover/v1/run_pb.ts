@@ -119,22 +119,21 @@ export type Run = Message<"drover.v1.Run"> & {
   endedAt?: Timestamp | undefined;
 
   /**
-   * Its attempts, in order. Only in the answer to GetRun.
+   * Its attempts, in order. Only in the answers to GetRun and ResolveRun.
    *
    * @generated from field: repeated drover.v1.Attempt attempts = 15;
    */
   attempts: Attempt[];
 
   /**
-   * How it came that it did not succeed. Only in the answers to GetRun and ResolveRun, and only if it ended otherwise than
-   * SUCCEEDED.
+   * How it came that it did not succeed. Only in the answers to GetRun, if it ended otherwise than SUCCEEDED, and to ResolveRun.
    *
    * @generated from field: drover.v1.FailureContext failure_context = 16;
    */
   failureContext?: FailureContext | undefined;
 
   /**
-   * Who settled it, if it had ended UNKNOWN.
+   * Who settled it, if it had ended UNKNOWN. Only in the answers to GetRun and ResolveRun.
    *
    * @generated from field: drover.v1.Resolution resolution = 17;
    */
@@ -1215,7 +1214,7 @@ export type ResolveRunRequest = Message<"drover.v1.ResolveRunRequest"> & {
   resolveAs: ResolveAs;
 
   /**
-   * With SUCCEEDED: the outputs, which must fit the workflow's schema. Absent: none.
+   * With SUCCEEDED: the outputs, which must fit the workflow's schema. Absent: an empty mapping.
    *
    * @generated from field: google.protobuf.Struct outputs = 3;
    */
@@ -1250,7 +1249,7 @@ export const ResolveRunRequestSchema: GenMessage<ResolveRunRequest> = /*@__PURE_
  */
 export type ResolveRunResponse = Message<"drover.v1.ResolveRunResponse"> & {
   /**
-   * With attempts and failure context.
+   * With attempts and failure context; its events tell what becomes of it.
    *
    * @generated from field: drover.v1.Run run = 1;
    */
@@ -1729,7 +1728,8 @@ export const VerificationSchema: GenEnum<Verification> = /*@__PURE__*/
 /**
  * Runs: requests to do a workflow. The conversation: `StartRun` answers once the run is saved, and from then on it
  * survives anything; `WatchRun` tells what happens, gapless, from any event number on, as often as asked; the last event is
- * ENDED and the stream then closes. A run ends in exactly one outcome.
+ * ENDED and the stream then closes. A run ends in exactly one outcome. One that ended UNKNOWN may be settled later by a person
+ * (`ResolveRun`): its events then go on after its first ENDED, with RESOLVED and another ENDED, or with RESOLVED and REQUEUED.
  *
  * @generated from service drover.v1.RunService
  */
@@ -1798,7 +1798,7 @@ export const RunService: GenService<{
     output: typeof ResolveRunResponseSchema;
   },
   /**
-   * The run's events from a number on, as they happen, until the run has ended. Scope: caller.
+   * The run's events from a number on, as they happen, until the run has ended and all is told. Scope: caller.
    * Refuses with RUN_NOT_FOUND, EVENT_NOT_FOUND.
    *
    * @generated from rpc drover.v1.RunService.WatchRun
