@@ -4,8 +4,8 @@
 import { limits } from "../rules/limits.ts";
 import type { MachineId, PoolId, RunId } from "../rules/names.ts";
 import { type IdleMachine, type Placement, place, type WaitingRun } from "../rules/placement.ts";
-import { readNow } from "../store/database.ts";
-import { lockIdle, type MachineRow, readIdle, readUnclean } from "../store/machines.ts";
+import { readNow, type Tx } from "../store/database.ts";
+import { lockFree, lockIdle, type MachineRow, readIdle, readUnclean } from "../store/machines.ts";
 import { lockPool, poolsToPlace, queueHead, unsettledHead } from "../store/queue.ts";
 import { type LockedRun, lockRun, lockWaiting } from "../store/runs.ts";
 import { topics } from "../store/wakeup.ts";
@@ -71,7 +71,7 @@ async function placePool(context: EngineContext, poolId: PoolId, choose: Choose)
     const placements = choose(queue, await readIdle(tx, poolId, routes, wanted, limits.placingMachines, asked));
     if (placements.length === 0) return [];
     const runs = await lockWaiting(tx, placements.map((p) => p.run).sort());
-    const machines = await lockIdle(tx, placements.map((p) => p.machine).sort());
+    const machines = await lockFree(tx, placements.map((p) => p.machine).sort(), asked);
     const now = await readNow(tx);
     const runById = new Map<RunId, LockedRun>(runs.map((r) => [r.run.id, r]));
     const machineById = new Map<MachineId, MachineRow>(machines.map((m) => [m.id, m]));
@@ -90,20 +90,27 @@ async function placePool(context: EngineContext, poolId: PoolId, choose: Choose)
   return woken.length;
 }
 
-/** Begins to clean up the machines of the pool that an attempt has left so. */
+/** Begins to clean up the machines of the pool that an attempt has left so, each by itself: one holds up no other (G7). */
 async function cleanPool(context: EngineContext, poolId: PoolId): Promise<void> {
-  const woken = await context.database.sql.begin(async (tx) => {
+  const passed: MachineId[] = [];
+  const cleanNext = async (tx: Tx): Promise<string[]> => {
     if (!(await lockPool(tx, poolId))) return [];
     const now = await readNow(tx);
-    const topicsWoken: string[] = [];
-    for (const unclean of await readUnclean(tx, poolId, limits.placingHead, now)) {
-      const run = await lockRun(tx, unclean.runId);
-      const [machine] = await lockIdle(tx, [unclean.id]);
-      if (run === undefined || machine === undefined) continue;
-      await beginCleanup(context, tx, run, machine, unclean, now);
-      topicsWoken.push(topics.machine(machine.id));
+    const unclean = await readUnclean(tx, poolId, passed, now);
+    if (unclean === undefined) return [];
+    passed.push(unclean.id);
+    const run = await lockRun(tx, unclean.runId);
+    const [machine] = await lockIdle(tx, [unclean.id]);
+    if (run === undefined || machine === undefined) return [];
+    await beginCleanup(context, tx, run, machine, unclean, now);
+    return [topics.machine(machine.id)];
+  };
+  for (let before = -1; before < passed.length; ) {
+    before = passed.length;
+    try {
+      context.wakeup.publish(await context.database.sql.begin(cleanNext));
+    } catch (error) {
+      context.log.warn("a machine could not be cleaned up yet", { machine: passed.at(-1), error: errorText(error) });
     }
-    return topicsWoken;
-  });
-  context.wakeup.publish(woken);
+  }
 }

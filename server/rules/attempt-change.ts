@@ -87,7 +87,10 @@ export class AttemptChange {
       const deadlineAt = Math.max(outstanding.deadlineAt, this.#now + wholeMs);
       this.attempt = { ...this.attempt, outstanding: { ...outstanding, deadlineAt } };
     }
-    this.events.push({ kind: "RESUMED", ...this.#where });
+    const { held } = this.attempt;
+    this.events.push(
+      held === undefined ? { kind: "RESUMED", ...this.#where } : { kind: "HOLDING", reason: held.why, ...this.#where },
+    );
     return this.#done("keep");
   }
 
@@ -244,6 +247,8 @@ export class AttemptChange {
     // A frozen application would only take the steps' time: it is ended before its machine is given anything else.
     const frozen = ending.is === "failed" && ending.failure.category === "FROZEN";
     if (frozen || !this.#owesCleanup()) return this.conclude(ending, "end");
+    // Cleanup would wait for whoever holds, and nobody knows for how long: the run does not.
+    if (this.attempt.held !== undefined) return this.conclude(ending, "end", "unclean");
     const told = ending.is === "succeeded" || ending.is === "verified";
     const reached = told ? ending : { ...ending, reached: this.attempt.progress };
     this.attempt = { ...this.attempt, ending: reached, progress: this.#interpreter.begin("cleanup") };

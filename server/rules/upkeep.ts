@@ -3,6 +3,7 @@
 //
 // 1. The machine counts as clean only when the cleanup steps were done, or no process of the application is left.
 // 2. What could not be cleaned up stays unclean, and is tried again after a while.
+// 3. Nobody waits for a cleanup: it does not hold, it ends, and begins anew when nobody holds the machine.
 
 import type { Attempt } from "./attempt.ts";
 import type { CommandSpec } from "./command.ts";
@@ -38,20 +39,16 @@ export function advanceUpkeep(
   now: Instant,
 ): UpkeepChange | undefined {
   const keep = (next: Attempt): UpkeepChange => ({ attempt: next, lease: "keep", marks: [] });
-  const { outstanding, held } = attempt;
+  const { outstanding } = attempt;
   switch (happening.is) {
     case "result":
       return onResult(attempt, interpreter, happening.result, now);
     case "held":
-      return held?.why === happening.why ? undefined : keep({ ...attempt, held: { why: happening.why, since: now } });
-    case "let-go": {
-      const { held: _, ...free } = attempt;
-      return held === undefined ? undefined : keep(again(free, now));
-    }
+      return ended(attempt, "fence", []);
     case "machine-back":
       return keep(again(attempt, now));
     case "command-overdue":
-      if (held !== undefined || outstanding === undefined || outstanding.deadlineAt > now) return undefined;
+      if (outstanding === undefined || outstanding.deadlineAt > now) return undefined;
       return ended(attempt, "fence", [{ is: "not-ready", verdict: "FROZEN" }]);
     case "drain-overdue":
     case "force-released":
@@ -61,12 +58,13 @@ export function advanceUpkeep(
     case "cancel-requested":
     case "deadline-passed":
     case "machine-silent":
+    case "let-go":
     case "resolved":
       return undefined;
   }
 }
 
-/** The time that the machine was away, or held, is not the command's. */
+/** The time that the machine was away is not the command's. */
 function again(attempt: Attempt, now: Instant): Attempt {
   const { outstanding } = attempt;
   if (outstanding === undefined) return attempt;

@@ -113,6 +113,13 @@ export async function lockIdle(tx: Tx, ids: readonly MachineId[]): Promise<Machi
     order by id for no key update skip locked`;
 }
 
+/** Those of the machines that can still be given something to do, and that nobody else has locked, locked. */
+export async function lockFree(tx: Tx, ids: readonly MachineId[], now: Instant): Promise<MachineRow[]> {
+  return await tx<MachineRow[]>`
+    select ${tx(columns)} from machines m where m.id = any(${[...ids]}::uuid[]) and ${machineFree(tx, now)}
+    order by m.id for no key update skip locked`;
+}
+
 /** Machines that are free and have one of the applications: those that are `wanted` by name, then the longest idle. */
 export async function readIdle(
   query: Query,
@@ -137,7 +144,7 @@ export interface UncleanMachine {
   readonly failure: Failure | null;
 }
 
-/** The next machine to be cleaned up, but for those that are `passed` over. A cordon does not keep it from that. */
+/** The next machine to be cleaned up, but for those that are `passed` over. A cordon does not keep it from that, a drain does. */
 export async function readUnclean(
   query: Query,
   poolId: PoolId,
@@ -149,6 +156,7 @@ export async function readUnclean(
     from machines m join attempts a on a.id = m.unclean_attempt_id join runs r on r.id = a.run_id
     where m.pool_id = ${poolId} and m.status = 'idle' and m.revoked_at is null and m.hold is null
       and (m.unready_until is null or m.unready_until <= ${now}::timestamptz) and not ${leaseHalted(query)}
+      and m.drain_by is null
       and m.id <> all(${[...passed]}::uuid[])
     order by m.status_since limit 1`;
   return row;
