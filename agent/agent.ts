@@ -4,12 +4,13 @@
 import { randomUUID } from "node:crypto";
 import { mkdirSync } from "node:fs";
 import { setTimeout as sleep } from "node:timers/promises";
-import { HoldReason } from "@drover/proto/gen/drover/agent/v1/channel_pb.ts";
+import { DesktopState, HoldReason } from "@drover/proto/gen/drover/agent/v1/channel_pb.ts";
 import { ArtifactQueue } from "./artifacts.ts";
 import { type Conversation, Dial } from "./connection/dial.ts";
 import { REDIAL_LIMITS, type RedialLimits, redial } from "./connection/redial.ts";
 import { namedAddress, type ServerAddress } from "./connection/server-address.ts";
 import type { Desktop } from "./desktop/desktop.ts";
+import { DesktopProbe, PROBE_TIMES, type ProbeTimes } from "./desktop-probe.ts";
 import { AGENT_VERSION } from "./executable/program.ts";
 import type { AgentClock, ProcessGroups, TryLock } from "./host/host.ts";
 import { thisHost } from "./host/this-host.ts";
@@ -48,6 +49,7 @@ export interface AgentOptions extends Offer {
   readonly redialLimits?: RedialLimits;
   /** How long a person at the mouse or keyboard has to do nothing before the agent goes on; 0: nobody is waited for. */
   readonly personQuietMs?: number | undefined;
+  readonly probeTimes?: ProbeTimes;
   /** By default this agent cannot be replaced by another release. */
   readonly replaceable?: Replaceable;
 }
@@ -101,6 +103,7 @@ class Agent {
   readonly #artifacts = new ArtifactQueue();
   readonly #permission: Permission;
   readonly #pictures: Pictures;
+  readonly #probe: DesktopProbe;
   readonly #groups: ProcessGroups;
   readonly #runner: Runner;
   readonly #updates: Updates;
@@ -125,6 +128,9 @@ class Agent {
     const clock = options.clock ?? thisHost.clock();
     this.#permission = new Permission(clock, voided, desktop, options.personQuietMs);
     this.#pictures = new Pictures(desktop, sight, this.#artifacts, log, () => this.#dial?.sendArtifacts());
+    this.#probe = new DesktopProbe(desktop, options.probeTimes ?? PROBE_TIMES, (state) => {
+      if (state === DesktopState.STUCK) log.warn("the desktop does not answer");
+    });
     const [permission, outbox, groups] = [this.#permission, this.#outbox, this.#groups];
     this.#runner = new Runner({
       ...{ desktop, sight, permission, outbox, groups, allowExec, log },
@@ -152,12 +158,14 @@ class Agent {
       const held = await takeLock(lock, { stateDir, machineId: identity.machineId }, LOCK_WAIT_MS, this.#stopping);
       if (held === undefined) return { why: this.#stopping.aborted ? "STOPPED" : "LOCKED" };
       try {
+        this.#probe.start();
         await this.#dialUntilStopped(identity.machineKey);
       } finally {
         held.release();
       }
       return this.#replacement === undefined ? { why: "STOPPED" } : { why: "REPLACED", release: this.#replacement };
     } finally {
+      this.#probe.stop();
       this.#updates.stop();
       this.#pictures.stop();
       this.#permission.stop();
@@ -260,6 +268,7 @@ class Agent {
         if (this.#permission.personPresent()) return HoldReason.HUMAN_PRESENT;
         return this.#runner.busy && !this.#permission.mayInject() ? HoldReason.LEASE : HoldReason.UNSPECIFIED;
       },
+      desktop: () => this.#probe.state,
       nextChunk: () => this.#artifacts.nextChunk(),
     };
   }

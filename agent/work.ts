@@ -13,7 +13,7 @@ import { replaceable } from "./executable/program.ts";
 import { textReadingFiles } from "./executable/text-reading.ts";
 import { thisHost } from "./host/this-host.ts";
 import { type AgentLog, logLine } from "./log.ts";
-import { openRealDesktop, REAL_PLATFORM, useDisplay } from "./real-desktop.ts";
+import { openRealDesktop, REAL_PLATFORM, realDesktopPulse, useDisplay } from "./real-desktop.ts";
 import type { RunSettings } from "./settings.ts";
 import type { Sight } from "./steps/sight.ts";
 import type { GroupNews } from "./supervisor.ts";
@@ -62,5 +62,7 @@ async function openDesktop({ simulated }: RunSettings): Promise<{ desktop: Deskt
   // Imported here, because only a real desktop needs OCR and its system's libraries.
   const { reopeningDesktop } = await import("./desktop/reopening.ts");
   const { screenSight } = await import("./steps/screen-sight.ts");
-  return { desktop: reopeningDesktop(REAL_PLATFORM, openRealDesktop), sight: screenSight(textReadingFiles()) };
+  const pulse = await realDesktopPulse();
+  const desktop = reopeningDesktop({ platform: REAL_PLATFORM, open: openRealDesktop, pulse });
+  return { desktop, sight: screenSight(textReadingFiles()) };
 }

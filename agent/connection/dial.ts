@@ -13,6 +13,7 @@ import {
   AttachRequestSchema,
   type AttachResponse,
   ChannelService,
+  type DesktopState,
   type HelloSchema,
   type HoldReason,
   type Welcome,
@@ -37,6 +38,7 @@ export interface Conversation {
   received(message: FromServer, dial: Dial): void;
   beatSending(number: bigint): void;
   holding(): HoldReason;
+  desktop(): DesktopState;
   nextChunk(): Chunk | undefined;
 }
 
@@ -94,7 +96,8 @@ export class Dial {
     if (this.#state.is !== "serving") return;
     const number = ++this.#state.beatNumber;
     this.#conversation.beatSending(number);
-    this.#write({ case: "beat", value: { number, hold: this.#conversation.holding() } });
+    const [hold, desktop] = [this.#conversation.holding(), this.#conversation.desktop()];
+    this.#write({ case: "beat", value: { number, hold, desktop } });
   }
 
   /** Sends what the window and invariant 4 allow. To be called whenever an artifact was added or acknowledged. */

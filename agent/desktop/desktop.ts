@@ -95,6 +95,11 @@ export interface Desktop {
   /** Which implementation this is; shown in inventories. */
   readonly platform: "x11" | "windows" | "simulated";
 
+  /**
+   * Whether the window system answers within `timeoutMs`: false if it hangs. Holds up nothing, as every other call may do
+   * then. One that is not there at all answers that at once; `surface` tells.
+   */
+  answers(timeoutMs: number): Promise<boolean>;
   surface(): Promise<Surface>;
   traits(): Promise<DesktopTraits>;
   /**

@@ -1,27 +1,48 @@
 // A desktop that outlives its connection: opened when it is first needed, and opened again after it was lost. Without a
 // surface it says so, rather than keeping the agent from attaching and telling.
+//
+// Before each call the window system is asked whether it answers: most calls wait for ever for one that hangs, and the whole
+// process with them. One that stops in the middle of a call still does that; then the machine falls silent, and is taken over.
 
 import type { Desktop, DesktopWindow, InputGate, Point, PointerButton, Surface } from "./desktop.ts";
 
 const UNREACHABLE: Surface = { is: "absent", cause: "UNREACHABLE" };
+const ANSWERS_WITHIN_MS = 3000;
 
-export function reopeningDesktop(platform: Desktop["platform"], open: () => Promise<Desktop>): Desktop {
-  return new ReopeningDesktop(platform, open);
+/** The window system did not answer. */
+export class DesktopStuck extends Error {
+  override readonly name = "DesktopStuck";
+}
+
+/** What tells, before a desktop is open, whether its window system answers. */
+export type Pulse = Pick<Desktop, "answers">;
+
+export interface ReopeningOptions {
+  readonly platform: Desktop["platform"];
+  readonly open: () => Promise<Desktop>;
+  readonly pulse: Pulse;
+}
+
+export function reopeningDesktop(options: ReopeningOptions): Desktop {
+  return new ReopeningDesktop(options);
 }
 
 class ReopeningDesktop implements Desktop {
   readonly platform: Desktop["platform"];
   readonly #open: () => Promise<Desktop>;
+  readonly #pulse: Pulse;
   #opened: Promise<Desktop> | undefined;
   /** What `#opened` came to, for a question that is not waited for. */
   #current: Desktop | undefined;
   #pressesBefore = 0;
 
-  constructor(platform: Desktop["platform"], open: () => Promise<Desktop>) {
+  constructor({ platform, open, pulse }: ReopeningOptions) {
     this.platform = platform;
     this.#open = open;
+    this.#pulse = pulse;
   }
 
+  answers = (timeoutMs: number) => this.#pulse.answers(timeoutMs);
   surface = () => this.#with((desktop) => desktop.surface()).catch(() => UNREACHABLE);
   traits = () => this.#with((desktop) => desktop.traits());
   capture = () => this.#with((desktop) => desktop.capture());
@@ -56,6 +77,7 @@ class ReopeningDesktop implements Desktop {
 
   /** A call is never repeated on the new connection: it is not known how much of it happened on the old one. */
   async #with<T>(call: (desktop: Desktop) => Promise<T>): Promise<T> {
+    if (!(await this.#pulse.answers(ANSWERS_WITHIN_MS))) throw new DesktopStuck("the window system does not answer");
     this.#opened ??= this.#open();
     const opened = this.#opened;
     try {

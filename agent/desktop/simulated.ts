@@ -27,6 +27,11 @@ class SimulatedDesktop implements Desktop {
     this.#world = world;
   }
 
+  async answers(timeoutMs: number) {
+    if (this.#world.hung === undefined) return true;
+    return Promise.race([this.#world.hung.then(() => true), sleep(timeoutMs, false)]);
+  }
+
   async surface() {
     return this.#world.surface;
   }

@@ -22,6 +22,7 @@ import { dotsPerInch, seeRealPixels } from "./windows/resolution.ts";
 import { answers } from "./windows/responsiveness.ts";
 import { readSessionFacts } from "./windows/session-facts.ts";
 import { type Picture, surfaceOf } from "./windows/surface.ts";
+import { SystemPulse } from "./windows/system-pulse.ts";
 import { loadWin32, type Win32 } from "./windows/win32.ts";
 import { listWindows, windowHandle } from "./windows/windows.ts";
 
@@ -48,6 +49,7 @@ class WindowsDesktop implements Desktop {
   readonly platform = "windows";
   readonly #win32: Win32;
   readonly #env: NodeJS.ProcessEnv;
+  readonly #pulse: SystemPulse;
   readonly #foreignInput: ForeignInput;
   readonly #input: GuardedInput;
   readonly #keyboard: Keyboard;
@@ -61,6 +63,7 @@ class WindowsDesktop implements Desktop {
   constructor(win32: Win32, env: NodeJS.ProcessEnv) {
     this.#win32 = win32;
     this.#env = env;
+    this.#pulse = new SystemPulse(win32);
     this.#foreignInput = new ForeignInput(win32);
     this.#input = new GuardedInput(win32, this.#foreignInput);
     this.#keyboard = new Keyboard(win32, this.#input);
@@ -71,6 +74,10 @@ class WindowsDesktop implements Desktop {
       own: () => captureScreen(win32),
       ownPath: "gdi",
     });
+  }
+
+  answers(timeoutMs: number) {
+    return this.#pulse.answers(timeoutMs);
   }
 
   async surface() {

@@ -19,6 +19,7 @@ import { Pointer } from "./x11/pointer.ts";
 import { listProcesses } from "./x11/processes.ts";
 import { keyboardReceiver } from "./x11/receivers.ts";
 import { answersPing } from "./x11/responsiveness.ts";
+import { ServerPulse } from "./x11/server-pulse.ts";
 import { readSurface } from "./x11/surface.ts";
 import { describe, listWindows, requireWindowManager, windowNumber } from "./x11/windows.ts";
 
@@ -43,6 +44,7 @@ class X11Desktop implements Desktop {
   readonly platform = "x11";
   readonly #connection: Connection;
   readonly #env: NodeJS.ProcessEnv;
+  readonly #pulse: ServerPulse;
   readonly #foreignInput: ForeignInput;
   readonly #keyboard: Keyboard;
   readonly #pointer: Pointer;
@@ -55,6 +57,7 @@ class X11Desktop implements Desktop {
   constructor(connection: Connection, env: NodeJS.ProcessEnv) {
     this.#connection = connection;
     this.#env = env;
+    this.#pulse = new ServerPulse(connection.name);
     this.#foreignInput = ForeignInput.on(connection);
     const input = new GuardedInput(connection, this.#foreignInput);
     this.#keyboard = new Keyboard(connection, input);
@@ -65,6 +68,10 @@ class X11Desktop implements Desktop {
       own: () => captureScreen(connection),
       ownPath: "xlib",
     });
+  }
+
+  answers(timeoutMs: number) {
+    return this.#pulse.answers(timeoutMs);
   }
 
   async surface() {
@@ -176,6 +183,7 @@ class X11Desktop implements Desktop {
   }
 
   async #stop() {
+    this.#pulse.stop();
     this.#clipboard.stop();
     await this.#keyboard.release();
     this.#connection.close();

@@ -9,7 +9,7 @@ import { simulatedNotes } from "../../agent/desktop/simulated-notes.ts";
 import { SimulatedWorld } from "../../agent/desktop/simulated-world.ts";
 import { silentLog } from "../../agent/log.ts";
 import { PERSON_QUIET_MS } from "../../agent/permission.ts";
-import { FailureCategory, HoldReason, InputAmount } from "../../proto/gen/drover/agent/v1/channel_pb.ts";
+import { DesktopState, FailureCategory, HoldReason, InputAmount } from "../../proto/gen/drover/agent/v1/channel_pb.ts";
 import { type AgentRig, assign, type RigOptions, startRig, typed, typing } from "../support/agent-rig.ts";
 import { until } from "./desktop/until.ts";
 
@@ -138,6 +138,25 @@ test("while a person is at the mouse the agent injects nothing and says so; it g
   await until("it holds no more", () => stream.all("beat").at(-1)?.hold === HoldReason.UNSPECIFIED);
 });
 
+test("each beat says whether the desktop answers, also while a command waits for one that hangs (G13)", async () => {
+  const { server, world } = await begin({ probeTimes: { everyMs: 20, answersWithinMs: 40 } });
+  const stream = await server.welcome();
+  const said = (state: DesktopState) => until("a beat says so", () => stream.all("beat").at(-1)?.desktop === state);
+  await said(DesktopState.PRESENT);
+  const letGo = Promise.withResolvers<void>();
+  world.hung = letGo.promise;
+  stream.say(assign(1, typing("slow")));
+  await said(DesktopState.STUCK);
+  const beats = stream.all("beat").length;
+  await stream.heardOf("beat", beats + 3);
+  world.hung = undefined;
+  letGo.resolve();
+  await said(DesktopState.PRESENT);
+  assert.equal((await stream.result(1)).input, InputAmount.ALL);
+  world.surface = { is: "absent", cause: "LOCKED" };
+  await said(DesktopState.ABSENT);
+});
+
 test("the agent holds when acknowledgements stop, and goes on in place when it came back in time", async () => {
   const { server, inputs } = await begin({ inputLatencyMs: 10 });
   const text = "abcdefghij".repeat(12);
@@ -221,6 +240,20 @@ test("abandoning in the middle of typing says CANCELLED and SOME", async () => {
   assert.equal(result.input, InputAmount.SOME);
   await stream.heardOf("beat", stream.all("beat").length + 2);
   assert.equal(inputs.length, count);
+});
+
+test("a command on a desktop that hangs ends by its own time, and the agent stays attached (G13)", async () => {
+  const { server, world } = await begin();
+  const stream = await server.welcome();
+  const hanging = Promise.withResolvers<void>();
+  world.hung = hanging.promise;
+  stream.say(assign(1, typing("x"), { timeoutMs: 200 }));
+  const result = await stream.result(1);
+  assert.equal(result.failure?.category, FailureCategory.TIMEOUT);
+  assert.equal(result.input, InputAmount.NONE);
+  await stream.heardOf("beat", stream.all("beat").length + 1);
+  world.hung = undefined;
+  hanging.resolve();
 });
 
 test("another attempt ends the one in hand and begins with its own command 1", async () => {

@@ -4,7 +4,7 @@ import { createServer, type Socket } from "node:net";
 import { test } from "node:test";
 import { Dial } from "../../agent/connection/dial.ts";
 import { serverAddress } from "../../agent/connection/server-address.ts";
-import { HoldReason } from "../../proto/gen/drover/agent/v1/channel_pb.ts";
+import { DesktopState, HoldReason } from "../../proto/gen/drover/agent/v1/channel_pb.ts";
 import { until } from "./desktop/until.ts";
 
 test("a dial to a server that never closes its end leaves no socket behind", async () => {
@@ -23,6 +23,7 @@ test("a dial to a server that never closes its end leaves no socket behind", asy
       const dial = new Dial(serverAddress(`http://127.0.0.1:${port}`), "key", {
         ...{ hello: () => ({}), welcomed() {}, received() {}, beatSending() {}, nextChunk: () => undefined },
         holding: () => HoldReason.UNSPECIFIED,
+        desktop: () => DesktopState.UNSPECIFIED,
       });
       await until("it is connected and has spoken", () => (accepted[dials - 1]?.bytesRead ?? 0) > 0);
       dial.close();

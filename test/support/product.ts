@@ -166,11 +166,11 @@ export class Machine {
     if (child.exitCode !== 0) throw new Error(`enrolling ${this.name} failed: ${this.log.join("\n")}`);
   }
 
-  run(applications: readonly string[], allowExec: Readonly<Record<string, string>> = {}): void {
+  /** By default nobody is waited for: what an onlooker types and clicks prepares a test. */
+  run(applications: readonly string[], allowExec: Readonly<Record<string, string>> = {}, personQuietSeconds = 0): void {
     const allowed = Object.entries(allowExec).flatMap(([name, path]) => ["--allow-exec", `${name}=${path}`]);
-    // What an onlooker types and clicks prepares a test: nobody is to be waited for after it.
-    const onlooker = ["--person-quiet", "0"];
-    const offers = [...applications.flatMap((name) => ["--application", name]), ...allowed, ...onlooker];
+    const person = ["--person-quiet", `${personQuietSeconds}`];
+    const offers = [...applications.flatMap((name) => ["--application", name]), ...allowed, ...person];
     const where = ["--server", this.#agentUrl, "--state", this.#stateDir];
     this.#supervisor = start(["agent", "run", ...where, ...offers, "--log-json"], this.#env, (line) =>
       this.log.push(line),
@@ -205,6 +205,7 @@ export interface ProductOptions {
   readonly applications: readonly string[];
   /** What `exec` may start on the machines: name to path. */
   readonly allowExec?: Readonly<Record<string, string>>;
+  readonly personQuietSeconds?: number;
   /** An external Postgres; without it each server directory has its own embedded one. */
   readonly databaseUrl?: string;
   readonly replicas?: number;
@@ -271,7 +272,7 @@ export class Product {
         const machine = new Machine(name, session, join(this.dir, name), agentUrl);
         this.machines.push(machine);
         await machine.enrol(tokenFile);
-        machine.run(options.applications, options.allowExec);
+        machine.run(options.applications, options.allowExec, options.personQuietSeconds);
       }),
     ]);
     for (const { name } of [...this.machines, ...this.windowsMachines]) {

@@ -91,7 +91,7 @@ export interface Win32 {
   RegisterClipboardFormatW(name: string): number;
 
   // user32: desktops and their resolution
-  OpenInputDesktop(flags: number, inherit: number, access: number): Handle;
+  OpenInputDesktop: MayWait<[flags: number, inherit: number, access: number], Handle>;
   CloseDesktop(desktop: Handle): number;
   GetProcessWindowStation(): Handle;
   GetUserObjectInformationW(
