@@ -1,4 +1,4 @@
-// What has passed its time: queues, runs, commands, leases, silent machines, dead replicas (G1, G6). One argument-less pass.
+// What has passed its time: queues, runs, commands, drains, leases, silent machines, dead replicas (G1, G6). One argument-less pass.
 //
 // One item that cannot be dealt with holds up no other: it is told of, and comes again in the next pass.
 
@@ -6,6 +6,7 @@ import type { RunId } from "../rules/names.ts";
 import { readNow } from "../store/database.ts";
 import {
   commandsOverdue,
+  drainsOverdue,
   machinesOfDeadReplicas,
   machinesOverdue,
   machinesToTakeOver,
@@ -26,6 +27,9 @@ export async function expireAll(context: EngineContext): Promise<void> {
   );
   await each(context, await runsPastDeadline(sql, now), (id: RunId) =>
     changeRun(context, id, { is: "deadline-passed" }),
+  );
+  await each(context, await drainsOverdue(sql, now), ({ runId, attemptId, upkeepId }) =>
+    changeRun(context, runId, { is: "drain-overdue" }, { only: attemptId, upkeepId: upkeepId ?? undefined }),
   );
   await each(context, await machinesOverdue(sql, now), (id) => cutOff(context, id));
 }

@@ -30,6 +30,23 @@ export async function commandsOverdue(query: Query, now: Instant): Promise<Overd
     order by a.command_deadline_at limit ${passMax}`;
 }
 
+export interface DrainedAttempt {
+  readonly runId: RunId;
+  readonly attemptId: AttemptId;
+  readonly upkeepId: AttemptId | null;
+}
+
+/** Attempts on machines whose drain deadline has passed, and that are not being stopped yet. */
+export async function drainsOverdue(query: Query, now: Instant): Promise<DrainedAttempt[]> {
+  return await query<DrainedAttempt[]>`
+    select a.run_id, a.id as attempt_id, case when a.purpose = 'upkeep' then a.id end as upkeep_id
+    from machines m
+    join leases l on l.machine_id = m.id and l.ended_at is null
+    join attempts a on a.id = l.attempt_id
+    where m.drain_by <= ${now}::timestamptz and a.ended_at is null and a.ending is null
+    order by m.drain_by limit ${passMax}`;
+}
+
 /** Silent machines whose time to come back is over. */
 export async function machinesToTakeOver(query: Query, now: Instant): Promise<MachineId[]> {
   const rows = await query<{ id: MachineId }[]>`
