@@ -1,8 +1,11 @@
 // channel.proto -> rules: what an agent reports. Text is made fit for storing here.
 
 import {
+  type Beat,
+  DesktopState as DesktopStateProto,
   FailureCategory as FailureCategoryProto,
   type Hello,
+  HoldReason as HoldReasonProto,
   InputAmount as InputAmountProto,
   type Inventory as InventoryProto,
   ReleaseFault as ReleaseFaultProto,
@@ -15,7 +18,7 @@ import {
 import type { CommandOutput, InputAmount } from "../rules/command.ts";
 import { agentFailures, type FailureCategory } from "../rules/failure.ts";
 import type { CommandResult } from "../rules/happening.ts";
-import type { Incarnation, TakenInventory } from "../rules/machine.ts";
+import { desktopStates, type Incarnation, type Observed, type TakenInventory } from "../rules/machine.ts";
 import { agentFaults, type ReleaseReport } from "../rules/release.ts";
 import { type ReadinessProof, surfaceCauses, verdicts } from "../rules/verdict.ts";
 
@@ -24,6 +27,11 @@ export const incarnationOf = (hello: Hello): Incarnation => ({
   startId: hello.incarnation?.startId ?? "",
   dialNumber: Number(hello.dialNumber),
   holdsLock: hello.incarnation?.holdsLock ?? false,
+});
+
+export const observedOf = (beat: Beat): Observed => ({
+  hold: beat.hold === HoldReasonProto.HUMAN_PRESENT ? "HUMAN_PRESENT" : null,
+  desktop: desktopStates.find((name) => DesktopStateProto[name] === beat.desktop) ?? null,
 });
 
 export function inventoryOf(inventory: InventoryProto | undefined): TakenInventory {

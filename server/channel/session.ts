@@ -14,6 +14,7 @@ import {
   AttachRequestSchema,
   type AttachResponse,
   AttachResponseSchema,
+  type Beat,
   type ReleaseReport,
   type Result,
 } from "@drover/proto/gen/drover/agent/v1/channel_pb.ts";
@@ -21,17 +22,19 @@ import { status } from "@grpc/grpc-js";
 import { fenced, learn, silent } from "../engine/attaching.ts";
 import type { EngineContext } from "../engine/context.ts";
 import { errorText } from "../engine/loop.ts";
+import { observe } from "../engine/observing.ts";
 import type { Replica } from "../engine/replica.ts";
 import { report } from "../engine/reporting.ts";
 import { reportRelease } from "../engine/updating.ts";
 import { readWish } from "../engine/wanting.ts";
+import type { Observed } from "../rules/machine.ts";
 import type { AttemptId } from "../rules/names.ts";
 import type { MachineRow } from "../store/machines.ts";
 import { topics } from "../store/wakeup.ts";
 import { Incoming } from "./incoming.ts";
 import type { PictureShelf } from "./pictures.ts";
 import { type ReleaseTelling, startReleaseTelling } from "./release-telling.ts";
-import { inventoryOf, releaseReportOf, resultOf } from "./reported.ts";
+import { inventoryOf, observedOf, releaseReportOf, resultOf } from "./reported.ts";
 import { assignmentOf, picturesIn } from "./told.ts";
 
 /** The stream as the session sees it. */
@@ -72,6 +75,8 @@ export class Session {
   #sentAt = 0;
   #sentWish = { epoch: -1, number: 0, fencing: false };
   #acked = true;
+  /** What the last beat said of the machine; nothing before the first. */
+  #observed: Observed | undefined;
   #telling: Promise<void> | undefined;
   #tellAgain = false;
   #saving: Promise<void> = Promise.resolve();
@@ -79,7 +84,7 @@ export class Session {
   readonly #over = Promise.withResolvers<void>();
   /** Resolves when the session has ended and its machine was declared silent. */
   readonly over: Promise<void> = this.#over.promise;
-  readonly #unsubscribe: () => void;
+  readonly #unsubscribes: readonly (() => void)[];
   readonly #releases: ReleaseTelling;
   readonly #timers: NodeJS.Timeout[];
 
@@ -100,7 +105,10 @@ export class Session {
     this.#stream = stream;
     this.#pictures = pictures;
     this.#incoming = new Incoming(context, machine.id, (value) => this.#send({ case: "artifactAck", value }));
-    this.#unsubscribe = context.wakeup.subscribe(topics.machine(machine.id), () => this.#tell());
+    const tell = () => this.#tell();
+    this.#unsubscribes = [topics.machine(machine.id), topics.halts(machine.tenantId)].map((topic) =>
+      context.wakeup.subscribe(topic, tell),
+    );
     this.#releases = startReleaseTelling(context, machine.id, (message) => this.#send(message));
     this.#timers = [
       setInterval(() => this.#watch(), context.clocks.beatMs / 2),
@@ -120,10 +128,7 @@ export class Session {
     const { message } = request;
     switch (message.case) {
       case "beat":
-        this.#heardAt = performance.now();
-        if (this.#replica.life() === this.#life)
-          this.#send({ case: "beatAck", value: { number: message.value.number } });
-        return;
+        return this.#onBeat(message.value);
       case "assignmentAck":
         return this.#onAssignmentAck(message.value);
       case "result":
@@ -143,6 +148,15 @@ export class Session {
       case undefined:
         return;
     }
+  }
+
+  #onBeat(beat: Beat): void {
+    this.#heardAt = performance.now();
+    if (this.#replica.life() === this.#life) this.#send({ case: "beatAck", value: { number: beat.number } });
+    const said = observedOf(beat);
+    if (said.hold === this.#observed?.hold && said.desktop === this.#observed.desktop) return;
+    this.#observed = said;
+    this.#save(() => observe(this.#context, this.#machine.id, this.id, said));
   }
 
   #onAssignmentAck(ack: AssignmentAck): void {
@@ -217,7 +231,10 @@ export class Session {
     if (!wish.attached) return this.end(status.UNAVAILABLE, "the machine was declared silent; attach again");
     const { wanted } = wish;
     const { lease, command } = wanted;
-    const key = [wanted.epoch, lease?.attemptId ?? "", wanted.abandon, command?.number ?? 0].join(" ");
+    const key = [
+      ...[wanted.epoch, lease?.attemptId ?? "", wanted.abandon, command?.number ?? 0],
+      ...[wanted.halted, wanted.resumeNumber],
+    ].join(" ");
     if (key === this.#sent) return;
     const pictures = await this.#pictures.get(
       this.#machine.tenantId,
@@ -261,7 +278,7 @@ export class Session {
 
   async #finish(code: status, details: string): Promise<void> {
     for (const timer of this.#timers) clearInterval(timer);
-    this.#unsubscribe();
+    for (const unsubscribe of this.#unsubscribes) unsubscribe();
     const releasesTold = this.#releases.stop();
     this.#stream.end(code, details);
     const { log } = this.#context;

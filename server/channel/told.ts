@@ -41,6 +41,8 @@ export function assignmentOf(wanted: Wanted, timeoutMs: number, pictures: Pictur
   return {
     epoch: BigInt(wanted.epoch),
     abandon: wanted.abandon,
+    halted: wanted.halted,
+    resumeNumber: wanted.resumeNumber,
     ...(lease === undefined
       ? {}
       : {

@@ -7,6 +7,7 @@ import type { Database } from "../store/database.ts";
 import { topics, type Wakeup } from "../store/wakeup.ts";
 import type { EngineContext, Log } from "./context.ts";
 import { expireAll } from "./expiring.ts";
+import { holdAll } from "./halting.ts";
 import { createInterpreters } from "./interpreters.ts";
 import { startLoop } from "./loop.ts";
 import { placeAll } from "./placing.ts";
@@ -46,9 +47,11 @@ export async function startEngine(options: EngineOptions): Promise<Engine> {
   });
   const placing = startLoop("placing", loopMs, options.log, () => placeAll(context));
   const expiring = startLoop("expiring", loopMs, options.log, () => expireAll(context));
+  const holding = startLoop("holding", loopMs, options.log, () => holdAll(context));
   const rollingOut = startLoop("rolling out", loopMs, options.log, () => rollOutAll(context));
   const unsubscribes = [
     options.wakeup.subscribe(topics.placing, placing.wake),
+    options.wakeup.subscribe(topics.holding, holding.wake),
     options.wakeup.subscribe(topics.rollouts, rollingOut.wake),
   ];
   let stopped: Promise<void> | undefined;
@@ -58,7 +61,7 @@ export async function startEngine(options: EngineOptions): Promise<Engine> {
     stop() {
       stopped ??= (async () => {
         for (const unsubscribe of unsubscribes) unsubscribe();
-        await Promise.all([placing.stop(), expiring.stop(), rollingOut.stop()]);
+        await Promise.all([placing.stop(), expiring.stop(), holding.stop(), rollingOut.stop()]);
         await replica.stop();
       })();
       return stopped;

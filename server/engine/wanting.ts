@@ -1,11 +1,12 @@
 // What a machine's agent should be doing now, read from the store: level-triggered, whoever asks and however often.
 
-import type { AttemptPhase, Ending } from "../rules/attempt.ts";
+import type { AttemptPhase, Ending, Held } from "../rules/attempt.ts";
 import type { CommandSpec } from "../rules/command.ts";
 import type { LeasePurpose } from "../rules/lease.ts";
 import { limits } from "../rules/limits.ts";
 import type { ApplicationVersionId, AttemptId, Instant, LeaseId, MachineId } from "../rules/names.ts";
 import { type LeasedWork, type Wanted, wanted } from "../rules/wanted.ts";
+import { leaseHalted } from "../store/halts.ts";
 import type { EngineContext } from "./context.ts";
 
 /** What the session of a machine needs to know: whether it is still the one, and what is wanted. */
@@ -36,6 +37,9 @@ interface WishRow {
   commandNumber: number;
   spec: CommandSpec | null;
   commandDeadlineAt: Instant;
+  held: Held | null;
+  halted: boolean;
+  resumeNumber: number;
 }
 
 export async function readWish(context: EngineContext, id: MachineId): Promise<Wish | undefined> {
@@ -44,18 +48,25 @@ export async function readWish(context: EngineContext, id: MachineId): Promise<W
     select m.epoch, m.session_id, (m.revoked_at is not null) as revoked,
       (m.status in ('idle', 'busy')) as attached, clock_timestamp()::timestamptz(3) as now,
       l.id as lease_id, l.purpose, l.attempt_id, a.phase, a.ending, a.application_version_id, a.command_number,
-      a.command_deadline_at, c.spec
+      a.command_deadline_at, a.held, c.spec, ${leaseHalted(sql)} as halted, m.resume_number
     from machines m
     left join leases l on l.machine_id = m.id and l.ended_at is null
     left join attempts a on a.id = l.attempt_id
+    left join runs r on r.id = a.run_id
     left join commands c on c.attempt_id = a.id and c.number = a.command_number and c.ended_at is null
     where m.id = ${id}`;
   if (row === undefined) return undefined;
-  const { sessionId, revoked, attached } = row;
+  const { sessionId, revoked, attached, epoch, halted, resumeNumber } = row;
   const work = await workOf(context, row);
-  const commandLeftMs = row.spec === null ? 0 : Math.max(1, row.commandDeadlineAt - limits.resultGraceMs - row.now);
   const fencing = work?.attemptEnded === true;
-  return { sessionId, revoked, attached, fencing, wanted: wanted(row.epoch, work), commandLeftMs };
+  const wants = wanted({ epoch, halted, resumeNumber }, work);
+  return { sessionId, revoked, attached, fencing, wanted: wants, commandLeftMs: leftMs(row) };
+}
+
+/** Of a command that somebody holds no time has passed. */
+function leftMs({ spec, held, commandDeadlineAt, now }: WishRow): number {
+  if (spec === null) return 0;
+  return held === null ? Math.max(1, commandDeadlineAt - limits.resultGraceMs - now) : spec.timeoutMs;
 }
 
 async function workOf(context: EngineContext, row: WishRow): Promise<LeasedWork | undefined> {

@@ -11,6 +11,10 @@ export interface WantedCommand {
 
 export interface Wanted {
   readonly epoch: number;
+  /** A halt covers the machine or what it is leased for: nothing is injected (G14). */
+  readonly halted: boolean;
+  /** How often an operator has said that it shall go on although a person was at the mouse. */
+  readonly resumeNumber: number;
   readonly lease?: {
     readonly id: LeaseId;
     readonly purpose: LeasePurpose;
@@ -34,12 +38,15 @@ export interface LeasedWork {
   readonly command?: WantedCommand;
 }
 
+/** What is so of the machine, whatever it is leased for. */
+export type WantedOfMachine = Pick<Wanted, "epoch" | "halted" | "resumeNumber">;
+
 /** An ended attempt whose lease is still there is being fenced: nothing, under the machine's higher epoch. */
-export function wanted(epoch: number, work: LeasedWork | undefined): Wanted {
-  if (work === undefined || work.attemptEnded) return { epoch, abandon: false };
+export function wanted(machine: WantedOfMachine, work: LeasedWork | undefined): Wanted {
+  if (work === undefined || work.attemptEnded) return { ...machine, abandon: false };
   const { command } = work;
   return {
-    epoch,
+    ...machine,
     lease: { id: work.leaseId, purpose: work.purpose, attemptId: work.attemptId, application: work.application },
     abandon: work.stopping,
     ...(command === undefined ? {} : { command }),

@@ -4,6 +4,7 @@
 import type { Instant, MachineId, PoolId, RunId } from "../rules/names.ts";
 import type { WaitingRun } from "../rules/placement.ts";
 import type { Query, Tx } from "./database.ts";
+import { machineHalted, runHalted } from "./halts.ts";
 
 /**
  * True when this transaction is now the one placer of the pool; another replica's is under way otherwise. `no key`: a run
@@ -13,23 +14,11 @@ export async function lockPool(tx: Tx, poolId: PoolId): Promise<boolean> {
   return (await tx`select 1 from pools where id = ${poolId} for no key update skip locked`).length === 1;
 }
 
-/** Whether nothing that the run `r` is may begin: a halt covers it (G14). */
-const halted = (query: Query) => query`exists (
-  select 1 from halts h where h.tenant_id = r.tenant_id and h.resumed_at is null and (
-    h.kind = 'tenant' or (h.kind = 'pool' and h.target = r.pool_id::text)
-    or (h.kind = 'application' and h.target = r.route) or (h.kind = 'workflow' and h.target = r.workflow)))`;
-
-/** Whether a halt covers the machine `m`. */
-export const machineHalted = (query: Query) => query`exists (
-  select 1 from halts h where h.tenant_id = m.tenant_id and h.resumed_at is null and (
-    h.kind = 'tenant' or (h.kind = 'pool' and h.target = m.pool_id::text)
-    or (h.kind = 'machine' and h.target = m.id::text)))`;
-
 /** Whether the machine `m` can be given something to do. */
 export const machineFree = (query: Query, now: Instant) => query`
   m.status = 'idle' and m.revoked_at is null and not m.kept_free and m.cordoned_at is null
   and m.unclean_attempt_id is null and m.hold is null and coalesce(m.desktop, 'PRESENT') = 'PRESENT'
-  and (m.unready_until is null or m.unready_until <= ${now}::timestamptz)`;
+  and (m.unready_until is null or m.unready_until <= ${now}::timestamptz) and not ${machineHalted(query)}`;
 
 /**
  * The first `perRoute` waiting runs of each route of the pool, without those that avoid every idle machine of their route:
@@ -49,7 +38,7 @@ export async function queueHead(query: Query, poolId: PoolId, perRoute: number, 
     from routes cross join lateral (
       select id, route, priority, avoid from runs r
       where pool_id = ${poolId} and state = 'queued' and route = routes.route
-        and (not_before_at is null or not_before_at <= ${now}::timestamptz) and not ${halted(query)}
+        and (not_before_at is null or not_before_at <= ${now}::timestamptz) and not ${runHalted(query)}
         and (avoid = '{}' or exists (
           select 1 from machines m
           where m.pool_id = ${poolId} and ${machineFree(query, now)}
@@ -59,14 +48,25 @@ export async function queueHead(query: Query, poolId: PoolId, perRoute: number, 
     where routes.route is not null`;
 }
 
-/** The first runs of the pool that wait for a machine on which it can be found out whether they committed. */
+/**
+ * The first runs of the pool that wait for a machine on which it can be found out whether they committed, and for which there is
+ * one now: the others may wait for long, and would hold them up. While the machine that left it so is there and not cleaned up, its
+ * application may still commit after somebody has looked: that is waited for.
+ */
 export async function unsettledHead(query: Query, poolId: PoolId, limit: number, now: Instant): Promise<WaitingRun[]> {
   const rows = await query<{ id: RunId; application: string; priority: number; only: MachineId | null }[]>`
     select id, route as application, priority,
       case when unsettled ->> 'on' = 'same-machine' then (unsettled ->> 'machineId')::uuid end as only
     from runs r
     where pool_id = ${poolId} and state = 'unsettled'
-      and (not_before_at is null or not_before_at <= ${now}::timestamptz) and not ${halted(query)}
+      and (not_before_at is null or not_before_at <= ${now}::timestamptz) and not ${runHalted(query)}
+      and exists (
+        select 1 from machines m
+        where m.pool_id = ${poolId} and ${machineFree(query, now)} and r.route = any(m.applications)
+          and (unsettled ->> 'on' <> 'same-machine' or m.id = (unsettled ->> 'machineId')::uuid))
+      and not exists (
+        select 1 from machines m
+        where m.id = (unsettled ->> 'machineId')::uuid and m.unclean_attempt_id is not null and m.status <> 'offline')
     order by id limit ${limit}`;
   return rows.map(({ only, ...row }) => ({
     ...row,

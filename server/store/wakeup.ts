@@ -101,6 +101,10 @@ export const topics = {
   machine: (id: string) => `machine:${id}`,
   /** Runs wait, or machines are free. */
   placing: "placing",
+  /** A halt of the tenant began or ended: any of its machines may be concerned. */
+  halts: (tenantId: string) => `halts:${tenantId}`,
+  /** Attempts may have to hold, or to go on. */
+  holding: "holding",
   /** A rollout was started, stopped or resumed, or moved on: any machine may be concerned. */
   rollouts: "rollouts",
   /** Which release is wanted on a machine, or its restart. */
