@@ -126,7 +126,10 @@ test("an overdue command is abandoned, then fenced; its lease ends when the agen
   const row = await machine.row();
   assert.equal(row["epoch"], epoch + 1);
   assert.equal(row["status"], "busy");
-  assert.deepEqual((await machine.wish()).wanted, { epoch: epoch + 1, abandon: false });
+  assert.deepEqual((await machine.wish()).wanted, {
+    ...{ epoch: epoch + 1, halted: false, resumeNumber: 0 },
+    abandon: false,
+  });
   // A machine that is being fenced is nobody else's yet.
   const next = await begin(rig);
   await placeAll(context);
