@@ -21,13 +21,15 @@ export async function readFacts({ sql }: Database): Promise<Omit<SimulationRecor
     select id, inputs->>'order' as order, workflow, state, outcome, commit_label as label, created_at, ended_at,
       queue_timeout_ms, timeout_ms, last_event from runs order by id`;
   const attempts = await sql<AttemptFact[]>`
-    select a.id, a.run_id as run, a.number, m.name as machine, a.commit_label as label, a.started_at, a.ended_at
+    select a.id, a.run_id as run, a.number, a.purpose, m.name as machine, a.commit_label as label, a.started_at,
+      a.ended_at, a.proof->>'verdict' as verdict, a.failure->>'category' as category
     from attempts a join machines m on m.id = a.machine_id order by a.id`;
   const leases = await sql<LeaseFact[]>`
     select m.name as machine, l.attempt_id as attempt, l.epoch, l.granted_at, l.ended_at
     from leases l join machines m on m.id = l.machine_id order by l.id`;
   const events = await sql<EventFact[]>`
-    select run_id as run, number, at, body->>'kind' as kind, body->'failure'->>'category' as category
+    select run_id as run, number, at, body->>'kind' as kind, body->'failure'->>'category' as category,
+      body->>'verification' as verification
     from events order by run_id, number`;
   return {
     runs: runs.map((run) => timed(run, ["createdAt", "endedAt"])),

@@ -21,7 +21,6 @@ import { SimulatedPostgres } from "./database.ts";
 import { readFacts } from "./facts.ts";
 import { type FaultKind, Faults } from "./faults.ts";
 import { connectProduct } from "./grpc.ts";
-import { ledgerSource, workflowSources } from "./ledger.ts";
 import { SimulatedMachine } from "./machine.ts";
 import { Network } from "./network.ts";
 import { SimulatedProcess } from "./process.ts";
@@ -30,6 +29,7 @@ import type { Entry, SimulationRecord } from "./record.ts";
 import { SimulatedReplica } from "./replica.ts";
 import { Schedule } from "./schedule.ts";
 import { Wakeups } from "./wakeups.ts";
+import { ledgerSource, workflowSources } from "./workflows.ts";
 
 export interface SimulationOptions {
   readonly seed: number;
@@ -80,6 +80,7 @@ class Fleet {
   readonly #wakeups: Wakeups;
   readonly #replicas: SimulatedReplica[];
   readonly #machines: SimulatedMachine[] = [];
+  readonly #books = new Set<string>();
 
   constructor(options: SimulationOptions, chance: Chance, schedule: Schedule, postgres: SimulatedPostgres) {
     this.#options = options;
@@ -184,7 +185,7 @@ class Fleet {
     this.#machines.push(
       new SimulatedMachine({
         ...{ name, id: enrolled.machineId, key: enrolled.machineKey, schedule: this.#schedule },
-        ...{ chance: this.#chance.fork(name), network: this.#network },
+        ...{ chance: this.#chance.fork(name), network: this.#network, books: this.#books },
         servers: this.#replicas.map((replica) => replica.url),
         log: (entry) => void this.entries.push(entry),
       }),

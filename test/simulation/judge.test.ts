@@ -1,16 +1,29 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { type Finding, judge, type Nature } from "./judge.ts";
-import type { Entry, SimulationRecord } from "./record.ts";
+import type { Finding, Nature } from "./judge/finding.ts";
+import { judge } from "./judge.ts";
+import type { Entry, EventFact, SimulationRecord } from "./record.ts";
 
 type Mutable<T> = T extends object ? { -readonly [Key in keyof T]: Mutable<T[Key]> } : T;
 type Changing = Mutable<SimulationRecord>;
 
-const nature: Nature = { application: "ledger", repeatable: new Set(["repeat"]), unchecked: new Set(["unchecked"]) };
+const nature: Nature = {
+  application: "ledger",
+  repeatable: new Set(["repeat"]),
+  unchecked: new Set(["unchecked"]),
+  tidied: new Set(["tidy", "verified"]),
+  verified: new Map([["verified", { on: "same-machine", withinMs: 60_000 }]]),
+};
 
 const input = (at: number, machine: string, attempt: string): Entry => ({
-  ...{ at, is: "input", machine, attempt, epoch: 1, command: 2, receiver: "ledger", key: "x" },
+  ...{ at, is: "input", machine, attempt, epoch: 1, command: 2, receiver: "ledger", key: "x", open: "" },
 });
+
+const event = (number: number, at: number, kind: string, more: Partial<EventFact> = {}): EventFact => ({
+  ...{ run: "run-1", number, at, kind, category: null, verification: null, ...more },
+});
+
+const attempt = { run: "run-1", purpose: "attempt", verdict: "READY", category: null };
 
 /** A run that was lost on one machine before its commit, and succeeded on another one. */
 const good = (): Changing => ({
@@ -32,11 +45,11 @@ const good = (): Changing => ({
   ],
   attempts: [
     {
-      ...{ id: "attempt-1", run: "run-1", number: 1, machine: "vm-1", label: "BEFORE_COMMIT" },
+      ...{ ...attempt, id: "attempt-1", number: 1, machine: "vm-1", label: "BEFORE_COMMIT" },
       ...{ startedAt: 200, endedAt: 14_000 },
     },
     {
-      ...{ id: "attempt-2", run: "run-1", number: 2, machine: "vm-2", label: "AFTER_COMMIT" },
+      ...{ ...attempt, id: "attempt-2", number: 2, machine: "vm-2", label: "AFTER_COMMIT" },
       ...{ startedAt: 14_100, endedAt: 15_000 },
     },
   ],
@@ -45,11 +58,62 @@ const good = (): Changing => ({
     { machine: "vm-2", attempt: "attempt-2", epoch: 1, grantedAt: 14_100, endedAt: 15_000 },
   ],
   events: [
-    { run: "run-1", number: 1, at: 90, kind: "QUEUED", category: null },
-    { run: "run-1", number: 2, at: 200, kind: "PLACED", category: null },
-    { run: "run-1", number: 3, at: 14_000, kind: "REQUEUED", category: null },
-    { run: "run-1", number: 4, at: 14_100, kind: "PLACED", category: null },
-    { run: "run-1", number: 5, at: 15_000, kind: "ENDED", category: null },
+    event(1, 90, "QUEUED"),
+    event(2, 200, "PLACED"),
+    event(3, 14_000, "REQUEUED"),
+    event(4, 14_100, "PLACED"),
+    event(5, 15_000, "ENDED"),
+  ],
+  endedAt: 20_000,
+});
+
+/** A run whose agent was killed in the commit, and which its verify steps, on the same machine, settled. */
+const settled = (): Changing => ({
+  entries: [
+    { at: 1, is: "attached", machine: "vm-1" },
+    { at: 100, is: "accepted", order: "n1", run: "run-1" },
+    input(300, "vm-1", "attempt-1"),
+    { at: 310, is: "commit", machine: "vm-1", attempt: "attempt-1", order: "n1" },
+    { at: 310, is: "fault", what: "agent killed", on: "vm-1", until: 400 },
+    { ...input(600, "vm-1", "attempt-2"), open: "attempt-1" } as Entry,
+    input(2_700, "vm-1", "attempt-3"),
+  ] as Entry[],
+  runs: [
+    {
+      ...{
+        id: "run-1",
+        order: "n1",
+        workflow: "verified",
+        state: "ended",
+        outcome: "SUCCEEDED",
+        label: "AFTER_COMMIT",
+      },
+      ...{ createdAt: 90, endedAt: 3_000, queueTimeoutMs: 60_000, timeoutMs: 60_000, lastEvent: 6 },
+    },
+  ],
+  attempts: [
+    { ...attempt, id: "attempt-1", number: 1, machine: "vm-1", label: "UNKNOWN", startedAt: 200, endedAt: 500 },
+    {
+      ...{ ...attempt, id: "attempt-2", number: 2, purpose: "upkeep", machine: "vm-1", label: "BEFORE_COMMIT" },
+      ...{ startedAt: 510, endedAt: 700 },
+    },
+    {
+      ...{ ...attempt, id: "attempt-3", number: 3, purpose: "verify", machine: "vm-1", label: "BEFORE_COMMIT" },
+      ...{ startedAt: 2_600, endedAt: 3_000 },
+    },
+  ],
+  leases: [
+    { machine: "vm-1", attempt: "attempt-1", epoch: 1, grantedAt: 200, endedAt: 500 },
+    { machine: "vm-1", attempt: "attempt-2", epoch: 2, grantedAt: 510, endedAt: 700 },
+    { machine: "vm-1", attempt: "attempt-3", epoch: 3, grantedAt: 2_600, endedAt: 3_000 },
+  ],
+  events: [
+    event(1, 90, "QUEUED"),
+    event(2, 200, "PLACED"),
+    event(3, 500, "UNSETTLED"),
+    event(4, 2_600, "PLACED"),
+    event(5, 3_000, "VERIFIED", { verification: "HELD" }),
+    event(6, 3_000, "ENDED"),
   ],
   endedAt: 20_000,
 });
@@ -62,6 +126,7 @@ const at = <T>(list: T[], index: number): T => {
 
 test("a simulation in which all went well is good", () => {
   assert.deepEqual(judge(good(), nature), []);
+  assert.deepEqual(judge(settled(), nature), []);
 });
 
 const wrongs: readonly (readonly [title: string, Finding["rule"], (record: Changing) => void])[] = [
@@ -91,8 +156,8 @@ const wrongs: readonly (readonly [title: string, Finding["rule"], (record: Chang
     "hasty takeover",
     ({ entries, events, runs }) => {
       entries.push({ at: 5_000, is: "serving", replica: "replica 1" });
-      events.splice(2, 0, { run: "run-1", number: 3, at: 14_000, kind: "ATTEMPT_ENDED", category: "MACHINE_LOST" });
-      for (const [index, event] of events.entries()) event.number = index + 1;
+      events.splice(2, 0, event(3, 14_000, "ATTEMPT_ENDED", { category: "MACHINE_LOST" }));
+      for (const [index, told] of events.entries()) told.number = index + 1;
       at(runs, 0).lastEvent = 6;
     },
   ],
@@ -196,23 +261,71 @@ const wrongs: readonly (readonly [title: string, Finding["rule"], (record: Chang
     "a run that ended twice",
     "event gap",
     ({ events, runs }) => {
-      events.push({ run: "run-1", number: 6, at: 15_000, kind: "ENDED", category: null });
+      events.push(event(6, 15_000, "ENDED"));
       at(runs, 0).lastEvent = 6;
     },
   ],
 ];
 
-for (const [title, rule, change] of wrongs) {
-  test(`${title} is found`, () => {
-    const record = good();
-    change(record);
-    const rules = new Set(judge(record, nature).map((finding) => finding.rule));
-    assert.deepEqual([...rules], [rule]);
-  });
+/** The same for the run that was settled. */
+const settledWrongly: typeof wrongs = [
+  [
+    "verify that found an order which was not entered",
+    "wrong label",
+    ({ entries, runs }) => {
+      entries.splice(3, 1);
+      Object.assign(at(runs, 0), { outcome: "FAILED", label: "BEFORE_COMMIT" });
+    },
+  ],
+  [
+    "verify that did not find an order which was entered",
+    "wrong label",
+    ({ events }) => Object.assign(at(events, 4), { verification: "NOT_HELD" }),
+  ],
+  [
+    "a run that ends UNKNOWN although there was time to find out",
+    "wrong label",
+    ({ events, runs }) => {
+      Object.assign(at(events, 4), { verification: "UNCLEAR" });
+      Object.assign(at(runs, 0), { outcome: "UNKNOWN", label: "UNKNOWN" });
+    },
+  ],
+  [
+    "a run that ends UNKNOWN although none of its attempts did",
+    "wrong label",
+    ({ attempts, runs }) => {
+      Object.assign(at(runs, 0), { workflow: "unchecked", outcome: "UNKNOWN", label: "UNKNOWN" });
+      at(attempts, 0).label = "AFTER_COMMIT";
+    },
+  ],
+  [
+    "an attempt that found open what another one had left",
+    "machine not cleaned up",
+    ({ attempts }) => Object.assign(at(attempts, 1), { purpose: "verify" }),
+  ],
+  [
+    "a run that waited to be settled beside the free machine that it was on",
+    "idle machine beside a waiting run",
+    ({ entries }) => void entries.splice(4, 1),
+  ],
+];
+
+for (const [begin, changes] of [
+  [good, wrongs],
+  [settled, settledWrongly],
+] as const) {
+  for (const [title, rule, change] of changes) {
+    test(`${title} is found`, () => {
+      const record = begin();
+      change(record);
+      const rules = new Set(judge(record, nature).map((finding) => finding.rule));
+      assert.deepEqual([...rules], [rule]);
+    });
+  }
 }
 
 test("every rule of the judge is broken by one of these", () => {
-  assert.equal(new Set(wrongs.map(([, rule]) => rule)).size, 11);
+  assert.equal(new Set([...wrongs, ...settledWrongly].map(([, rule]) => rule)).size, 12);
 });
 
 test("a run may wait beside a machine that it avoids, that is taken, or that something is wrong with", () => {

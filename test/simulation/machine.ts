@@ -2,18 +2,21 @@
 // again. What its desktop receives is told to the world's log with what the agent was told when it began.
 
 import { tmpdir } from "node:os";
+import { Readable } from "node:stream";
 import { runAgent } from "../../agent/agent.ts";
 import { serverAddress } from "../../agent/connection/server-address.ts";
 import { simulatedDesktop } from "../../agent/desktop/simulated.ts";
 import { simulatedSight } from "../../agent/desktop/simulated-sight.ts";
 import { SimulatedWorld } from "../../agent/desktop/simulated-world.ts";
+import type { ProcessGroups } from "../../agent/host/host.ts";
 import type { AttachResponse } from "../../proto/gen/drover/agent/v1/channel_pb.ts";
 import type { Chance } from "./chance.ts";
-import { ledger, ledgerProcess } from "./ledger.ts";
+import { type Ledger, ledger, ledgerProcess } from "./ledger.ts";
 import type { Network } from "./network.ts";
 import { SimulatedProcess } from "./process.ts";
 import type { Entry } from "./record.ts";
 import { here, type Schedule } from "./schedule.ts";
+import { journal } from "./workflows.ts";
 
 export interface MachineOptions {
   readonly name: string;
@@ -22,6 +25,8 @@ export interface MachineOptions {
   readonly schedule: Schedule;
   readonly chance: Chance;
   readonly network: Network;
+  /** The orders that are in the books, of all machines. */
+  readonly books: Set<string>;
   /** Where replicas are, as URLs. */
   readonly servers: readonly string[];
   readonly log: (entry: Entry) => void;
@@ -39,6 +44,9 @@ export class SimulatedMachine {
   readonly name: string;
   readonly world: SimulatedWorld;
   readonly #options: MachineOptions;
+  readonly #ledger: Ledger;
+  /** The orders that were entered on this machine. */
+  readonly #journal = new Set<string>();
   #boot = 1;
   #process: SimulatedProcess | undefined;
   #lockedBy: SimulatedProcess | undefined;
@@ -46,22 +54,30 @@ export class SimulatedMachine {
   lastInputAt = Number.NEGATIVE_INFINITY;
 
   constructor(options: MachineOptions) {
-    const { name, schedule, chance, log } = options;
+    const { name, schedule, chance, log, books } = options;
     this.#options = options;
     this.name = name;
+    this.#ledger = ledger(schedule, chance, {
+      attempt: () => toldHere().attempt,
+      isEntered: (order) => books.has(order),
+      pressed: (order) => {
+        const { attempt } = toldHere();
+        return () => {
+          books.add(order);
+          this.#journal.add(order);
+          log({ at: schedule.now, is: "commit", machine: name, attempt, order });
+        };
+      },
+    });
     this.world = new SimulatedWorld({
       machine: name,
-      applications: [
-        ledger(schedule, chance, (order) => {
-          const { attempt } = toldHere();
-          return () => log({ at: schedule.now, is: "commit", machine: name, attempt, order });
-        }),
-      ],
+      applications: [this.#ledger.application],
       inputLatencyMs: chance.happens(0.3) ? chance.between(150, 400) : chance.between(5, 30),
       now: () => schedule.now,
       log: ({ receiver, key }) => {
         this.lastInputAt = schedule.now;
-        log({ at: schedule.now, is: "input", machine: name, ...toldHere(), receiver, key });
+        const open = this.#ledger.shownBy(this.world.active);
+        log({ at: schedule.now, is: "input", machine: name, ...toldHere(), receiver, key, open });
       },
     });
   }
@@ -100,7 +116,8 @@ export class SimulatedMachine {
         random: () => chance.next(),
         applications: [{ name: "ledger", version: "1" }],
         labels: {},
-        allowExec: new Map(),
+        allowExec: new Map([[journal, journal]]),
+        groups: this.#programs(process),
       });
       agent.done.then(
         () => this.#ended(process),
@@ -140,6 +157,29 @@ export class SimulatedMachine {
     this.#attached = attached;
     const { schedule, log } = this.#options;
     log({ at: schedule.now, is: attached ? "attached" : "detached", machine: this.name });
+  }
+
+  /** The one program that may be started tells by its exit status whether an order was entered here; now and then it fails. */
+  #programs(process: SimulatedProcess): ProcessGroups {
+    const { schedule, chance } = this.#options;
+    const endings = new Map<number, (status?: number) => void>();
+    let pids = 0;
+    const end = (pid: number) => endings.get(pid)?.();
+    return {
+      start: async (_, [order = ""]) => {
+        const pid = ++pids;
+        const ended = new Promise<number | undefined>((resolve) => {
+          endings.set(pid, resolve);
+          schedule.in({ process }, chance.mostlyShort(20, 2_000), () => {
+            const status = this.#journal.has(order) ? 0 : 1;
+            resolve(chance.happens(0.05) ? 2 : status);
+          });
+        });
+        return { pid, stdout: Readable.from([]), ended: ended.finally(() => endings.delete(pid)) };
+      },
+      end,
+      endAll: () => [...endings.keys()].forEach(end),
+    };
   }
 
   #picture(chance: Chance): Uint8Array {

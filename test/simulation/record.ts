@@ -15,6 +15,8 @@ export type Entry = { readonly at: number } & (
       /** The program whose window received it. */
       readonly receiver: string;
       readonly key: string;
+      /** The attempt whose work that window showed just before; empty: nobody's. */
+      readonly open: string;
     }
   /** It took hold: the order is in the books. */
   | { readonly is: "commit"; readonly machine: string; readonly attempt: string; readonly order: string }
@@ -49,8 +51,14 @@ export interface AttemptFact {
   readonly id: string;
   readonly run: string;
   readonly number: number;
+  /** To do the workflow, to find out whether an earlier one committed (`verify`), or to clean up after it (`upkeep`). */
+  readonly purpose: string;
   readonly machine: string;
   readonly label: string;
+  /** What its proof said last; null: none was taken. */
+  readonly verdict: string | null;
+  /** Why it failed. */
+  readonly category: string | null;
   readonly startedAt: number;
   readonly endedAt: number | null;
 }
@@ -70,6 +78,8 @@ export interface EventFact {
   readonly kind: string;
   /** Why an attempt failed. */
   readonly category: string | null;
+  /** What verify steps found out. */
+  readonly verification: string | null;
 }
 
 export interface SimulationRecord {

@@ -36,7 +36,6 @@ export interface Planned {
 const before = (one: Planned, other: Planned): boolean =>
   one.at !== other.at ? one.at < other.at : one.tie !== other.tie ? one.tie < other.tie : one.order < other.order;
 
-const heapSize = (h: unknown[]) => h.length;
 export class Schedule {
   readonly #chance: Chance;
   readonly #heap: Planned[] = [];
@@ -90,7 +89,6 @@ export class Schedule {
       if (work === undefined) continue;
       if (place !== undefined && this.#putOff(next, place.process)) continue;
       this.#now = next.at;
-      if (process.env["TRACE"]) console.error(this.#now, place?.process.name, next.kind, heapSize(this.#heap));
       // A promise is a call of the real Postgres: time stands still until it has answered.
       await here.run(place, work);
       // All promises have been followed, also those that a database's answer led to.

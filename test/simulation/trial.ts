@@ -3,8 +3,8 @@
 import { type SimulationOptions, simulate } from "./fleet.ts";
 import type { Ground } from "./ground.ts";
 import { judge } from "./judge.ts";
-import { ledgerNature } from "./ledger.ts";
 import { hashOf, type SimulationRecord } from "./record.ts";
+import { ledgerNature } from "./workflows.ts";
 
 export interface Trial {
   readonly line: string;

@@ -1,0 +1,37 @@
+// What the judge can find, and what it has to be told of the workflows.
+
+export interface Finding {
+  readonly rule:
+    | "input without a lease"
+    | "leases overlap"
+    | "hasty takeover"
+    | "wrong window"
+    | "machine not cleaned up"
+    | "double commit"
+    | "wrong label"
+    | "lost run"
+    | "endless run"
+    | "same machine again"
+    | "idle machine beside a waiting run"
+    | "event gap";
+  readonly at: number;
+  readonly says: string;
+}
+
+export type Find = (rule: Finding["rule"], at: number, says: string) => void;
+
+/** What the authors of the workflows said of them. */
+export interface Nature {
+  readonly application: string;
+  /** An order may be entered twice. */
+  readonly repeatable: ReadonlySet<string>;
+  /** The commit step has no check of its own: that it took hold is believed. */
+  readonly unchecked: ReadonlySet<string>;
+  /** What it leaves open is closed before anybody else works on the machine. */
+  readonly tidied: ReadonlySet<string>;
+  /** There are steps that find out whether an order was entered: where, and for how long that is tried. */
+  readonly verified: ReadonlyMap<string, { readonly on: "any" | "same-machine"; readonly withinMs: number }>;
+}
+
+/** The database tells whole milliseconds. */
+export const roundingMs = 1;
