@@ -1,6 +1,7 @@
 // What the API asks of the rooms behind it: reads of the store, and the engine for every change. Tenants go first: no read
 // and no change is without one (G12).
 
+import type { CordonWanted } from "../engine/cordoning.ts";
 import type { ResolveWanted } from "../engine/resolving.ts";
 import type { RolloutView, RolloutWanted } from "../engine/rolling-out.ts";
 import type { ArtifactId, Instant, Json, KeyId, MachineId, ReleaseId, RunId, TenantId } from "../rules/names.ts";
@@ -8,6 +9,7 @@ import type { Answer } from "../rules/refusal.ts";
 import type { ArtifactView } from "../store/artifact-reads.ts";
 import type { DefinitionSource, DefinitionView } from "../store/definition-reads.ts";
 import type { RunEvent } from "../store/events.ts";
+import type { FailureContextView } from "../store/failure-context.ts";
 import type { EnrolmentTokenView, KeyView } from "../store/key-reads.ts";
 import type { MachineFilter, MachineView } from "../store/machine-reads.ts";
 import type { NewRelease, ReleaseRow } from "../store/releases.ts";
@@ -54,6 +56,8 @@ export interface RunDoor {
   readRunView(tenant: TenantId, id: RunId): Promise<RunView | undefined>;
   readOutputs(tenant: TenantId, id: RunId): Promise<Json | null>;
   readAttempts(tenant: TenantId, id: RunId): Promise<readonly AttemptView[]>;
+  /** Undefined when it had no attempt. */
+  readFailureContext(tenant: TenantId, id: RunId): Promise<FailureContextView | undefined>;
   listRuns(tenant: TenantId, filter: RunFilter, before: string | undefined, limit: number): Promise<readonly RunView[]>;
   eventsAfter(tenant: TenantId, id: RunId, after: number, limit: number): Promise<readonly RunEvent[]>;
 }
@@ -82,6 +86,8 @@ export interface MachineDoor {
   read(tenant: TenantId, machine: string): Promise<MachineView | undefined>;
   screenshot(tenant: TenantId, id: MachineId): Promise<Screenshot | undefined>;
   revoke(tenant: TenantId, id: MachineId): Promise<Answer<MachineView>>;
+  cordon(tenant: TenantId, id: MachineId, wanted: CordonWanted): Promise<Answer<MachineView>>;
+  release(tenant: TenantId, id: MachineId): Promise<Answer<MachineView>>;
   createToken(
     tenant: TenantId,
     wanted: { readonly pool: string; readonly uses: number; readonly lifetimeMs: number },

@@ -3,6 +3,7 @@
 import { artifactBlob, healthBlob } from "../engine/artifacts.ts";
 import { cancelRun } from "../engine/cancelling.ts";
 import type { EngineContext } from "../engine/context.ts";
+import { cordonMachine, releaseMachine } from "../engine/cordoning.ts";
 import { putApplication, putWorkflow } from "../engine/defining.ts";
 import { createEnrolmentToken, revokeEnrolmentToken, revokeMachine } from "../engine/enrolling.ts";
 import { createKey, revokeKey } from "../engine/keys.ts";
@@ -10,16 +11,17 @@ import { addRelease, uploadPiece } from "../engine/releases.ts";
 import { resolveRun } from "../engine/resolving.ts";
 import { resumeNewestRollout, startRollout, stopNewestRollout, viewRollout } from "../engine/rolling-out.ts";
 import { newRunId, startRun } from "../engine/starting.ts";
-import type { RunId, TenantId } from "../rules/names.ts";
+import type { MachineId, RunId, TenantId } from "../rules/names.ts";
 import { type Answer, accept } from "../rules/refusal.ts";
 import { listArtifacts, readArtifact } from "../store/artifact-reads.ts";
 import { type DefinitionTable, listDefinitions, readDefinition } from "../store/definition-reads.ts";
 import { eventsAfter } from "../store/events.ts";
+import { readFailureContext } from "../store/failure-context.ts";
 import { findKey, listEnrolmentTokens, listKeys } from "../store/key-reads.ts";
 import { listMachines, readHealthAt, readMachineView } from "../store/machine-reads.ts";
 import { listReleases } from "../store/releases.ts";
 import { listRuns, readAttempts, readOutputs, readRun, readRunView } from "../store/run-reads.ts";
-import type { DefinitionDoor, Door, ReleaseDoor, RunDoor, RunStarted, RunWanted } from "./door.ts";
+import type { DefinitionDoor, Door, MachineDoor, ReleaseDoor, RunDoor, RunStarted, RunWanted } from "./door.ts";
 import type { Authenticate } from "./keyring.ts";
 
 /** Runs of one StartRuns that are saved at the same time: a part of the connections, so that other calls get theirs. */
@@ -34,22 +36,7 @@ export const engineDoor = (context: EngineContext): Door => ({
     read: (tenant, id) => readArtifact(context.database.sql, tenant, id),
     content: ({ runId, id }) => context.blobs.get(artifactBlob(runId, id)),
   },
-  machines: {
-    list: (tenant, filter, after, limit) => listMachines(context.database.sql, tenant, filter, after, limit),
-    read: (tenant, machine) => readMachineView(context.database.sql, tenant, machine),
-    async screenshot(tenant, id) {
-      const takenAt = await readHealthAt(context.database.sql, tenant, id);
-      const png = takenAt === null ? undefined : await context.blobs.get(healthBlob(id));
-      return takenAt === null || png === undefined ? undefined : { png, takenAt };
-    },
-    async revoke(tenant, id) {
-      const revoked = await revokeMachine(context, tenant, id);
-      return revoked.ok ? there(await readMachineView(context.database.sql, tenant, id), "machine") : revoked;
-    },
-    createToken: async (tenant, wanted) => accept(await createEnrolmentToken(context, tenant, wanted)),
-    listTokens: (tenant, before, limit) => listEnrolmentTokens(context.database.sql, tenant, before, limit),
-    revokeToken: (tenant, id) => revokeEnrolmentToken(context, tenant, id),
-  },
+  machines: machineDoor(context),
   keys: {
     create: async (tenant, wanted) => accept(await createKey(context, tenant, wanted)),
     list: (tenant, before, limit) => listKeys(context.database.sql, tenant, before, limit),
@@ -64,6 +51,27 @@ export const authenticator =
     const key = await findKey(database.sql, hash);
     return key === undefined ? undefined : { ...key, expiresAt: key.expiresAt ?? undefined };
   };
+
+function machineDoor(context: EngineContext): MachineDoor {
+  const { sql } = context.database;
+  const after = async (tenant: TenantId, changed: Answer<MachineId>) =>
+    changed.ok ? there(await readMachineView(sql, tenant, changed.value), "machine") : changed;
+  return {
+    list: (tenant, filter, after, limit) => listMachines(sql, tenant, filter, after, limit),
+    read: (tenant, machine) => readMachineView(sql, tenant, machine),
+    async screenshot(tenant, id) {
+      const takenAt = await readHealthAt(sql, tenant, id);
+      const png = takenAt === null ? undefined : await context.blobs.get(healthBlob(id));
+      return takenAt === null || png === undefined ? undefined : { png, takenAt };
+    },
+    revoke: async (tenant, id) => after(tenant, await revokeMachine(context, tenant, id)),
+    cordon: async (tenant, id, wanted) => after(tenant, await cordonMachine(context, tenant, id, wanted)),
+    release: async (tenant, id) => after(tenant, await releaseMachine(context, tenant, id)),
+    createToken: async (tenant, wanted) => accept(await createEnrolmentToken(context, tenant, wanted)),
+    listTokens: (tenant, before, limit) => listEnrolmentTokens(sql, tenant, before, limit),
+    revokeToken: (tenant, id) => revokeEnrolmentToken(context, tenant, id),
+  };
+}
 
 function runDoor(context: EngineContext): RunDoor {
   const { sql } = context.database;
@@ -107,6 +115,7 @@ function runDoor(context: EngineContext): RunDoor {
     readRunView: (tenant, id) => readRunView(sql, tenant, id),
     readOutputs: (tenant, id) => readOutputs(sql, tenant, id),
     readAttempts: (tenant, id) => readAttempts(sql, tenant, id),
+    readFailureContext: (tenant, id) => readFailureContext(sql, tenant, id),
     listRuns: (tenant, filter, before, limit) => listRuns(sql, tenant, filter, before, limit),
     eventsAfter: (tenant, id, after, limit) => eventsAfter(sql, tenant, id, after, limit),
   };

@@ -100,7 +100,7 @@ const purposes: Record<AttemptView["purpose"], AttemptPurpose> = {
   upkeep: AttemptPurpose.UPKEEP,
 };
 
-const proofMessage = (proof: ReadinessProof): MessageInitShape<typeof ReadinessProofSchema> => ({
+export const proofMessage = (proof: ReadinessProof): MessageInitShape<typeof ReadinessProofSchema> => ({
   verdict: proof.verdict,
   surfaceCause: proof.surfaceCause ?? "",
   evidence: proof.evidence.map(({ probe, held, score }) => ({ probe, held, score: score ?? 0 })),
@@ -109,7 +109,7 @@ const proofMessage = (proof: ReadinessProof): MessageInitShape<typeof ReadinessP
   screenHeight: proof.screen.height,
 });
 
-const failureMessage = (
+export const failureMessage = (
   failure: (Failure & { readonly retryDecision?: string }) | null | undefined,
 ): MessageInitShape<typeof FailureSchema> | undefined =>
   failure === null || failure === undefined

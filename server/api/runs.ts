@@ -11,13 +11,15 @@ import {
   type StartRunResponseSchema,
 } from "@drover/proto/gen/drover/v1/run_pb.ts";
 import { limits } from "../rules/limits.ts";
-import type { Json, RunId } from "../rules/names.ts";
+import type { Json, RunId, TenantId } from "../rules/names.ts";
 import { type Answer, refuse } from "../rules/refusal.ts";
 import { outcomes, resolveAs } from "../rules/run.ts";
+import type { RunView } from "../store/run-reads.ts";
 import { type Audit, decidedBy, viewedBy } from "./audit.ts";
 import { principalOf } from "./auth.ts";
 import type { RunDoor, RunStarted, RunWanted } from "./door.ts";
 import { accepted, refused } from "./errors.ts";
+import { failureContextMessage } from "./failure-context.ts";
 import type { Wakeup } from "./keyring.ts";
 import { page } from "./pages.ts";
 import { courseMessage, runMessage, stateOf, valuesMessage } from "./run-messages.ts";
@@ -30,6 +32,8 @@ export interface RunsOptions {
 }
 
 export function createRuns({ door, wakeup, audit }: RunsOptions): ServiceImpl<typeof RunService> {
+  const contextOf = async (tenant: TenantId, run: RunView) =>
+    failureContextMessage(run, await door.readFailureContext(tenant, run.id));
   const tenantOf = (context: HandlerContext) => principalOf(context).tenant;
   return {
     async startRun(request, context) {
@@ -64,8 +68,10 @@ export function createRuns({ door, wakeup, audit }: RunsOptions): ServiceImpl<ty
       const id = runId(request.runId);
       const run = (await door.readRun(tenant, id)) ?? runNotFound(id);
       const attempts = await door.readAttempts(tenant, id);
+      const failureContext =
+        run.state === "ended" && run.outcome !== "SUCCEEDED" ? await contextOf(tenant, run) : undefined;
       audit(viewedBy(principalOf(context), { viewed: "run", runId: id }));
-      return { run: { ...runMessage(run), ...valuesMessage(run), ...courseMessage(run, attempts) } };
+      return { run: { ...runMessage(run), ...valuesMessage(run), ...courseMessage(run, attempts), failureContext } };
     },
 
     async listRuns(request, context) {
@@ -96,7 +102,8 @@ export function createRuns({ door, wakeup, audit }: RunsOptions): ServiceImpl<ty
       const outputs = (request.outputs ?? {}) as Json;
       const run = accepted(await door.resolveRun(tenant, id, { as, outputs, nothingCommitted, by, note }));
       audit(decidedBy(principal, { decided: "run", runId: id, as }));
-      return { run: { ...runMessage(run), ...courseMessage(run, await door.readAttempts(tenant, id)) } };
+      const course = courseMessage(run, await door.readAttempts(tenant, id));
+      return { run: { ...runMessage(run), ...course, failureContext: await contextOf(tenant, run) } };
     },
 
     watchRun: (request, context) =>

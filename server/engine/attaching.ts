@@ -13,6 +13,7 @@ import { advanceMachine, type MachineHappening, type MachineState } from "../rul
 import type { Instant, MachineId } from "../rules/names.ts";
 import type { ReleaseReport } from "../rules/release.ts";
 import { readNow, type Tx } from "../store/database.ts";
+import { keepInventory } from "../store/inventories.ts";
 import {
   endLease,
   type LiveLease,
@@ -135,6 +136,7 @@ export async function attach(
     const { replicaId } = context;
     const { state } = changed;
     await saveAttached(tx, id, { state, incarnation, inventory, failedRelease, replicaId, sessionId, now });
+    await keepInventory(tx, id);
     return { is: "admitted", sessionId };
   });
   const attached = found ?? { is: "revoked" };
@@ -150,6 +152,7 @@ export async function learn(
   inventory: TakenInventory,
 ): Promise<void> {
   await saveInventory(context.database.sql, id, sessionId, inventory);
+  await keepInventory(context.database.sql, id);
   context.wakeup.publish([topics.placing]);
 }
 

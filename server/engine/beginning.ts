@@ -11,6 +11,7 @@ import { beginUpkeep } from "../rules/upkeep.ts";
 import { json, type Tx } from "../store/database.ts";
 import { latestApplication } from "../store/definitions.ts";
 import { appendEvents } from "../store/events.ts";
+import { inventoryDigest } from "../store/inventories.ts";
 import { grantLease, type MachineRow, nextEpoch, saveStatus, type UncleanMachine } from "../store/machines.ts";
 import { type LockedRun, saveRun } from "../store/runs.ts";
 import type { EngineContext } from "./context.ts";
@@ -99,10 +100,11 @@ async function begin(tx: Tx, locked: LockedRun, machine: MachineRow, beginning: 
   const epoch = await nextEpoch(tx, machine.id, undefined);
   await tx`
     insert into attempts (id, tenant_id, run_id, number, purpose, machine_id, lease_id, application_version_id, phase,
-      command_number, command_deadline_at, commit_label, started_at)
+      command_number, command_deadline_at, commit_label, started_at, inventory_digest)
     values (${attemptId}, ${locked.tenantId}, ${locked.run.id}, ${number}, ${purpose}, ${machine.id}, ${leaseId},
       ${beginning.applicationVersionId}, ${beginning.phase}, 1,
-      ${now + command.timeoutMs + limits.resultGraceMs}::timestamptz, 'BEFORE_COMMIT', ${now}::timestamptz)`;
+      ${now + command.timeoutMs + limits.resultGraceMs}::timestamptz, 'BEFORE_COMMIT', ${now}::timestamptz,
+      (select ${inventoryDigest(tx)} from machines m where m.id = ${machine.id}))`;
   await Promise.all([
     tx`insert into commands (attempt_id, number, spec, saved_at)
        values (${attemptId}, 1, ${json(command)}::jsonb, ${now}::timestamptz)`,

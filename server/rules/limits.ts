@@ -64,6 +64,8 @@ export const limits = {
   verifyAgainMaxMs: 60_000,
   /** How long one cleaning up of a machine may take. */
   upkeepMs: 5 * 60_000,
+  /** How long what a machine does may go on once it is drained, when nobody says. */
+  drainMs: 10 * 60_000,
   /** How long the application has to end. */
   endApplicationMs: 15_000,
   /** How long past a command's own timeout the agent has to report it, before it is asked to abandon it. */
@@ -78,6 +80,8 @@ export const limits = {
   placingMachines: 256,
   /** Frames of a film strip that are kept for an attempt: the last ones tell why it ended. */
   filmFramesMax: 40,
+  /** Commands of an attempt that its failure context tells: the last ones tell why it ended. */
+  timelineMax: 200,
   /** Largest artifact, in bytes: a 4K screen as PNG. */
   artifactBytesMax: 8 * 1024 * 1024,
   /** Largest inputs of a run, in bytes of JSON. */

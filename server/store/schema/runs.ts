@@ -104,6 +104,10 @@ export const runs = pgTable(
     index("runs_deadline").on(t.deadlineAt).where(sql`state <> 'ended'`),
     uniqueIndex("runs_idempotency").on(t.tenantId, t.idempotencyKey).where(sql`idempotency_key is not null`),
     index("runs_by_tenant").on(t.tenantId, t.id.desc()),
+    // The last success of a workflow that nobody had to tell of, for the failure context of a later run.
+    index("runs_succeeded")
+      .on(t.tenantId, t.workflow, t.endedAt)
+      .where(sql`outcome = 'SUCCEEDED' and unsettled is null and resolution is null`),
     check("runs_ended", sql`(state = 'ended') = (ended_at is not null) and (state = 'ended') = (outcome is not null)`),
     check("runs_attempt", sql`(state in ('running', 'cancelling', 'verifying')) = (attempt_id is not null)`),
     check("runs_deadline_set", sql`(state = 'ended') = (deadline_at is null)`),

@@ -1,0 +1,1 @@
+CREATE INDEX "runs_succeeded" ON "runs" USING btree ("tenant_id","workflow","ended_at") WHERE outcome = 'SUCCEEDED' and unsettled is null and resolution is null;
