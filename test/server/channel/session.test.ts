@@ -10,7 +10,7 @@ import { cancelRun } from "../../../server/engine/cancelling.ts";
 import type { ArtifactId } from "../../../server/rules/names.ts";
 import { until } from "../../agent/desktop/until.ts";
 import type { FakeAgent } from "../../support/fake-agent.ts";
-import { begin, clear, kinds, TestMachine, told } from "../engine/rig.ts";
+import { begin, clear, kinds, lockWaits, TestMachine, told } from "../engine/rig.ts";
 import { clocks, dialler, startPort, startRigWithPort } from "./rig.ts";
 
 const { rig, port } = await startRigWithPort();
@@ -44,6 +44,24 @@ test("a run goes through an agent, each command once and each result acked, and 
   assert.deepEqual(sent, [1, 2, 3, 4]);
   assert.equal(await machine.status(), "idle");
   await kinds(rig, run);
+});
+
+test("a result is acked only when it is saved (G5)", async (t) => {
+  const { dial } = await dialler(t, rig, port);
+  const agent = await dial().attach();
+  const { run, attemptId } = await proving(agent);
+  const lock = await sql.reserve();
+  t.after(() => lock.release());
+  await lock`begin`;
+  await lock`select 1 from runs where id = ${run} for update`;
+  result(agent, attemptId, 1, { input: InputAmount.NONE, proof: ready });
+  await until("it waits to be saved", () => lockWaits(sql));
+  const acked = agent.all("beatAck").length;
+  await agent.heardOf("beatAck", acked + 1);
+  assert.equal(agent.all("resultAck").length, 0);
+  await lock`commit`;
+  assert.equal((await agent.heardOf("resultAck")).number, 1);
+  await clear(rig);
 });
 
 test("a cancelled run's agent is told to abandon, and a fenced one frees its machine by its ack", async (t) => {

@@ -63,6 +63,32 @@ test("while renewals do not return, the replica stops acking before its row ends
   assert.ok(lapses > 0);
 });
 
+test("a renewal counts from when it was sent, however late its answer comes (G1)", async (t) => {
+  const held: (() => void)[] = [];
+  let hold = false;
+  const answeredLate = new Proxy(sql, {
+    get: (target, key) =>
+      key === "begin"
+        ? async (work: (tx: unknown) => Promise<unknown>) => {
+            await target.begin(work as never);
+            if (hold) await new Promise<void>((answer) => held.push(answer));
+          }
+        : Reflect.get(target, key),
+  });
+  // Before the replica is stopped, which waits for its renewal.
+  t.after(() => {
+    hold = false;
+    for (const answer of held) answer();
+  });
+  const { replica, id } = await start(t, answeredLate);
+  hold = true;
+  await until("the end of its row", async () => !(await live(id)));
+  assert.equal(replica.isLive(), false);
+  held[0]?.();
+  await until("the next renewal", () => held.length === 2);
+  assert.equal(replica.isLive(), false);
+});
+
 test("the service counts as resumed when a row begins while none was live, and not otherwise", async () => {
   await sql`update replicas set ends_at = clock_timestamp() - interval '1 s'`;
   const before = await readNow(sql);

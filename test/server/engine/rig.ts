@@ -252,6 +252,13 @@ export async function begin(rig: Rig, request: Partial<StartRequest> = {}): Prom
   return answer.value.runId;
 }
 
+/** Somebody waits for a lock in this database. */
+export async function lockWaits(sql: Rig["database"]["sql"]): Promise<boolean> {
+  const rows = await sql`
+    select 1 from pg_stat_activity where datname = current_database() and wait_event_type = 'Lock'`;
+  return rows.length > 0;
+}
+
 /** The run in words: its state or outcome, and its label. */
 export async function told(rig: Rig, id: RunId): Promise<string> {
   const [run] = await rig.database.sql`select state, outcome, commit_label from runs where id = ${id}`;

@@ -5,7 +5,8 @@ import { test } from "node:test";
 import { putWorkflow } from "../../../server/engine/defining.ts";
 import { startRun } from "../../../server/engine/starting.ts";
 import type { Json } from "../../../server/rules/names.ts";
-import { begin, kinds, startRig, told } from "./rig.ts";
+import { until } from "../../agent/desktop/until.ts";
+import { begin, kinds, lockWaits, startRig, told } from "./rig.ts";
 
 const rig = await startRig();
 
@@ -18,6 +19,23 @@ test("a started run is queued, with its first event", async () => {
   const id = await begin(rig);
   assert.equal(await told(rig, id), "queued");
   assert.deepEqual(await kinds(rig, id), ["QUEUED"]);
+});
+
+test("a start says yes only when the run is saved (G5)", async (t) => {
+  const { sql } = rig.database;
+  const lock = await sql.reserve();
+  t.after(() => lock.release());
+  await lock`begin`;
+  await lock`lock table runs in share mode`;
+  let saidYes = false;
+  const starting = begin(rig).then((id) => {
+    saidYes = true;
+    return id;
+  });
+  await until("it waits to be saved", () => lockWaits(sql));
+  assert.equal(saidYes, false);
+  await lock`commit`;
+  assert.equal(await told(rig, await starting), "queued");
 });
 
 test("the same key and inputs give the same run, in whatever order the fields come", async () => {
