@@ -1,6 +1,7 @@
 // Who looked at people's data (G11), and who decided what only a person can: one entry for each, with ids and nothing of what was
 // seen or noted. It is written before the answer leaves.
 
+import type { HaltKind } from "../rules/halt.ts";
 import type { ResolveAs } from "../rules/run.ts";
 import type { Principal } from "./keyring.ts";
 
@@ -12,8 +13,24 @@ export type View =
   /** Its outputs, in the last event of a watch. */
   | { readonly viewed: "outputs"; readonly runId: string };
 
-/** What became of a run that had ended UNKNOWN. */
-export type Decision = { readonly decided: "run"; readonly runId: string; readonly as: ResolveAs };
+export type Decision =
+  /** What became of a run that had ended UNKNOWN. */
+  | { readonly decided: "run"; readonly runId: string; readonly as: ResolveAs }
+  /** What an operator did to a machine. */
+  | {
+      readonly decided: "machine";
+      readonly machineId: string;
+      readonly as: "cordoned" | "uncordoned" | "drained" | "released";
+    }
+  /** What an operator stopped, or let go on. */
+  | {
+      readonly decided: HaltKind;
+      /** As its operator names it; empty for the tenant. */
+      readonly target: string;
+      readonly as: "halted" | "resumed";
+      /** The halt that began, or ended. */
+      readonly haltId?: string;
+    };
 
 export type AuditEntry = (View | Decision) & {
   readonly tenant: string;

@@ -2,6 +2,7 @@
 // and no change is without one (G12).
 
 import type { CordonWanted } from "../engine/cordoning.ts";
+import type { HaltTarget } from "../engine/halting.ts";
 import type { ResolveWanted } from "../engine/resolving.ts";
 import type { RolloutView, RolloutWanted } from "../engine/rolling-out.ts";
 import type { ArtifactId, Instant, Json, KeyId, MachineId, ReleaseId, RunId, TenantId } from "../rules/names.ts";
@@ -10,6 +11,7 @@ import type { ArtifactView } from "../store/artifact-reads.ts";
 import type { DefinitionSource, DefinitionView } from "../store/definition-reads.ts";
 import type { RunEvent } from "../store/events.ts";
 import type { FailureContextView } from "../store/failure-context.ts";
+import type { HaltView } from "../store/halts.ts";
 import type { EnrolmentTokenView, KeyView } from "../store/key-reads.ts";
 import type { MachineFilter, MachineView } from "../store/machine-reads.ts";
 import type { NewRelease, ReleaseRow } from "../store/releases.ts";
@@ -96,6 +98,17 @@ export interface MachineDoor {
   revokeToken(tenant: TenantId, id: string): Promise<Answer<EnrolmentTokenView>>;
 }
 
+export interface HaltDoor {
+  halt(
+    tenant: TenantId,
+    wanted: HaltTarget & { readonly reason: string; readonly by: string },
+  ): Promise<Answer<HaltView>>;
+  /** Undefined when there was none. */
+  resume(tenant: TenantId, wanted: HaltTarget & { readonly by: string }): Promise<Answer<HaltView | undefined>>;
+  /** In force, newest first. */
+  list(tenant: TenantId, limit: number): Promise<readonly HaltView[]>;
+}
+
 export interface KeyDoor {
   create(
     tenant: TenantId,
@@ -122,6 +135,7 @@ export interface Door {
   readonly applications: DefinitionDoor;
   readonly artifacts: ArtifactDoor;
   readonly machines: MachineDoor;
+  readonly halts: HaltDoor;
   readonly keys: KeyDoor;
   readonly releases: ReleaseDoor;
 }

@@ -6,6 +6,7 @@ import type { EngineContext } from "../engine/context.ts";
 import { cordonMachine, releaseMachine } from "../engine/cordoning.ts";
 import { putApplication, putWorkflow } from "../engine/defining.ts";
 import { createEnrolmentToken, revokeEnrolmentToken, revokeMachine } from "../engine/enrolling.ts";
+import { halt, resume } from "../engine/halting.ts";
 import { createKey, revokeKey } from "../engine/keys.ts";
 import { addRelease, uploadPiece } from "../engine/releases.ts";
 import { resolveRun } from "../engine/resolving.ts";
@@ -17,6 +18,7 @@ import { listArtifacts, readArtifact } from "../store/artifact-reads.ts";
 import { type DefinitionTable, listDefinitions, readDefinition } from "../store/definition-reads.ts";
 import { eventsAfter } from "../store/events.ts";
 import { readFailureContext } from "../store/failure-context.ts";
+import { listHalts } from "../store/halts.ts";
 import { findKey, listEnrolmentTokens, listKeys } from "../store/key-reads.ts";
 import { listMachines, readHealthAt, readMachineView } from "../store/machine-reads.ts";
 import { listReleases } from "../store/releases.ts";
@@ -37,6 +39,11 @@ export const engineDoor = (context: EngineContext): Door => ({
     content: ({ runId, id }) => context.blobs.get(artifactBlob(runId, id)),
   },
   machines: machineDoor(context),
+  halts: {
+    halt: (tenant, wanted) => halt(context, tenant, wanted),
+    resume: (tenant, wanted) => resume(context, tenant, wanted),
+    list: (tenant, limit) => listHalts(context.database.sql, tenant, limit),
+  },
   keys: {
     create: async (tenant, wanted) => accept(await createKey(context, tenant, wanted)),
     list: (tenant, before, limit) => listKeys(context.database.sql, tenant, before, limit),

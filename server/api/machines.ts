@@ -2,17 +2,19 @@
 
 import type { MessageInitShape } from "@bufbuild/protobuf";
 import { durationMs } from "@bufbuild/protobuf/wkt";
-import { Code, ConnectError, type HandlerContext, type ServiceImpl } from "@connectrpc/connect";
+import type { HandlerContext, ServiceImpl } from "@connectrpc/connect";
 import {
   type EnrolmentTokenSchema,
   type MachineSchema,
   type MachineService,
   MachineStatus,
 } from "@drover/proto/gen/drover/v1/machine_pb.ts";
+import type { CordonWanted } from "../engine/cordoning.ts";
+import { limits } from "../rules/limits.ts";
 import { machineStatuses } from "../rules/machine.ts";
 import type { EnrolmentTokenView } from "../store/key-reads.ts";
 import type { MachineView } from "../store/machine-reads.ts";
-import { type Audit, viewedBy } from "./audit.ts";
+import { type Audit, decidedBy, viewedBy } from "./audit.ts";
 import { principalOf } from "./auth.ts";
 import type { MachineDoor } from "./door.ts";
 import { accepted, refused } from "./errors.ts";
@@ -26,6 +28,18 @@ export function createMachines(door: MachineDoor, audit: Audit): ServiceImpl<typ
   const find = async (machine: string, context: HandlerContext): Promise<MachineView> =>
     (await door.read(principalOf(context).tenant, machine)) ??
     refused("MACHINE_NOT_FOUND", `There is no machine ${machine}.`);
+
+  const cordon = async (
+    machine: string,
+    context: HandlerContext,
+    wanted: CordonWanted,
+    as: "cordoned" | "uncordoned" | "drained",
+  ) => {
+    const { id } = await find(machine, context);
+    const changed = accepted(await door.cordon(principalOf(context).tenant, id, wanted));
+    audit(decidedBy(principalOf(context), { decided: "machine", machineId: id, as }));
+    return { machine: machineMessage(changed) };
+  };
 
   return {
     async listMachines(request, context) {
@@ -61,10 +75,19 @@ export function createMachines(door: MachineDoor, audit: Audit): ServiceImpl<typ
       return { machine: machineMessage(accepted(await door.revoke(principalOf(context).tenant, id))) };
     },
 
-    cordonMachine: notBuilt,
-    uncordonMachine: notBuilt,
-    drainMachine: notBuilt,
-    releaseMachine: notBuilt,
+    cordonMachine: ({ machine }, context) => cordon(machine, context, { is: "cordon" }, "cordoned"),
+    uncordonMachine: ({ machine }, context) => cordon(machine, context, { is: "uncordon" }, "uncordoned"),
+    drainMachine({ machine, timeout }, context) {
+      const timeoutMs = timeout === undefined ? limits.drainMs : Math.ceil(durationMs(timeout));
+      return cordon(machine, context, { is: "drain", timeoutMs }, "drained");
+    },
+
+    async releaseMachine({ machine }, context) {
+      const { id } = await find(machine, context);
+      const released = accepted(await door.release(principalOf(context).tenant, id));
+      audit(decidedBy(principalOf(context), { decided: "machine", machineId: id, as: "released" }));
+      return { machine: machineMessage(released) };
+    },
 
     async createEnrolmentToken({ pool, uses, lifetime }, context) {
       const wanted = {
@@ -90,10 +113,6 @@ export function createMachines(door: MachineDoor, audit: Audit): ServiceImpl<typ
     },
   };
 }
-
-const notBuilt = () => {
-  throw new ConnectError("not built yet", Code.Unimplemented);
-};
 
 const statuses = {
   idle: MachineStatus.IDLE,
@@ -124,6 +143,14 @@ const machineMessage = (machine: MachineView): MessageInitShape<typeof MachineSc
   capture: machine.inventory?.capture ?? "",
   dpi: machine.inventory?.dpi ?? 0,
   session: machine.inventory?.session ?? "",
+  cordoned: machine.cordonedAt !== null,
+  drainDeadline: timestamp(machine.drainBy),
+  holdReason: machine.hold ?? "",
+  desktop: machine.desktop ?? "",
+  unreadyVerdict: machine.unreadyVerdict ?? "",
+  unreadyUntil: timestamp(machine.unreadyUntil),
+  unclean: machine.unclean,
+  halted: machine.halted,
 });
 
 const tokenMessage = (token: EnrolmentTokenView): MessageInitShape<typeof EnrolmentTokenSchema> => ({

@@ -58,6 +58,11 @@ export const limits = {
   unreadyMaxMs: 5 * 60_000,
   /** How long it is tried to find out by `verify` whether a commit took hold, when the workflow does not say. */
   verifyWithinMs: 10 * 60_000,
+  /**
+   * How long an application has to finish what the last input asked of it, before it is looked whether it did: what is looked
+   * for too early is not there yet. After a takeover at least as long has passed.
+   */
+  verifyAfterMs: 3_000,
   /** Between two tries of that; it doubles each time ... */
   verifyAgainMs: 2_000,
   /** ... up to this. */

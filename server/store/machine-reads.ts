@@ -1,8 +1,10 @@
 // Machines as operators see them.
 
-import type { Inventory, MachineStatus } from "../rules/machine.ts";
+import type { DesktopState, HoldReason, Inventory, MachineStatus } from "../rules/machine.ts";
 import type { Instant, MachineId, RunId, TenantId } from "../rules/names.ts";
+import type { Verdict } from "../rules/verdict.ts";
 import type { Query } from "./database.ts";
+import { machineHalted } from "./halts.ts";
 
 export interface MachineView {
   readonly id: MachineId;
@@ -15,10 +17,21 @@ export interface MachineView {
   readonly inventory: Inventory | null;
   /** The run it is leased for. */
   readonly runId: RunId | null;
+  readonly cordonedAt: Instant | null;
+  readonly drainBy: Instant | null;
+  /** What its agent says, or what its attempt is held for. */
+  readonly hold: HoldReason | null;
+  readonly desktop: DesktopState | null;
+  readonly unreadyVerdict: Verdict | null;
+  readonly unreadyUntil: Instant | null;
+  readonly unclean: boolean;
+  readonly halted: boolean;
 }
 
 const view = (query: Query) => query`
-  select m.id, m.name, p.name as pool, m.status, m.status_since, m.enrolled_at, m.revoked_at, m.inventory, a.run_id
+  select m.id, m.name, p.name as pool, m.status, m.status_since, m.enrolled_at, m.revoked_at, m.inventory, a.run_id,
+    m.cordoned_at, m.drain_by, coalesce(m.hold, a.held ->> 'why') as hold, m.desktop, m.unready_verdict, m.unready_until,
+    m.unclean_attempt_id is not null as unclean, ${machineHalted(query)} as halted
   from machines m
   join pools p on p.id = m.pool_id
   left join leases l on l.machine_id = m.id and l.ended_at is null

@@ -4,6 +4,7 @@ import assert from "node:assert/strict";
 import { createHash, randomBytes, randomUUID } from "node:crypto";
 import { rm } from "node:fs/promises";
 import { type TestContext, test } from "node:test";
+import { timestampMs } from "@bufbuild/protobuf/wkt";
 import { Code, ConnectError, createClient, type Transport } from "@connectrpc/connect";
 import { createGrpcTransport } from "@connectrpc/connect-node";
 import { ApplicationService } from "../../../proto/gen/drover/v1/application_pb.ts";
@@ -244,7 +245,7 @@ test("keys are made, listed, scoped, and end when they are revoked or have lived
   assert.equal(await reasonOf(watching.listRuns({})), "UNAUTHENTICATED");
 });
 
-test("machines enrol by token, are listed and found by name or id, and every look at a screen is audited", async (t) => {
+test("machines enrol by token, are found by name or id, are cordoned and drained, and who looked or did so is audited", async (t) => {
   const { as, admin, context, audited } = await serveReal(t);
   const machines = createClient(MachineService, as(admin));
   const { token, secret } = await machines.createEnrolmentToken({ uses: 2 });
@@ -266,6 +267,32 @@ test("machines enrol by token, are listed and found by name or id, and every loo
     audited.map((entry) => "viewed" in entry && entry.viewed),
     ["screenshot"],
   );
+  const cordoned = (await machines.cordonMachine({ machine: "vm-1" })).machine;
+  assert.deepEqual([cordoned?.cordoned, cordoned?.drainDeadline], [true, undefined]);
+  const asked = Date.now();
+  const draining = (await machines.drainMachine({ machine: "vm-1" })).machine?.drainDeadline;
+  assert.ok(draining !== undefined && Math.abs(timestampMs(draining) - asked - 600_000) < 5_000);
+  const later = (await machines.drainMachine({ machine: "vm-1", timeout: { seconds: 5n } })).machine?.drainDeadline;
+  assert.ok(later !== undefined && timestampMs(later) < timestampMs(draining));
+  assert.equal((await machines.releaseMachine({ machine: "vm-1" })).machine?.status, MachineStatus.OFFLINE);
+  const open = (await machines.uncordonMachine({ machine: "vm-1" })).machine;
+  assert.deepEqual([open?.cordoned, open?.drainDeadline], [false, undefined]);
+  assert.deepEqual(
+    audited.flatMap((entry) => ("decided" in entry && entry.owner === "first admin" ? [entry.as] : [])),
+    ["cordoned", "drained", "drained", "released", "uncordoned"],
+  );
+  await context.database.sql`
+    update machines set hold = 'HUMAN_PRESENT', desktop = 'STUCK', unready_verdict = 'FROZEN', unready_until = to_timestamp(9),
+      unclean_attempt_id = id where name = 'vm-1'`;
+  await context.database.sql`
+    insert into halts (id, tenant_id, kind, target, reason, halted_by, halted_at)
+    select gen_random_uuid(), tenant_id, 'pool', pool_id, '', 'x', now() from machines where name = 'vm-1'`;
+  const kept = (await machines.getMachine({ machine: "vm-1" })).machine;
+  assert.deepEqual(
+    [kept?.holdReason, kept?.desktop, kept?.unreadyVerdict, kept?.unclean, kept?.halted],
+    ["HUMAN_PRESENT", "STUCK", "FROZEN", true, true],
+  );
+  assert.equal(kept?.unreadyUntil?.seconds, 9n);
   assert.equal((await machines.revokeMachine({ machine: "vm-1" })).machine?.revoked, true);
   assert.equal((await machines.revokeEnrolmentToken({ tokenId: token?.id ?? "" })).token?.revoked, true);
   assert.deepEqual(

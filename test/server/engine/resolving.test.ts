@@ -114,7 +114,7 @@ test("a person who found the record settles the run as SUCCEEDED, with outputs, 
   assert.equal(run?.inputs, undefined);
   const [entry, ...more] = audited;
   assert.deepEqual(more, []);
-  assert.ok(entry !== undefined && "decided" in entry);
+  assert.ok(entry !== undefined && "decided" in entry && entry.decided === "run");
   assert.deepEqual([entry.decided, entry.runId, entry.as, entry.owner], ["run", id, "SUCCEEDED", "nurse.jones"]);
   assert.doesNotMatch(JSON.stringify(audited), /Chart/);
   assert.deepEqual(await kinds(rig, id), [...before, "RESOLVED", "ENDED"]);
