@@ -5,11 +5,13 @@ import { createClient, type Interceptor, type Transport } from "@connectrpc/conn
 import { definitionsOver } from "./definitions.ts";
 import { ApplicationService } from "./gen/drover/v1/application_pb.ts";
 import { ArtifactService } from "./gen/drover/v1/artifact_pb.ts";
+import { HaltService } from "./gen/drover/v1/halt_pb.ts";
 import { KeyService } from "./gen/drover/v1/key_pb.ts";
 import { MachineService } from "./gen/drover/v1/machine_pb.ts";
 import { ReleaseService } from "./gen/drover/v1/release_pb.ts";
 import { RunService } from "./gen/drover/v1/run_pb.ts";
 import { WorkflowService } from "./gen/drover/v1/workflow_pb.ts";
+import { haltsOver } from "./halts.ts";
 import { keysOver } from "./keys.ts";
 import { type ClientLimits, defaultLimits } from "./limits.ts";
 import { machinesOver } from "./machines.ts";
@@ -53,6 +55,7 @@ export function createClientOver(makeTransport: TransportMaker, options: ClientO
     ...runsOver(replicas, limits),
     ...definitionsOver(transport),
     ...machinesOver(transport),
+    ...haltsOver(transport),
     ...keysOver(transport),
     ...releasesOver(transport),
     /** The generated Connect clients, for what has no method here. They throw ConnectError. */
@@ -62,6 +65,7 @@ export function createClientOver(makeTransport: TransportMaker, options: ClientO
       applications: createClient(ApplicationService, transport),
       machines: createClient(MachineService, transport),
       artifacts: createClient(ArtifactService, transport),
+      halts: createClient(HaltService, transport),
       keys: createClient(KeyService, transport),
       releases: createClient(ReleaseService, transport),
     },

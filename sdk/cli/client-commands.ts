@@ -4,7 +4,9 @@ import { type Command, CommanderError } from "commander";
 import { addApplications, addWorkflows } from "./definitions.ts";
 import { addConnectionOptions } from "./desk.ts";
 import { exitCodes } from "./exit-codes.ts";
+import { addHalt, addHalts } from "./halt.ts";
 import { addKey } from "./key.ts";
+import { addMachine } from "./machine.ts";
 import { addMachines } from "./machines.ts";
 import { addFilm, addScreenshot } from "./pictures.ts";
 import { addPut } from "./put.ts";
@@ -30,6 +32,9 @@ export function addClientCommands(program: Command): Command {
     addWorkflows,
     addApplications,
     addMachines,
+    addMachine,
+    addHalt,
+    addHalts,
     addScreenshot,
     addToken,
     addKey,

@@ -6,6 +6,7 @@ import { type ConnectRouter, createConnectRouter, type ServiceImpl } from "@conn
 import { compressionBrotli, compressionGzip } from "@connectrpc/connect-node";
 import { ApplicationService } from "@drover/proto/gen/drover/v1/application_pb.ts";
 import { ArtifactService } from "@drover/proto/gen/drover/v1/artifact_pb.ts";
+import { HaltService } from "@drover/proto/gen/drover/v1/halt_pb.ts";
 import { KeyService } from "@drover/proto/gen/drover/v1/key_pb.ts";
 import { MachineService } from "@drover/proto/gen/drover/v1/machine_pb.ts";
 import { ReleaseService } from "@drover/proto/gen/drover/v1/release_pb.ts";
@@ -29,6 +30,7 @@ export interface Services {
   readonly applications: ServiceImpl<typeof ApplicationService>;
   readonly artifacts: ServiceImpl<typeof ArtifactService>;
   readonly machines: ServiceImpl<typeof MachineService>;
+  readonly halts: ServiceImpl<typeof HaltService>;
   readonly keys: ServiceImpl<typeof KeyService>;
   readonly releases: ServiceImpl<typeof ReleaseService>;
 }
@@ -48,6 +50,7 @@ export const publicServices: readonly DescService[] = [
   ApplicationService,
   ArtifactService,
   MachineService,
+  HaltService,
   KeyService,
   ReleaseService,
 ];
@@ -63,6 +66,7 @@ export function routeServices(options: RouterOptions): ConnectRouter["handlers"]
     router.service(ApplicationService, services.applications, big);
     router.service(ArtifactService, services.artifacts);
     router.service(MachineService, services.machines);
+    router.service(HaltService, services.halts);
     router.service(KeyService, services.keys);
     router.service(ReleaseService, services.releases);
     serveHealth(router, publicServices, options.isServing);

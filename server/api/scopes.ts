@@ -4,6 +4,7 @@
 import type { DescMethod, DescService } from "@bufbuild/protobuf";
 import { ApplicationService } from "@drover/proto/gen/drover/v1/application_pb.ts";
 import { ArtifactService } from "@drover/proto/gen/drover/v1/artifact_pb.ts";
+import { HaltService } from "@drover/proto/gen/drover/v1/halt_pb.ts";
 import { KeyService } from "@drover/proto/gen/drover/v1/key_pb.ts";
 import { MachineService } from "@drover/proto/gen/drover/v1/machine_pb.ts";
 import { ReleaseService } from "@drover/proto/gen/drover/v1/release_pb.ts";
@@ -53,6 +54,7 @@ service(MachineService, {
   listEnrolmentTokens: "admin",
   revokeEnrolmentToken: "admin",
 });
+service(HaltService, { halt: "operator", resume: "operator", listHalts: "operator" });
 service(KeyService, { createKey: "admin", listKeys: "admin", revokeKey: "admin" });
 service(ReleaseService, {
   addRelease: "admin",

@@ -4,6 +4,7 @@ import { createApplications } from "./applications.ts";
 import { createArtifacts } from "./artifacts.ts";
 import type { Audit } from "./audit.ts";
 import type { Door } from "./door.ts";
+import { createHalts } from "./halts.ts";
 import type { Wakeup } from "./keyring.ts";
 import { createKeys } from "./keys.ts";
 import { createMachines } from "./machines.ts";
@@ -18,6 +19,7 @@ export const createServices = (door: Door, wakeup: Wakeup, audit: Audit): Servic
   applications: createApplications(door.applications),
   artifacts: createArtifacts(door.artifacts, door.runs, audit),
   machines: createMachines(door.machines, audit),
+  halts: createHalts(door.halts, audit),
   keys: createKeys(door.keys),
   releases: createReleases(door.releases),
 });
