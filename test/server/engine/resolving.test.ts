@@ -100,6 +100,8 @@ test("a person who found the record settles the run as SUCCEEDED, with outputs, 
   assert.equal(await told(rig, id), "UNKNOWN UNKNOWN");
   const before = await kinds(rig, id);
   assert.deepEqual((await watched(id, BigInt(before.length - 1))).length, 1, "its end, and then the stream is closed");
+  const evidence = (await operator.getRun({ runId: id })).run?.failureContext;
+  assert.deepEqual([evidence?.attempt, evidence?.timeline.at(-1)?.step], [1, "save"]);
   audited.length = 0;
   const request = { runId: id, resolveAs: ResolveAs.SUCCEEDED, outputs: { title: "seen" }, note: "Chart 7 shows it." };
   const { run } = await operator.resolveRun(request);
@@ -112,6 +114,7 @@ test("a person who found the record settles the run as SUCCEEDED, with outputs, 
     ["nurse.jones", "Chart 7 shows it.", 1],
   );
   assert.equal(run?.inputs, undefined);
+  assert.deepEqual(run?.failureContext?.timeline, evidence?.timeline, "the evidence is in the answer");
   const [entry, ...more] = audited;
   assert.deepEqual(more, []);
   assert.ok(entry !== undefined && "decided" in entry && entry.decided === "run");
@@ -122,6 +125,7 @@ test("a person who found the record settles the run as SUCCEEDED, with outputs, 
   assert.deepEqual(await watched(id, BigInt(before.length)), rest, "who comes back with the number of the first ENDED");
   assert.deepEqual((await watched(id, 0n)).slice(before.length), rest, "who comes for the first time");
   const later = (await operator.getRun({ runId: id })).run;
+  assert.equal(later?.failureContext, undefined);
   assert.deepEqual(later?.outputs, { title: "seen" });
   const [listed] = (await operator.listRuns({ pageSize: 1 })).runs;
   assert.deepEqual([listed?.id, listed?.resolution], [id, undefined]);
