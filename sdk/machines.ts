@@ -50,6 +50,26 @@ export function machinesOver(transport: Transport) {
     async revokeMachine(machine: string): Promise<Machine> {
       return present((await answer(service.revokeMachine({ machine }))).machine, "machine");
     },
+    /** Gives it no further run; what it does goes on. May be repeated. */
+    async cordonMachine(machine: string): Promise<Machine> {
+      return present((await answer(service.cordonMachine({ machine }))).machine, "machine");
+    },
+    /** Ends a cordon, and a drain that is under way. May be repeated. */
+    async uncordonMachine(machine: string): Promise<Machine> {
+      return present((await answer(service.uncordonMachine({ machine }))).machine, "machine");
+    },
+    /**
+     * Cordons it; what it does may go on for `timeoutMs`, ten minutes without it, and is stopped then. It is drained when it is
+     * `cordoned` and its status is IDLE or OFFLINE.
+     */
+    async drainMachine(machine: string, { timeoutMs }: { timeoutMs?: number | undefined } = {}): Promise<Machine> {
+      const timeout = timeoutMs === undefined ? {} : { timeout: durationFromMs(timeoutMs) };
+      return present((await answer(service.drainMachine({ machine, ...timeout }))).machine, "machine");
+    },
+    /** Takes it away from what it does, at once. Cordon it first, or it is given the next run. */
+    async releaseMachine(machine: string): Promise<Machine> {
+      return present((await answer(service.releaseMachine({ machine }))).machine, "machine");
+    },
     /** Makes a token that enrols machines. The secret is shown this once. */
     async createToken({ pool = "", uses = 0, lifetimeMs }: TokenWanted = {}): Promise<{
       token: EnrolmentToken;

@@ -1,10 +1,11 @@
-// drover machines: the fleet.
+// drover machines: the fleet, and what keeps each machine from work.
 
 import type { Command } from "commander";
 import { type Machine, MachineSchema, MachineStatus } from "../gen/drover/v1/machine_pb.ts";
 import { type MachineStatusName, nameOf } from "../names.ts";
 import { all } from "../pages.ts";
 import { act, addCommand } from "./desk.ts";
+import { isDrained } from "./machine.ts";
 import { oneOf } from "./runs.ts";
 import { whenText } from "./spans.ts";
 
@@ -15,11 +16,28 @@ const columns = [
     title: "STATUS",
     value: (machine: Machine) => (machine.revoked ? "REVOKED" : (nameOf(MachineStatus, machine.status) ?? "")),
   },
+  { title: "READY", value: readiness, elastic: true },
   { title: "SINCE", value: (machine: Machine) => whenText(machine.statusSince) },
   { title: "SYSTEM", value: (machine: Machine) => machine.os || machine.platform, elastic: true },
   { title: "AGENT", value: (machine: Machine) => machine.agentVersion },
   { title: "APPLICATIONS", value: (machine: Machine) => machine.applications.join(" "), elastic: true },
 ];
+
+/** Whether it can be given a run, or the first thing that keeps it from that. */
+function readiness(machine: Machine): string {
+  const { status, revoked, halted, holdReason, cordoned, drainDeadline, desktop, unclean, unreadyVerdict } = machine;
+  const attached = status === MachineStatus.IDLE || status === MachineStatus.BUSY;
+  if (revoked) return "";
+  if (halted || holdReason === "HALTED") return "halted";
+  if (drainDeadline !== undefined) return isDrained(machine) ? "drained" : "draining";
+  if (cordoned) return "cordoned";
+  if (!attached) return "";
+  if (holdReason === "HUMAN_PRESENT") return "person";
+  if (desktop === "ABSENT") return "no desktop";
+  if (desktop === "STUCK") return "stuck";
+  if (unclean) return "unclean";
+  return unreadyVerdict === "" ? "ready" : unreadyVerdict;
+}
 
 export function addMachines(program: Command): Command {
   return addCommand(program, "machines", "list machines by name", [

@@ -110,7 +110,7 @@ test("every drover command that is written has the options that are written", ()
   );
   const wanted = new Map<string, Set<string>>();
   for (const line of lines) {
-    const command = /^(?:(?:agent|token|key|release|rollout) \w+|\w+)/.exec(line)?.[0] ?? "";
+    const command = /^(?:(?:agent|machine|token|key|release|rollout) \w+|\w+)/.exec(line)?.[0] ?? "";
     const options = line.match(/(?<= )--[a-z-]+/g) ?? [];
     wanted.set(command, new Set([...(wanted.get(command) ?? []), ...options]));
   }

@@ -208,7 +208,28 @@ test("tables fit 80 columns, keep ids whole, and let no name touch the terminal"
   assert.ok(row.startsWith(`${run.id}  clinic.sched`) && row.includes("…"), row);
   const machines = await drover(["machines"]);
   assert.ok(!machines.out.includes("\u001b"));
-  assert.match(machines.out, /^MACHINE .*\nvm-1 +default +IDLE +1 h ago +Debian 12 +1\.0\.0 +mousepad@0\.5\.10\n$/);
+  const lines = machines.out.trimEnd().split("\n");
+  assert.ok(
+    lines.every((line) => line.length <= 80),
+    machines.out,
+  );
+  assert.match(lines[1] ?? "", /^vm-1 +default +IDLE +ready +1 h ago +Debian 12 +1\.0\.0 +mouse.*…$/);
+  assert.deepEqual(
+    lines.slice(2).map((line) => / (?:IDLE|BUSY|OFFLINE) +(.*?) +1 h ago/.exec(line)?.[1]),
+    ["halted", "draining", "drained", "cordoned", "person", "stuck", "unclean", "APP_NOT_RUN…", "-"],
+  );
+});
+
+test("a machine is cordoned, drained and taken away, and a drain that is waited for says what it waits for", async () => {
+  const run = "01980000-0000-7000-b000-000000000001";
+  const cordoned = await drover(["machine", "cordon", "vm-2"]);
+  assert.deepEqual([cordoned.code, cordoned.out], [0, `vm-2 is cordoned: run ${run}\n`]);
+  const drained = await drover(["machine", "drain", "vm-2", "--timeout", "5m", "--wait"]);
+  assert.equal(drained.out, "vm-2 is drained\n");
+  assert.match(drained.err, new RegExp(`^vm-2 is draining: run ${run}, stopped in 5 min\n`));
+  const released = await drover(["machine", "release", "vm-2", "--json"]);
+  assert.deepEqual([JSON.parse(released.out).status, released.code], ["MACHINE_STATUS_BUSY", 0]);
+  assert.equal((await drover(["machine", "uncordon", "vm-2"])).out, "vm-1 is given runs\n");
 });
 
 test("--json of a list is one array in the API's own words", async () => {

@@ -181,14 +181,39 @@ function fakeMachines(router: ConnectRouter, enter: Enter): void {
     applications: ["mousepad@0.5.10"],
     statusSince: timestampFromDate(new Date(Date.now() - 3_600_000)),
   };
+  const attempt = { ...machine, name: "vm-2", status: MachineStatus.BUSY, runId: id };
+  let looks = 0;
   const token = { id, pool: "default", usesLeft: 1, createdAt: timestampNow(), expiresAt: timestampNow() };
   const key = { id, owner: "billing", scope: Scope.CALLER, createdAt: timestampNow() };
   router.service(MachineService, {
     listMachines: async (_request, context) => {
       await enter(context, true);
-      return { machines: [machine] };
+      const deadline = { drainDeadline: timestampFromDate(new Date(Date.now() + 60_000)) };
+      const kept = [
+        { ...attempt, name: "vm-2", halted: true, cordoned: true },
+        { ...attempt, name: "vm-3", cordoned: true, ...deadline },
+        { ...machine, name: "vm-4", cordoned: true, ...deadline },
+        { ...machine, name: "vm-5", cordoned: true },
+        { ...machine, name: "vm-6", holdReason: "HUMAN_PRESENT" },
+        { ...machine, name: "vm-7", desktop: "STUCK" },
+        { ...machine, name: "vm-8", unclean: true, unreadyVerdict: "FROZEN" },
+        { ...machine, name: "vm-9", unreadyVerdict: "APP_NOT_RUNNING", desktop: "PRESENT" },
+        { ...machine, name: "vm-10", status: MachineStatus.OFFLINE, unclean: true },
+      ];
+      return { machines: [machine, ...kept] };
     },
-    getMachine: async () => ({ machine }),
+    getMachine: async () => {
+      // Idle when it is looked at for the second time.
+      const status = ++looks < 2 ? MachineStatus.BUSY : MachineStatus.IDLE;
+      return { machine: { ...attempt, cordoned: true, drainDeadline: timestampNow(), status } };
+    },
+    cordonMachine: async () => ({ machine: { ...attempt, cordoned: true } }),
+    uncordonMachine: async () => ({ machine }),
+    drainMachine: async ({ timeout }) => {
+      const drainDeadline = timestampFromDate(new Date(Date.now() + Number(timeout?.seconds ?? 600) * 1_000));
+      return { machine: { ...attempt, cordoned: true, drainDeadline } };
+    },
+    releaseMachine: async () => ({ machine: attempt }),
     getScreenshot: async (request, context) => {
       await enter(context, true);
       if (request.machine === "vm-1") return { png, takenAt: timestampNow() };
