@@ -4,15 +4,17 @@
 //   postgres://user@%2Frun%2Fdrover%2Fsocket/name              a Unix socket in that directory (as libpq writes it)
 //   postgres:///name?host=/run/postgresql                      the same, in the other way that libpq knows
 //
-// postgres.js decodes neither of the last two, so every client must be opened here and not by `postgres(url)`.
+// postgres.js decodes neither of the last two, so every client must be opened here and not by `postgres(url)`; nor may
+// anything import it but for its types, because it is mended while it is loaded (`driver.ts`).
 
-import postgres from "postgres";
+import type postgres from "postgres";
+import { driver } from "./driver.ts";
 
 export type DatabaseClientOptions = postgres.Options<Record<string, postgres.PostgresType>>;
 
 export function openDatabase(databaseUrl: string, options: DatabaseClientOptions = {}): postgres.Sql {
   const { url, socketDirectory } = readDatabaseUrl(databaseUrl);
-  return postgres(url, socketDirectory === undefined ? options : { ...options, host: socketDirectory });
+  return driver(url, socketDirectory === undefined ? options : { ...options, host: socketDirectory });
 }
 
 export function socketUrl(address: { socketDirectory: string; user: string; database: string }): string {

@@ -1,10 +1,9 @@
 // The connection to Postgres: queries are postgres.js's tagged templates, prepared on the server and pipelined. drizzle
 // holds the schema and carries out the migrations.
 
-import { drizzle } from "drizzle-orm/postgres-js";
-import { migrate } from "drizzle-orm/postgres-js/migrator";
-import postgres from "postgres";
+import type postgres from "postgres";
 import { openDatabase } from "../postgres/connect.ts";
+import { driver } from "../postgres/driver.ts";
 import type { Instant } from "../rules/names.ts";
 
 export type Sql = postgres.Sql;
@@ -35,7 +34,7 @@ export function openStore(databaseUrl: string, options: { readonly connectionsMa
       // A server that is coming back is dialled again soon.
       backoff: (attempt: number) => Math.min(0.1 * 2 ** attempt, 1),
       onnotice: () => {},
-      transform: { column: { from: postgres.toCamel } },
+      transform: { column: { from: driver.toCamel } },
     });
   const statements = open();
   // Transactions have connections of their own, on which nothing is ever pipelined before a BEGIN. Where statements are,
@@ -63,6 +62,11 @@ export function openStore(databaseUrl: string, options: { readonly connectionsMa
 
 /** Brings the schema up to date. Any number of processes may call it at once: one migrates, the others wait. */
 export async function migrateDatabase(databaseUrl: string): Promise<void> {
+  // Here and not above: it imports postgres.js, which is mended while it is loaded.
+  const [{ drizzle }, { migrate }] = await Promise.all([
+    import("drizzle-orm/postgres-js"),
+    import("drizzle-orm/postgres-js/migrator"),
+  ]);
   const sql = openDatabase(databaseUrl, { max: 1, onnotice: () => {} });
   try {
     await sql`select pg_advisory_lock(${migrationLock})`;
