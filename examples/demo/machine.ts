@@ -1,10 +1,13 @@
 // One machine of the demo: a desktop session of its own (Xvfb, openbox, HOME, TMPDIR) and an agent under its supervisor.
 
 import { mkdirSync, writeFileSync } from "node:fs";
-import { join } from "node:path";
+import { join, resolve } from "node:path";
 import { startX11Session } from "../../agent/desktop/x11-session.ts";
 import { startChild } from "./child.ts";
 import { type Guard, markOf } from "./guarded.ts";
+
+/** Tells whether a note was saved, for a run that was cut off while it saved it. */
+const noteIs = `note-is=${resolve(import.meta.dirname, "../note-is.sh")}`;
 
 export interface MachinePlan {
   readonly name: string;
@@ -48,6 +51,9 @@ export async function startMachine(plan: MachinePlan & { readonly applications: 
   const { code, lastWords } = await enrolling.ended;
   if (code !== 0) throw new Error(`${name} could not be enrolled:\n${lastWords}`);
   const offers = plan.applications.flatMap((application) => ["--application", application]);
-  const agent = startChild({ ...child, args: ["agent", "run", ...where, ...offers, "--log-json"] });
+  const agent = startChild({
+    ...child,
+    args: ["agent", "run", ...where, ...offers, "--allow-exec", noteIs, "--log-json"],
+  });
   onStop(() => agent.stop());
 }
