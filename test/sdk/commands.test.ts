@@ -208,14 +208,15 @@ test("tables fit 80 columns, keep ids whole, and let no name touch the terminal"
   assert.ok(row.startsWith(`${run.id}  clinic.sched`) && row.includes("…"), row);
   const machines = await drover(["machines"]);
   assert.ok(!machines.out.includes("\u001b"));
-  const lines = machines.out.trimEnd().split("\n");
-  assert.ok(
-    lines.every((line) => line.length <= 80),
-    machines.out,
-  );
-  assert.match(lines[1] ?? "", /^vm-1 +default +IDLE +ready +1 h ago +Debian 12 +1\.0\.0 +mouse.*…$/);
+  assert.match(machines.out, /^MACHINE .*\nvm-1 +default +IDLE +ready +1 h ago +Debian 12 +1\.0\.0 +mousepad@.*…\n$/);
+});
+
+test("machines says of each machine what keeps it from work", async () => {
+  const machines = await drover(["machines", "--pool", "kept"]);
+  const [head = "", ...rows] = machines.out.trimEnd().split("\n");
+  assert.ok(Math.max(head.length, ...rows.map((row) => row.length)) <= 80, machines.out);
   assert.deepEqual(
-    lines.slice(2).map((line) => / (?:IDLE|BUSY|OFFLINE) +(.*?) +1 h ago/.exec(line)?.[1]),
+    rows.map((row) => / (?:IDLE|BUSY|OFFLINE) +(.*?) +1 h ago/.exec(row)?.[1]),
     ["halted", "draining", "drained", "cordoned", "person", "stuck", "unclean", "APP_NOT_RUN…", "-"],
   );
 });

@@ -186,8 +186,9 @@ function fakeMachines(router: ConnectRouter, enter: Enter): void {
   const token = { id, pool: "default", usesLeft: 1, createdAt: timestampNow(), expiresAt: timestampNow() };
   const key = { id, owner: "billing", scope: Scope.CALLER, createdAt: timestampNow() };
   router.service(MachineService, {
-    listMachines: async (_request, context) => {
+    listMachines: async ({ pool }, context) => {
       await enter(context, true);
+      if (pool !== "kept") return { machines: [machine] };
       const deadline = { drainDeadline: timestampFromDate(new Date(Date.now() + 60_000)) };
       const kept = [
         { ...attempt, name: "vm-2", halted: true, cordoned: true },
@@ -200,7 +201,7 @@ function fakeMachines(router: ConnectRouter, enter: Enter): void {
         { ...machine, name: "vm-9", unreadyVerdict: "APP_NOT_RUNNING", desktop: "PRESENT" },
         { ...machine, name: "vm-10", status: MachineStatus.OFFLINE, unclean: true },
       ];
-      return { machines: [machine, ...kept] };
+      return { machines: kept };
     },
     getMachine: async () => {
       // Idle when it is looked at for the second time.
