@@ -9,7 +9,9 @@ import { join } from "node:path";
 import { text } from "node:stream/consumers";
 import { after, before, beforeEach, test } from "node:test";
 import { fileURLToPath } from "node:url";
+import { create } from "@bufbuild/protobuf";
 import { exitCodes } from "../../sdk/cli/exit-codes.ts";
+import { FailureContextSchema, ResolutionSchema } from "../../sdk/gen/drover/v1/run_pb.ts";
 import { FakeApi, type FakeRun } from "../support/fake-api.ts";
 import { adminKey, png } from "../support/fake-services.ts";
 
@@ -99,6 +101,56 @@ test("watch --json gives one event a line", async () => {
     kinds.map((line) => JSON.parse(line).kind),
     ["RUN_EVENT_KIND_QUEUED", "RUN_EVENT_KIND_ENDED"],
   );
+});
+
+test("run shows what was done in the last attempt, where the frames are, and in what the machine differs", async () => {
+  const run = api.addRun();
+  api.end(run, "FAILED", { failure: { category: "NOT_DONE", message: "it did not come to be" } });
+  run.run.resolution = create(ResolutionSchema, { resolvedAs: 2, by: "nurse\u001b[2J.jones", note: "chart 7" });
+  run.run.failureContext = create(FailureContextSchema, {
+    ...{ attempt: 2, machine: "vm-1\u001b[2J", comparedRunId: "01980000-0000-7000-8000-000000000099" },
+    timeline: [
+      { step: "prove", action: "prove", input: "NONE", duration: { nanos: 30_000_000 } },
+      { step: "save", action: "press", input: "SOME", failure: { category: "NOT_DONE" } },
+    ],
+    film: [{ step: "save" }],
+    proof: { verdict: "READY" },
+    differences: [{ name: "screen", value: "1280x800", before: "800x600" }],
+  });
+  const said = await drover(["run", run.run.id]);
+  assert.equal(said.code, 0, said.err);
+  assert.match(said.out, /settled +FAILED by nurse\.jones .*: chart 7\n/);
+  assert.match(said.out, /Attempt 2 on vm-1:\nAT +STEP +ACTION +TOOK +INPUT +FAILURE\n/);
+  assert.match(said.out, /prove +prove +30 ms +NONE +-\n.*save +press +- +SOME +NOT_DONE\n/);
+  assert.match(said.out, /Readiness: READY\n/);
+  assert.match(said.out, /1 frames? .*the last at save. Save them: drover film 01980000/);
+  assert.match(
+    said.out,
+    /differs .*\(run 01980000-0000-7000-8000-000000000099\):\nWHAT +HERE +THERE\nscreen +1280x800 +800x600/,
+  );
+  const whole = JSON.parse((await drover(["run", run.run.id, "--json"])).out);
+  assert.equal(whole.failureContext.timeline.length, 2);
+});
+
+test("resolve sends what was found out; what does not go together is wrong usage", async () => {
+  const { run } = api.addRun();
+  api.state.resolutions.length = 0;
+  const said = await drover(["resolve", run.id, "--as", "succeeded", "--outputs", '{"n":7}', "--note", "chart 7"]);
+  assert.equal(said.code, 0, said.err);
+  assert.deepEqual(api.state.resolutions, [
+    { resolveAs: 1, outputs: { n: 7 }, nothingCommitted: false, note: "chart 7" },
+  ]);
+  const wrong = await Promise.all([
+    drover(["resolve", run.id, "--as", "retry", "--outputs", "{}", "--note", "x"]),
+    drover(["resolve", run.id, "--as", "succeeded", "--nothing-committed", "--note", "x"]),
+    drover(["resolve", run.id, "--as", "succeeded", "--outputs", "Jane", "--note", "x"]),
+    drover(["resolve", run.id, "--as", "retry"]),
+  ]);
+  assert.deepEqual(
+    wrong.map(({ code }) => code),
+    [2, 2, 2, 2],
+  );
+  assert.equal(api.state.resolutions.length, 1);
 });
 
 test("Ctrl-C leaves the run alone and says how to go on", async () => {
@@ -208,7 +260,7 @@ test("tables fit 80 columns, keep ids whole, and let no name touch the terminal"
   assert.ok(row.startsWith(`${run.id}  clinic.sched`) && row.includes("…"), row);
   const machines = await drover(["machines"]);
   assert.ok(!machines.out.includes("\u001b"));
-  assert.match(machines.out, /^MACHINE .*\nvm-1 +default +IDLE +ready +1 h ago +Debian 12 +1\.0\.0 +mousepad@.*…\n$/);
+  assert.match(machines.out, /^MACHINE .*\nvm-1 +default +IDLE +ready +1 h ago +Debian 12 +1\.0\.0 +mousepad@0\.5\.10\n$/);
 });
 
 test("machines says of each machine what keeps it from work", async () => {
