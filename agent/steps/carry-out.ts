@@ -1,7 +1,7 @@
 // Carries out one command: look, guard, act, check. Always ends with a result that says how much input arrived.
 //
-// 1. The guard is evaluated, and targets are found, on one look taken just before the first input; if the agent had to
-//    hold in between, they are taken again.
+// 1. The guard is evaluated, and targets are found, on one look taken just before the first input, at an application that
+//    answered before it; if the agent had to hold in between, they are taken again.
 // 2. Whatever ends the command, the amount of input is read after the last call that could have been made.
 // 3. Nothing from the screen or the inputs is in a failure's message (G11).
 
@@ -11,6 +11,7 @@ import { ReceiverChanged, UnknownKey } from "../desktop/desktop.ts";
 import { act, type Finding, untilHold } from "./actions.ts";
 import { firstFailing, nameOf } from "./conditions.ts";
 import { CommandGate, Outdated } from "./gate.ts";
+import { diagnosed, untilAnswering } from "./liveness.ts";
 import { Look } from "./look.ts";
 import type { Scope } from "./scope.ts";
 import { StepEnded, unlessEnded } from "./step-ended.ts";
@@ -26,6 +27,10 @@ export interface CarriedOut extends Omit<Finding, "failure"> {
 const FILM_INTERVAL_MS = 2000;
 /** Actions that send nothing and so need no permission: an agent that holds may still look. */
 const LOOKING = new Set(["prove", "wait", "read", "assert", "screenshot", "pause"]);
+/** Actions on what the application shows or takes: one that hangs shows what is old, and takes it later. */
+const NEEDS_ANSWER = new Set(["click", "move", "drag", "scroll", "type", "press", "paste", "close", "read", "assert"]);
+/** Actions whose own end says nothing of the application. */
+const APART = new Set(["prove", "launch", "exec", "screenshot", "pause", "endApplication"]);
 
 const notDone = "the step's own check did not hold in time";
 
@@ -42,7 +47,9 @@ export async function carryOut(command: Command, scope: Scope): Promise<CarriedO
     const { failure, ...finding } = await unlessEnded(scope.signal, performing);
     return { ...finding, input: gate.amount, failure, settled };
   } catch (error) {
-    return { failure: await asStepEnded(error, scope, progress.checking), input: gate.amount, settled };
+    const ended = await asStepEnded(error, scope, progress.checking);
+    const apart = APART.has(command.action.case ?? "") && !progress.checking;
+    return { failure: apart ? ended : await diagnosed(ended, scope), input: gate.amount, settled };
   } finally {
     stopFilming();
   }
@@ -71,7 +78,9 @@ async function untilDone({ done, doneTimeoutMs }: Command, scope: Scope): Promis
 
 async function looked(command: Command, gate: CommandGate, scope: Scope): Promise<Finding> {
   for (;;) {
-    if (!LOOKING.has(command.action.case ?? "")) await gate.live();
+    const action = command.action.case ?? "";
+    if (!LOOKING.has(action)) await gate.live();
+    if (NEEDS_ANSWER.has(action)) await untilAnswering(scope);
     const look = new Look(scope.desktop, scope.sight, scope.processNames);
     const failing = await firstFailing(command.guard, look);
     if (failing !== undefined) {

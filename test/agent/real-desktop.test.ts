@@ -15,6 +15,7 @@ import { silentLog } from "../../agent/log.ts";
 import { screenSight } from "../../agent/steps/screen-sight.ts";
 import {
   ArtifactKind,
+  FailureCategory,
   HoldReason,
   InputAmount,
   type Result,
@@ -134,10 +135,33 @@ test("a pointer that another program moves makes the agent hold in mid-word, and
   await step(stream, { case: "press", value: { chord: "delete" } });
 });
 
+test("an application that stands still is FROZEN, and gets nothing of what was to be typed, then or later (G13)", async () => {
+  const stream = await until("the stream lives", () => server.streams.findLast(({ closed }) => !closed));
+  const step = attempt("frozen", 3n);
+  const titles = async () => (await desktop.windows()).map(({ title }) => title).sort();
+  await step(stream, { case: "press", value: { chord: "ctrl+n" } });
+  await step(stream, { case: "wait", value: { conditions: [window("Untitled*Mousepad")] } });
+  const before = await titles();
+  const [{ pid } = assert.fail("there is a window")] = await desktop.windows();
+  process.kill(pid, "SIGSTOP");
+  try {
+    stream.say(assign(3, typing("lost"), { timeoutMs: 300, attemptId: "frozen", epoch: 3n }));
+    const result = await until("it ends", () =>
+      stream.all("result").find((said) => said.attemptId === "frozen" && said.number === 3),
+    );
+    assert.equal(result.failure?.category, FailureCategory.FROZEN);
+    assert.equal(result.input, InputAmount.NONE);
+  } finally {
+    process.kill(pid, "SIGCONT");
+  }
+  await until("it goes on", async () => desktop.responsive((await desktop.activeWindow()) ?? assert.fail(), 5_000));
+  assert.deepEqual(await titles(), before, "a changed text would be marked in the title");
+});
+
 test("a hold in the middle of typing loses nothing and doubles nothing on a real desktop", async () => {
   const stream = await until("the stream lives", () => server.streams.findLast(({ closed }) => !closed));
   const path = join(session.dir, "held.txt");
-  const step = attempt("a2", 3n);
+  const step = attempt("a2", 4n);
   await step(stream, { case: "press", value: { chord: "ctrl+n" } });
   await step(stream, { case: "wait", value: { conditions: [window("Untitled*Mousepad")] } });
   const long = "0123456789".repeat(300);
@@ -148,11 +172,11 @@ test("a hold in the middle of typing loses nothing and doubles nothing on a real
   const beat = await next.heardOf("beat");
   assert.equal(beat.hold, HoldReason.LEASE, "the typing is still in hand, and holds");
   // The server says again what it wants, with the result of the command perhaps already on its way.
-  next.say(assign(3, typing(long), { attemptId: "a2", epoch: 4n, timeoutMs: 60_000 }));
+  next.say(assign(3, typing(long), { attemptId: "a2", epoch: 5n, timeoutMs: 60_000 }));
   const result = await until("the typing ends", () => next.all("result").find(({ number }) => number === 3));
   assert.equal(result.failure, undefined, result.failure?.message);
   assert.equal(result.input, InputAmount.ALL);
-  const after = attempt("a3", 5n);
+  const after = attempt("a3", 6n);
   await after(next, { case: "press", value: { chord: "ctrl+s" } });
   await after(next, { case: "wait", value: { conditions: [window("Save As")] } });
   await after(next, { case: "paste", value: { text: path } });

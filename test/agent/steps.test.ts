@@ -6,7 +6,9 @@ import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { test } from "node:test";
+import { setTimeout as sleep } from "node:timers/promises";
 import { create, type MessageInitShape } from "@bufbuild/protobuf";
+import type { DesktopWindow } from "../../agent/desktop/desktop.ts";
 import { simulatedDesktop } from "../../agent/desktop/simulated.ts";
 import { simulatedNotes } from "../../agent/desktop/simulated-notes.ts";
 import { simulatedSight } from "../../agent/desktop/simulated-sight.ts";
@@ -34,6 +36,7 @@ class Bench {
   readonly allowExec = new Map<string, string>();
   mayInject = true;
   personPresses = 0;
+  heldMs = 0;
   /** Called whenever permission is asked for. */
   asked = () => {};
   #changed = Promise.withResolvers<void>();
@@ -64,7 +67,7 @@ class Bench {
       return Promise.resolve(this.world.windows.map((window) => ({ ...window, className: "" })));
     };
     const scope: Scope = {
-      desktop: Object.assign(desktop, { windows }),
+      desktop: Object.assign(desktop, { windows, responsive: (window: DesktopWindow) => this.#responsive(window) }),
       sight: simulatedSight(),
       processNames: ["mousepad"],
       permission: {
@@ -89,6 +92,12 @@ class Bench {
       timeoutMs,
     );
     return carryOut(create(CommandSchema, { number: 1, ...command }), scope).finally(() => clearTimeout(timer));
+  }
+
+  /** Does not wait as long as it might: a test has no time. */
+  async #responsive({ id }: DesktopWindow): Promise<boolean> {
+    await sleep(5);
+    return this.world.windows.some((window) => window.id === id && !window.frozen);
   }
 
   get typed(): string {
@@ -143,8 +152,8 @@ test("permission that goes at the very call is waited for, and nothing is lost o
   const bench = launched();
   let asked = 0;
   bench.asked = () => {
-    // Every third time: also between the gate's two questions of one call.
-    if (++asked % 3 !== 0 || !bench.mayInject) return;
+    // Every seventh time: now before a call, now at it.
+    if (++asked % 7 !== 0 || !bench.mayInject) return;
     bench.mayInject = false;
     setImmediate(() => bench.resume());
   };
@@ -169,6 +178,81 @@ test("a person who pressed something in the middle of a text gets none of its re
   assert.ok(bench.inputs.length < 10);
   const next = await launchedWith({ personPresses: 7 }).do(type("all"));
   assert.equal(next.input, InputAmount.ALL, "what was pressed before a command is no matter");
+});
+
+function frozen(): Bench {
+  const bench = launched();
+  for (const each of bench.world.windows) each.frozen = true;
+  return bench;
+}
+
+test("nothing is sent to an application that does not answer, nothing read from it, and FROZEN is told (G13)", async () => {
+  const commands: CommandInit[] = [
+    type("x"),
+    { action: { case: "press", value: { chord: "ctrl+s" } } },
+    { action: { case: "paste", value: { text: "x" } } },
+    { action: { case: "click", value: { target: { kind: { case: "window", value: { title: "*" } } } } } },
+    { action: { case: "close", value: { window: { title: "*" } } } },
+    { action: { case: "read", value: { source: { case: "activeTitle", value: true } } } },
+    { action: { case: "assert", value: { conditions: [window("*Mousepad")] } } },
+    { action: { case: "wait", value: { conditions: [window("never")] } } },
+  ];
+  const ends = await Promise.all(
+    commands.map(async (command) => {
+      const bench = frozen();
+      const { input, failure } = await bench.do(command, 60);
+      return [failure?.category, input, bench.inputs.length];
+    }),
+  );
+  assert.deepEqual(
+    ends,
+    commands.map(() => ["FROZEN", InputAmount.NONE, 0]),
+  );
+});
+
+test("an application that answers again in time gets its input, after a look of that time", async () => {
+  const bench = frozen();
+  const [editor] = bench.world.windows;
+  const ending = bench.do({ ...type("x"), guard: [text("chart 4711")] });
+  setTimeout(() => Object.assign(editor ?? {}, { frozen: false, text: "chart 4711" }), 50);
+  const { input, failure } = await ending;
+  assert.equal(failure, undefined);
+  assert.equal(input, InputAmount.ALL);
+});
+
+test("what did not come true is said by its cause, and how much input arrived stays as it was (G4, G13)", async () => {
+  const never = { done: [window("never")], doneTimeoutMs: 40 };
+  const typed: CommandInit = { ...type("x"), ...never };
+  const healthy = await launched().do(typed);
+  assert.deepEqual([healthy.failure?.category, healthy.input], ["NOT_DONE", InputAmount.ALL]);
+
+  const freezes = launched();
+  const freezing = freezes.do(typed);
+  await until("it is typed", () => freezes.inputs.length > 0);
+  for (const each of freezes.world.windows) each.frozen = true;
+  assert.deepEqual([(await freezing).failure?.category, (await freezing).input], ["FROZEN", InputAmount.ALL]);
+
+  const crashes = launched();
+  const crashing = crashes.do(typed);
+  await until("it is typed", () => crashes.inputs.length > 0);
+  crashes.world.kill("mousepad");
+  assert.deepEqual([(await crashing).failure?.category, (await crashing).input], ["APP_CRASHED", InputAmount.ALL]);
+
+  const gone = new Bench();
+  const click: CommandInit = {
+    action: { case: "click", value: { target: { kind: { case: "window", value: { title: "*" } } } } },
+  };
+  const clicked = await gone.do(click);
+  assert.deepEqual([clicked.failure?.category, clicked.input], ["APP_CRASHED", InputAmount.NONE]);
+});
+
+test("a guard that fails and a focus that is lost say so, whatever became of the application", async () => {
+  const guarded = await launched().do({ ...type("x"), guard: [text("not there")] });
+  assert.equal(guarded.failure?.category, "GUARD_FAILED");
+  const bench = new Bench();
+  assert.equal((await bench.do(type("x"))).failure?.category, "FOCUS_LOST");
+  const pause: CommandInit = { action: { case: "pause", value: { durationMs: 500 } } };
+  assert.equal((await frozen().do(pause, 30)).failure?.category, "TIMEOUT", "a pause asks nothing of it");
 });
 
 test("keyboard input goes only to the window that the command names", async () => {
@@ -202,7 +286,11 @@ test("a target that fits twice is refused, and so is one that fits nowhere", asy
 test("an order to stop is heard in the middle of a text that the desktop takes without a pause", async () => {
   const bench = launched();
   const ending = bench.do(type("x".repeat(500_000)), 60_000);
-  setImmediate(() => bench.ending.abort(new StepEnded("CANCELLED", "the command was abandoned")));
+  const stop = () => {
+    if (bench.inputs.length === 0) return void setImmediate(stop);
+    bench.ending.abort(new StepEnded("CANCELLED", "the command was abandoned"));
+  };
+  stop();
   const { failure, input } = await ending;
   assert.equal(failure?.category, "CANCELLED");
   assert.equal(input, InputAmount.SOME);

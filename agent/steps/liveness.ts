@@ -1,0 +1,62 @@
+// Whether the leased application lives and takes its events (G13): asked before anything is sent to it or read from it, and
+// when something did not come true, to say why.
+//
+// What is typed into a window that hangs is not lost: it waits, and lands later, perhaps in another dialog. What is read
+// from it is old. So both wait until the application answers, as long as the command has time.
+
+import { setTimeout as sleep } from "node:timers/promises";
+import type { DesktopWindow } from "../desktop/desktop.ts";
+import { Look } from "./look.ts";
+import type { Scope } from "./scope.ts";
+import { type Category, StepEnded, unlessEnded } from "./step-ended.ts";
+
+/** Of one question; it is put again while the command has time. */
+const ANSWERS_WITHIN_MS = 1000;
+/** After the end of a command's time. The server waits longer for a result. */
+const DIAGNOSED_WITHIN_MS = 2500;
+/** An application that takes longer at the end of a step's time than this does not answer. */
+const LAST_ANSWER_WITHIN_MS = 1500;
+const BETWEEN_LOOKS_MS = 50;
+/** What may come of an application that hangs or is gone. */
+const UNTRUE = new Set<Category>(["TIMEOUT", "NOT_DONE", "TARGET_NOT_FOUND"]);
+
+/** Waits until the application's window answers; at once if it has none. Ends by the scope's signal only. */
+export async function untilAnswering(scope: Scope): Promise<void> {
+  for (;;) {
+    const window = await windowOf(scope);
+    if (window === undefined) return;
+    if (await unlessEnded(scope.signal, scope.desktop.responsive(window, ANSWERS_WITHIN_MS))) return;
+    await sleep(BETWEEN_LOOKS_MS, undefined, { signal: scope.signal });
+  }
+}
+
+/** Why the command ended, in the end: an application that is gone or does not answer explains what did not come true. */
+export async function diagnosed(ended: StepEnded, scope: Scope): Promise<StepEnded> {
+  if (!UNTRUE.has(ended.category) || scope.processNames.length === 0) return ended;
+  const late = new AbortController();
+  const cause = causeOf(scope).catch(() => undefined);
+  const found = await Promise.race([cause, sleep(DIAGNOSED_WITHIN_MS, undefined, { signal: late.signal })]);
+  late.abort();
+  return found ?? ended;
+}
+
+async function causeOf(scope: Scope): Promise<StepEnded | undefined> {
+  // A window system that hangs says nothing of an application.
+  if (!(await scope.desktop.answers(ANSWERS_WITHIN_MS))) return undefined;
+  const processes = await scope.desktop.processes();
+  if (!processes.some(({ name }) => scope.processNames.includes(name))) {
+    return new StepEnded("APP_CRASHED", "no process of the application is left");
+  }
+  const window = await windowOf(scope);
+  if (window === undefined || (await scope.desktop.responsive(window, LAST_ANSWER_WITHIN_MS))) return undefined;
+  // A window that closed meanwhile does not answer either.
+  const still = (await scope.desktop.windows()).some(({ id }) => id === window.id);
+  return still ? new StepEnded("FROZEN", "the application does not answer its window system") : undefined;
+}
+
+/** The window that its user waits for: the active one, or the topmost. */
+async function windowOf({ desktop, sight, processNames }: Scope): Promise<DesktopWindow | undefined> {
+  const look = new Look(desktop, sight, processNames);
+  const active = await look.active();
+  return active !== undefined && look.belongs(active) ? active : (await look.ownWindows()).at(-1);
+}
