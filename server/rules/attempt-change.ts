@@ -312,7 +312,9 @@ export class AttemptChange {
       const reached = { ...ending, reached: ending.reached ?? progress };
       const cancelled = run.state.is === "cancelling" && ending.is !== "cancelled" ? { cancelled: true as const } : {};
       const unsettled = { attemptId: id, machineId, ending: reached, commitsBegun, on: verify.on, tries: 0 };
-      return unsettle(run, { ...unsettled, ...cancelled }, this.#now + verify.withinMs);
+      const takenOver = ending.is === "failed" && ending.failure.category === "MACHINE_LOST";
+      const notBeforeAt = takenOver ? this.#now : this.#now + limits.verifyAfterMs;
+      return unsettle(run, { ...unsettled, ...cancelled }, notBeforeAt, this.#now + verify.withinMs);
     }
     const decided = decideRun(run, { ending, label, machineId }, this.#budgetLeft, this.#now);
     const first = run.attemptsUsed === 1 && decided.budget !== "spend" && this.#budgetLeft < retryBudget.max;

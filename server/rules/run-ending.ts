@@ -77,7 +77,10 @@ export function requeue(run: Run, delayMs: number, why: string, now: Instant): R
   };
 }
 
-/** A commit step may have taken hold, and there are `verify` steps that can find out. */
-export function unsettle(run: Run, unsettled: Unsettled, deadlineAt: Instant): RunStep {
-  return { run: { ...run, unsettled, state: { is: "unsettled", deadlineAt } }, event: { kind: "UNSETTLED" } };
+/** A commit step may have taken hold, and there are `verify` steps that can find out, from `notBeforeAt` on. */
+export function unsettle(run: Run, unsettled: Unsettled, notBeforeAt: Instant, deadlineAt: Instant): RunStep {
+  return {
+    run: { ...run, unsettled, state: { is: "unsettled", notBeforeAt, deadlineAt } },
+    event: { kind: "UNSETTLED" },
+  };
 }

@@ -1,6 +1,7 @@
 // The waiting runs, as placing reads them: the head of each route, so that neither the length of the queue nor runs that
 // nothing fits cost anything.
 
+import { limits } from "../rules/limits.ts";
 import type { Instant, MachineId, PoolId, RunId } from "../rules/names.ts";
 import type { WaitingRun } from "../rules/placement.ts";
 import type { Query, Tx } from "./database.ts";
@@ -51,7 +52,8 @@ export async function queueHead(query: Query, poolId: PoolId, perRoute: number, 
 /**
  * The first runs of the pool that wait for a machine on which it can be found out whether they committed, and for which there is
  * one now: the others may wait for long, and would hold them up. While the machine that left it so is there and not cleaned up, its
- * application may still commit after somebody has looked: that is waited for.
+ * application may still commit after somebody has looked: that is waited for. So is the end of that attempt's lease, where it
+ * outlives the attempt because its agent may still be injecting, and as long after it as an application needs.
  */
 export async function unsettledHead(query: Query, poolId: PoolId, limit: number, now: Instant): Promise<WaitingRun[]> {
   const rows = await query<{ id: RunId; application: string; priority: number; only: MachineId | null }[]>`
@@ -67,6 +69,10 @@ export async function unsettledHead(query: Query, poolId: PoolId, limit: number,
       and not exists (
         select 1 from machines m
         where m.id = (unsettled ->> 'machineId')::uuid and m.unclean_attempt_id is not null and m.status <> 'offline')
+      and not exists (
+        select 1 from attempts a join leases l on l.id = a.lease_id
+        where a.id = (unsettled ->> 'attemptId')::uuid and (l.ended_at is null
+          or (l.ended_at > a.ended_at and l.ended_at > ${now - limits.verifyAfterMs}::timestamptz)))
     order by id limit ${limit}`;
   return rows.map(({ only, ...row }) => ({
     ...row,

@@ -76,7 +76,7 @@ const settled = (): Changing => ({
     { at: 310, is: "commit", machine: "vm-1", attempt: "attempt-1", order: "n1" },
     { at: 310, is: "fault", what: "agent killed", on: "vm-1", until: 400 },
     { ...input(600, "vm-1", "attempt-2"), open: "attempt-1" } as Entry,
-    input(2_700, "vm-1", "attempt-3"),
+    input(5_700, "vm-1", "attempt-3"),
   ] as Entry[],
   runs: [
     {
@@ -88,7 +88,7 @@ const settled = (): Changing => ({
         outcome: "SUCCEEDED",
         label: "AFTER_COMMIT",
       },
-      ...{ createdAt: 90, endedAt: 3_000, queueTimeoutMs: 60_000, timeoutMs: 60_000, lastEvent: 6 },
+      ...{ createdAt: 90, endedAt: 6_000, queueTimeoutMs: 60_000, timeoutMs: 60_000, lastEvent: 6 },
     },
   ],
   attempts: [
@@ -99,21 +99,21 @@ const settled = (): Changing => ({
     },
     {
       ...{ ...attempt, id: "attempt-3", number: 3, purpose: "verify", machine: "vm-1", label: "BEFORE_COMMIT" },
-      ...{ startedAt: 2_600, endedAt: 3_000 },
+      ...{ startedAt: 5_600, endedAt: 6_000 },
     },
   ],
   leases: [
     { machine: "vm-1", attempt: "attempt-1", epoch: 1, grantedAt: 200, endedAt: 500 },
     { machine: "vm-1", attempt: "attempt-2", epoch: 2, grantedAt: 510, endedAt: 700 },
-    { machine: "vm-1", attempt: "attempt-3", epoch: 3, grantedAt: 2_600, endedAt: 3_000 },
+    { machine: "vm-1", attempt: "attempt-3", epoch: 3, grantedAt: 5_600, endedAt: 6_000 },
   ],
   events: [
     event(1, 90, "QUEUED"),
     event(2, 200, "PLACED"),
     event(3, 500, "UNSETTLED"),
-    event(4, 2_600, "PLACED"),
-    event(5, 3_000, "VERIFIED", { verification: "HELD" }),
-    event(6, 3_000, "ENDED"),
+    event(4, 5_600, "PLACED"),
+    event(5, 6_000, "VERIFIED", { verification: "HELD" }),
+    event(6, 6_000, "ENDED"),
   ],
   endedAt: 20_000,
 });

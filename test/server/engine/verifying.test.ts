@@ -3,8 +3,9 @@
 
 import assert from "node:assert/strict";
 import { beforeEach, test } from "node:test";
-import { silent, takeOver } from "../../../server/engine/attaching.ts";
+import { fenced, silent, takeOver } from "../../../server/engine/attaching.ts";
 import { cancelRun } from "../../../server/engine/cancelling.ts";
+import { changeRun } from "../../../server/engine/changing.ts";
 import { expireAll } from "../../../server/engine/expiring.ts";
 import { placeAll } from "../../../server/engine/placing.ts";
 import type { RunId } from "../../../server/rules/names.ts";
@@ -227,12 +228,35 @@ for (const [how, ends, stop] of [
       await machine.report({ input: "some", failure: { category: "CANCELLED", message: "" } });
       assert.equal(await told(rig, run), "unsettled");
       await placeAll(context);
+      assert.equal(await told(rig, run), "unsettled", "the application may still be at it");
+      await waited();
+      await placeAll(context);
       await machine.upTo("kept");
       await machine.report(found);
       assert.equal(await told(rig, run), `${ends} ${label}`);
     }
   });
 }
+
+test("nobody looks whether it took hold while the agent that was at it may go on, nor just after that", async () => {
+  const machine = await TestMachine.idle(rig);
+  const other = await TestMachine.idle(rig);
+  const run = await begin(rig, { workflow: "any" });
+  await placeAll(context);
+  const [at, idle] = (await machine.status()) === "busy" ? [machine, other] : [other, machine];
+  await at.upTo("save");
+  await changeRun(context, run, { is: "force-released" });
+  assert.equal(await told(rig, run), "unsettled");
+  await waited();
+  await placeAll(context);
+  assert.equal(await idle.status(), "idle");
+  await fenced(context, at.id, at.sessionId, (await at.wish()).wanted.epoch);
+  await placeAll(context);
+  assert.equal(await told(rig, run), "unsettled");
+  await sql`update leases set ended_at = ended_at - interval '3 seconds' where machine_id = ${at.id}`;
+  await placeAll(context);
+  assert.equal(await told(rig, run), "verifying");
+});
 
 test("of several commit steps, not all of which took hold, the run ends UNKNOWN", async () => {
   const { machine, run } = await looking("twice");

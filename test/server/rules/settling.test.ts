@@ -53,15 +53,17 @@ const told = ({ state }: Run): string => (state.is === "ended" ? `${state.outcom
 const kinds = (change: RunChange): string => change.events.map(({ kind }) => kind).join(" ");
 const said = (number: number, changes = {}): RunHappening => ({ is: "result", result: result(number, changes) });
 
-for (const [how, happening] of [
-  ["lost with its machine", { is: "holder-gone", why: "MACHINE_LOST" }],
-  ["lost with its agent", { is: "holder-gone", why: "AGENT_RESTARTED" }],
-  ["taken away by an operator", { is: "force-released" }],
-  ["failed with some input sent", said(2, { input: "some", failure: { category: "TIMEOUT", message: "" } })],
+for (const [how, happening, afterMs] of [
+  ["lost with its machine", { is: "holder-gone", why: "MACHINE_LOST" }, 0],
+  ["lost with its agent", { is: "holder-gone", why: "AGENT_RESTARTED" }, 3_000],
+  ["taken away by an operator", { is: "force-released" }, 3_000],
+  ["failed with some input sent", said(2, { input: "some", failure: { category: "TIMEOUT", message: "" } }), 3_000],
 ] as const) {
   test(`a commit step that was ${how} leaves its run unsettled until verify's time is over`, () => {
     const change = after(runOf(), attemptOf({ commitsBegun: 1 }), happening);
-    assert.deepEqual(change.run.state, { is: "unsettled", deadlineAt: now + withinMs });
+    // The application may still be at it. A takeover has waited already.
+    const deadlines = { notBeforeAt: now + afterMs, deadlineAt: now + withinMs };
+    assert.deepEqual(change.run.state, { is: "unsettled", ...deadlines });
     assert.match(kinds(change), /ATTEMPT_ENDED UNSETTLED$/);
     const { attemptId, commitsBegun, on, tries, ending } = change.run.unsettled ?? assert.fail();
     assert.deepEqual([attemptId, commitsBegun, on, tries, ending.is], ["a1", 1, "same-machine", 0, "failed"]);

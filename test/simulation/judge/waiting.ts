@@ -9,6 +9,8 @@ import { byKey, disturbances, entriesOf, type Span, without } from "./reading.ts
 const waitMs = 1_000;
 /** For how long a machine that was not ready is left alone, doubling with each time in a row. */
 const unreadyMs = { first: 5_000, most: 300_000 };
+/** An application has so long to finish what was asked of it, before it is looked whether it did. */
+const verifyAfterMs = 3_000;
 /** Between two tries to find out, doubling. */
 const verifyAgainMs = { first: 2_000, most: 60_000 };
 
@@ -51,13 +53,23 @@ function waits(record: SimulationRecord, nature: Nature): Wait[] {
     return told.flatMap((event, index): Wait[] => {
       const pauseMs = pauseAfter(event, told.slice(0, index));
       if (pauseMs === undefined) return [];
-      const last = tries.findLast(({ startedAt }) => startedAt < event.at)?.machine;
+      const last = tries.findLast(({ startedAt }) => startedAt < event.at);
       const verifies = event.kind === "UNSETTLED";
       const anywhere = nature.verified.get(workflow)?.on === "any";
-      const fits = (machine: string) => (verifies ? anywhere || machine === last : machine !== last);
-      return [{ run, from: event.at + pauseMs, to: told[index + 1]?.at ?? record.endedAt, fits }];
+      const fits = (machine: string) => (verifies && anywhere) || verifies === (machine === last?.machine);
+      const from = Math.max(event.at, verifies && last !== undefined ? letGoAt(record, last) : 0) + pauseMs;
+      return [{ run, from, to: told[index + 1]?.at ?? record.endedAt, fits }];
     });
   });
+}
+
+/** When an attempt's agent was known to be at it no more, and what it had left open was closed. */
+function letGoAt(record: SimulationRecord, { id, machine }: AttemptFact): number {
+  const upkeep = new Set(record.attempts.filter(({ purpose }) => purpose === "upkeep").map((attempt) => attempt.id));
+  const leases = record.leases.filter((lease) => lease.machine === machine);
+  const own = leases.findIndex(({ attempt }) => attempt === id);
+  const next = leases.findIndex(({ attempt }, index) => index > own && !upkeep.has(attempt ?? ""));
+  return leases.at((next === -1 ? leases.length : next) - 1)?.endedAt ?? record.endedAt;
 }
 
 /** How long a run does not even wait after an event; undefined when it does not wait at all. */
@@ -66,7 +78,7 @@ function pauseAfter({ kind }: EventFact, before: readonly EventFact[]): number |
   if (kind !== "UNSETTLED") return undefined;
   const since = before.findLastIndex((event) => event.kind === "REQUEUED");
   const tries = before.slice(since + 1).filter((event) => event.kind === "VERIFIED").length;
-  return tries === 0 ? 0 : doubled(verifyAgainMs, tries - 1);
+  return tries === 0 ? verifyAfterMs : doubled(verifyAgainMs, tries - 1);
 }
 
 function attached(record: SimulationRecord, machine: string): Span[] {
