@@ -4,7 +4,7 @@
 import { randomUUID } from "node:crypto";
 import { mkdirSync } from "node:fs";
 import { setTimeout as sleep } from "node:timers/promises";
-import { DesktopState, HoldReason } from "@drover/proto/gen/drover/agent/v1/channel_pb.ts";
+import { DesktopState } from "@drover/proto/gen/drover/agent/v1/channel_pb.ts";
 import { ArtifactQueue } from "./artifacts.ts";
 import { type Conversation, Dial } from "./connection/dial.ts";
 import { REDIAL_LIMITS, type RedialLimits, redial } from "./connection/redial.ts";
@@ -12,6 +12,7 @@ import { namedAddress, type ServerAddress } from "./connection/server-address.ts
 import type { Desktop } from "./desktop/desktop.ts";
 import { DesktopProbe, PROBE_TIMES, type ProbeTimes } from "./desktop-probe.ts";
 import { AGENT_VERSION } from "./executable/program.ts";
+import { Holding, PERSON_QUIET_MS } from "./holding.ts";
 import type { AgentClock, ProcessGroups, TryLock } from "./host/host.ts";
 import { thisHost } from "./host/this-host.ts";
 import { type Identity, loadIdentity } from "./identity.ts";
@@ -126,7 +127,8 @@ class Agent {
       this.#dial?.beat();
     };
     const clock = options.clock ?? thisHost.clock();
-    this.#permission = new Permission(clock, voided, desktop, options.personQuietMs);
+    const holding = new Holding(desktop, options.personQuietMs ?? PERSON_QUIET_MS);
+    this.#permission = new Permission(clock, voided, holding);
     this.#pictures = new Pictures(desktop, sight, this.#artifacts, log, () => this.#dial?.sendArtifacts());
     this.#probe = new DesktopProbe(desktop, options.probeTimes ?? PROBE_TIMES, (state) => {
       if (state === DesktopState.STUCK) log.warn("the desktop does not answer");
@@ -264,10 +266,7 @@ class Agent {
         }
       },
       beatSending: (number) => this.#permission.beatSending(number),
-      holding: () => {
-        if (this.#permission.personPresent()) return HoldReason.HUMAN_PRESENT;
-        return this.#runner.busy && !this.#permission.mayInject() ? HoldReason.LEASE : HoldReason.UNSPECIFIED;
-      },
+      holding: () => this.#permission.reason(this.#runner.busy),
       desktop: () => this.#probe.state,
       nextChunk: () => this.#artifacts.nextChunk(),
     };

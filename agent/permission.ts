@@ -1,19 +1,14 @@
 // The one answer to "may an input call be made now?": the lease clock, and an assignment of this stream that still names the
-// attempt (G1), and nobody at the mouse (G14). Everything that injects asks here, and everything that must stop with the lease
-// is told here. A person takes no lease away: what `exec` started goes on, and the agent does when the person is gone.
+// attempt (G1), and nobody who holds the agent (G14). Everything that injects asks here, and everything that must stop with the
+// lease is told here. Who holds the agent takes no lease away: what `exec` started goes on, and the agent does when it is let go.
 
-import type { Desktop } from "./desktop/desktop.ts";
+import { HoldReason } from "@drover/proto/gen/drover/agent/v1/channel_pb.ts";
+import type { Holding, Instruction } from "./holding.ts";
 import type { AgentClock } from "./host/host.ts";
 import { LeaseClock } from "./lease.ts";
 
 /** Why permission went: the lease clock ran out or was voided under an attempt, or no attempt is named any more. */
 export type HoldCause = "LEASE_CLOCK" | "NO_ATTEMPT";
-
-/** What tells of a person at the mouse. */
-export type Presence = Pick<Desktop, "foreignInputMsAgo" | "foreignPresses">;
-
-/** A person who did nothing for so long has let go. */
-export const PERSON_QUIET_MS = 5_000;
 
 export class Permission {
   readonly #clock: AgentClock;
@@ -25,33 +20,33 @@ export class Permission {
   #tickMs = 250;
   #ticking: NodeJS.Timeout | undefined;
   readonly #voided: () => void;
-  readonly #presence: Presence;
-  readonly #personQuietMs: number;
+  readonly #holding: Holding;
 
-  /**
-   * `voided` is called when the machine was found to have stood still; the next beat is wanted at once. With a
-   * `personQuietMs` of 0 nobody is waited for.
-   */
-  constructor(clock: AgentClock, voided: () => void, presence: Presence, personQuietMs = PERSON_QUIET_MS) {
+  /** `voided` is called when the machine was found to have stood still; the next beat is wanted at once. */
+  constructor(clock: AgentClock, voided: () => void, holding: Holding) {
     this.#clock = clock;
     this.#voided = voided;
-    this.#presence = presence;
-    this.#personQuietMs = personQuietMs;
+    this.#holding = holding;
     this.#startTicking();
   }
 
   mayInject(): boolean {
-    return this.#leased() && !this.personPresent();
+    return this.#leased() && this.#held() === undefined;
   }
 
-  personPresent(): boolean {
-    const msAgo = this.#presence.foreignInputMsAgo();
-    return msAgo !== undefined && msAgo < this.#personQuietMs;
+  /** For how long somebody has held the agent so far, all in all: no command's time. */
+  heldMs(): number {
+    return this.#holding.heldMs(performance.now());
   }
 
   /** How often a person who is waited for has pressed a key or a button. */
   personPresses(): number {
-    return this.#personQuietMs === 0 ? 0 : this.#presence.foreignPresses();
+    return this.#holding.personPresses();
+  }
+
+  /** Why nothing is injected, as beats say it. `busy`: there is something to do. */
+  reason(busy: boolean): HoldReason {
+    return this.#held() ?? (busy && !this.#leased() ? HoldReason.LEASE : HoldReason.UNSPECIFIED);
   }
 
   /** Resolves at the next event that may have given permission back. */
@@ -70,6 +65,12 @@ export class Permission {
     this.#tickMs = Math.max(5, Math.min(250, stopAfterMs / 8));
     this.#lease.streamBegan(stopAfterMs, this.#tickMs);
     this.#startTicking();
+  }
+
+  /** An assignment of this stream was received: it holds at once, whatever becomes of its command. */
+  instructed(instruction: Instruction): void {
+    this.#holding.instructed(instruction, performance.now());
+    this.#notice();
   }
 
   /** An assignment of this stream was taken up: does it name an attempt? */
@@ -106,6 +107,10 @@ export class Permission {
     return this.#named && this.#lease.mayInject(this.#clock.read());
   }
 
+  #held() {
+    return this.#holding.look(performance.now());
+  }
+
   #notice(): void {
     const live = this.#leased();
     if (this.#wasLive && !live) {
@@ -113,7 +118,7 @@ export class Permission {
       for (const listener of [...this.#holdListeners]) listener(cause);
     }
     // Asked at every tick, so that a person is seen while the agent sends nothing.
-    if (!this.personPresent() && live) {
+    if (this.#held() === undefined && live) {
       this.#changed.resolve();
       this.#changed = Promise.withResolvers();
     }

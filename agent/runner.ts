@@ -25,6 +25,7 @@ import type { AgentLog } from "./log.ts";
 import type { Outbox } from "./outbox.ts";
 import type { Permission } from "./permission.ts";
 import { type CarriedOut, carryOut } from "./steps/carry-out.ts";
+import { afterOwnTime } from "./steps/own-time.ts";
 import type { Sight } from "./steps/sight.ts";
 import { StepEnded } from "./steps/step-ended.ts";
 
@@ -71,12 +72,13 @@ export class Runner {
   }
 
   assigned(assignment: Assignment): void {
-    const { epoch, lease, abandon, command } = assignment;
+    const { epoch, lease, abandon, command, halted, resumeNumber } = assignment;
     const { send, permission, outbox, log } = this.#options;
     send({ case: "assignmentAck", value: { epoch, commandNumber: command?.number ?? 0 } });
     const attemptId = lease?.attemptId;
     const decision = decide(this.#held, { epoch, attemptId, abandon, commandNumber: command?.number });
     if (decision.is === "stale") return;
+    permission.instructed({ halted, resumeNumber });
     const starts = decision.orders.some(({ order }) => order === "start");
     // Not taken up at all: the server sends the assignment again after the next welcome, when there may be room.
     if (starts && outbox.full) {
@@ -148,7 +150,7 @@ export class Runner {
     const { desktop, sight, permission, allowExec, groups, log } = this.#options;
     const { number } = command;
     const overtime = () => ending.abort(new StepEnded("TIMEOUT", "the command's time was over"));
-    const timer = setTimeout(overtime, command.timeoutMs || DEFAULT_TIMEOUT_MS);
+    const inTime = afterOwnTime(permission, command.timeoutMs || DEFAULT_TIMEOUT_MS, overtime);
     const artifactIds: string[] = [];
     const keep = (kind: ArtifactKind, frame: Frame | Promise<Frame>): string => {
       const id = this.#options.keep(kind, attemptId, number, frame);
@@ -162,7 +164,7 @@ export class Runner {
     const { signal } = ending;
     const scope = { desktop, sight, processNames, permission, signal, allowExec, groups, keep };
     const carriedOut = await carryOut(command, scope);
-    clearTimeout(timer);
+    inTime();
     const { failure, settled } = carriedOut;
     if (this.#inHand?.ending !== ending) return { settled }; // Forgotten (2).
     this.#inHand = undefined;

@@ -13,6 +13,7 @@ import { firstFailing, nameOf } from "./conditions.ts";
 import { CommandGate, Outdated } from "./gate.ts";
 import { diagnosed, untilAnswering } from "./liveness.ts";
 import { Look } from "./look.ts";
+import { afterOwnTime } from "./own-time.ts";
 import type { Scope } from "./scope.ts";
 import { StepEnded, unlessEnded } from "./step-ended.ts";
 
@@ -66,13 +67,16 @@ async function perform(command: Command, gate: CommandGate, scope: Scope, progre
 /** The step's own check: within its own time if it has one, and the command's in any case. */
 async function untilDone({ done, doneTimeoutMs }: Command, scope: Scope): Promise<void> {
   if (doneTimeoutMs === 0) return untilHold(done, scope);
-  const late = AbortSignal.timeout(doneTimeoutMs);
-  const signal = AbortSignal.any([scope.signal, late]);
+  const late = new AbortController();
+  const inTime = afterOwnTime(scope.permission, doneTimeoutMs, () => late.abort());
+  const signal = AbortSignal.any([scope.signal, late.signal]);
   try {
     await unlessEnded(signal, untilHold(done, { ...scope, signal }));
   } catch (error) {
-    if (late.aborted && !scope.signal.aborted) throw new StepEnded("NOT_DONE", notDone);
+    if (late.signal.aborted && !scope.signal.aborted) throw new StepEnded("NOT_DONE", notDone);
     throw error;
+  } finally {
+    inTime();
   }
 }
 

@@ -9,12 +9,14 @@ import type { DesktopWindow, InputGate } from "../desktop/desktop.ts";
 import { StepEnded, unlessEnded } from "./step-ended.ts";
 import { windowFits } from "./window-pattern.ts";
 
-/** What the gate asks of the lease. */
+/** What a command asks of the lease, and of who holds the agent. */
 export interface InjectionPermission {
   mayInject(): boolean;
   changed(): Promise<void>;
   /** How often a person has pressed a key or a button so far. */
   personPresses(): number;
+  /** For how long somebody has held the agent so far. */
+  heldMs(): number;
 }
 
 /** The agent held before the first input: what was looked at is old, and guard and target must be looked at again. */

@@ -76,6 +76,7 @@ class Bench {
           return this.mayInject;
         },
         personPresses: () => this.personPresses,
+        heldMs: () => this.heldMs,
         changed: () => this.#changed.promise,
         onHold: (listener) => {
           this.listeners.add(listener);

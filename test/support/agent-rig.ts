@@ -74,7 +74,7 @@ type Action = NonNullable<CommandInit["action"]>;
 export function assign(
   number: number,
   action: Action,
-  more: Pick<CommandInit, "timeoutMs" | "guard" | "done" | "focus"> & {
+  more: Pick<CommandInit, "timeoutMs" | "guard" | "done" | "doneTimeoutMs" | "focus"> & {
     epoch?: bigint;
     attemptId?: string;
     abandon?: boolean;
