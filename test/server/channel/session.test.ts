@@ -2,7 +2,7 @@
 
 import assert from "node:assert/strict";
 import { randomUUID } from "node:crypto";
-import { test } from "node:test";
+import { type TestContext, test } from "node:test";
 import { ArtifactKind, FailureCategory, InputAmount, Verdict } from "@drover/proto/gen/drover/agent/v1/channel_pb.ts";
 import { status } from "@grpc/grpc-js";
 import { artifactBlob } from "../../../server/engine/artifacts.ts";
@@ -47,11 +47,10 @@ test("a run goes through an agent, each command once and each result acked, and 
 });
 
 test("a result is acked only when it is saved (G5)", async (t) => {
+  const lock = await reserve(t);
   const { dial } = await dialler(t, rig, port);
   const agent = await dial().attach();
   const { run, attemptId } = await proving(agent);
-  const lock = await sql.reserve();
-  t.after(() => lock.release());
   await lock`begin`;
   await lock`select 1 from runs where id = ${run} for update`;
   result(agent, attemptId, 1, { input: InputAmount.NONE, proof: ready });
@@ -198,15 +197,25 @@ test("an agent that says goodbye is let go, and its machine is offline after tak
   await until("offline", async () => (await machine.status()) === "offline");
 });
 
+/** A connection for locks. They end with the test, before anything that waits for them is stopped. */
+async function reserve(t: TestContext) {
+  const lock = await sql.reserve();
+  t.after(async () => {
+    await lock`rollback`;
+    await lock`select pg_advisory_unlock_all()`;
+    lock.release();
+  });
+  return lock;
+}
+
 test("no beat is acked after the replica's row has lapsed, and its agents attach anew when it is back (G1)", async (t) => {
+  const lock = await reserve(t);
   const own = await startPort(rig);
   t.after(() => own.stop());
   const { machine, dial } = await dialler(t, rig, own);
   const agent = await dial().attach();
   await agent.heardOf("beatAck");
   // Renewals wait for this lock.
-  const lock = await sql.reserve();
-  t.after(() => lock.release());
   await lock`select pg_advisory_lock(7243190118)`;
   await until("the lapse", () => own.engine.replica.life() === undefined);
   const acked = agent.all("beatAck").length;
@@ -229,11 +238,10 @@ test("no beat is acked after the replica's row has lapsed, and its agents attach
 });
 
 test("an agent that is let in while its replica's row lapses is not heard in the row's next life (G1)", async (t) => {
+  const lock = await reserve(t);
   const own = await startPort(rig);
   t.after(() => own.stop());
   const { machine, dial } = await dialler(t, rig, own);
-  const lock = await sql.reserve();
-  t.after(() => lock.release());
   // Letting it in waits for this row, and renewals for this lock.
   await lock`begin`;
   await lock`select 1 from machines where id = ${machine.id} for update`;

@@ -327,7 +327,7 @@ test("one item that cannot be ended holds up no other (G6)", async () => {
   await good.machine.takeoverDue();
   // A counter that an event of this run collides with: whatever is told of it cannot be saved.
   await sql`update runs set last_event = 0 where id = ${bad.run}`;
-  await expireAll(context);
+  await assert.doesNotReject(expireAll(context));
   assert.equal(await told(rig, good.run), "queued");
   assert.equal(await told(rig, bad.run), "running");
 });

@@ -1,9 +1,10 @@
-// The loops of an engine: they look by themselves, so that a lost wake-up costs no more than a moment.
+// The loops of an engine: they look by themselves, so that a lost wake-up costs no more than a moment, and go on after a failure.
 
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { v7 as uuid } from "uuid";
 import { startEngine } from "../../../server/engine/engine.ts";
+import { startLoop } from "../../../server/engine/loop.ts";
 import type { ReplicaId } from "../../../server/rules/names.ts";
 import { until } from "../../agent/desktop/until.ts";
 import { begin, clocks, memoryBlobs, silentLog, startRig, TestMachine, told } from "./rig.ts";
@@ -25,4 +26,20 @@ test("what no wake-up tells of is seen within a second: a run that waits, and on
   assert.equal(await machine.status(), "busy");
   const late = await begin(rig, { queueTimeoutMs: 1 });
   await until("it expires", async () => (await told(rig, late)) === "EXPIRED BEFORE_COMMIT", withinMs);
+});
+
+test("a pass that failed is tried again, and its error is in the log without its words (G11)", async (t) => {
+  const logged: unknown[] = [];
+  const log = { ...silentLog, warn: (...said: unknown[]) => void logged.push(...said) };
+  let passes = 0;
+  const loop = startLoop("placing", 1, log, async () => {
+    passes++;
+    const cause = new Error("Key (owner)=(Jane Doe) already exists");
+    if (passes === 1) throw Object.assign(new Error("Failed query: params: Jane Doe", { cause }), { code: "23505" });
+  });
+  t.after(() => loop.stop());
+  await until("another pass", () => passes > 1);
+  const text = JSON.stringify(logged);
+  assert.match(text, /placing.*23505.*loops\.test\.ts/);
+  assert.doesNotMatch(text, /Jane/);
 });

@@ -95,16 +95,23 @@ export async function startRig(): Promise<Rig> {
     await database.stop();
     await drop();
   });
-  const tenantId = uuid() as TenantId;
-  await database.sql`insert into tenants (id, name, created_at) values (${tenantId}, 'one', clock_timestamp())`;
   const context = await anotherReplica({ database, wakeup });
-  const rig = { context, database, databaseUrl: url, wakeup, tenantId };
-  const application = { source: applicationSource, files: {}, checkOnly: false };
-  assert.equal((await putApplication(context, tenantId, application)).ok, true);
-  await put(rig, workflowSource);
+  const rig = await anotherTenant({ context, database, databaseUrl: url, wakeup });
   // The service has been up for long, unless a test says otherwise.
   await database.sql`update service set resumed_at = clock_timestamp() - interval '1 hour'`;
   return rig;
+}
+
+/** The same for a tenant of its own, with the small workflow. */
+export async function anotherTenant(rig: Omit<Rig, "tenantId">): Promise<Rig> {
+  const { context, database } = rig;
+  const tenantId = uuid() as TenantId;
+  await database.sql`insert into tenants (id, name, created_at) values (${tenantId}, ${tenantId}, clock_timestamp())`;
+  const application = { source: applicationSource, files: {}, checkOnly: false };
+  assert.equal((await putApplication(context, tenantId, application)).ok, true);
+  const own = { ...rig, tenantId };
+  await put(own, workflowSource);
+  return own;
 }
 
 /** Nothing waits, nothing runs, nothing is attached: what one test leaves is no other's. */
