@@ -133,6 +133,11 @@ export interface Desktop {
     command: readonly string[],
     options: { readonly cwd?: string; readonly env?: Record<string, string> },
   ): Promise<number>;
+  /**
+   * Tells a process to end, or with `force` ends it, one that stands still too. One that is gone is no fault. Windows has
+   * no way of telling that every program takes: there it is ended in both cases.
+   */
+  endProcess(pid: number, force: boolean): Promise<void>;
 
   /** Types text exactly: line feeds as Return, tabs as Tab. The receiver is the focused window. */
   type(text: string, gate: InputGate): Promise<void>;

@@ -55,6 +55,7 @@ class ReopeningDesktop implements Desktop {
     this.#with((desktop) => desktop.responsive(window, timeoutMs));
   processes = () => this.#with((desktop) => desktop.processes());
   launch = (...started: Parameters<Desktop["launch"]>) => this.#with((desktop) => desktop.launch(...started));
+  endProcess = (pid: number, force: boolean) => this.#with((desktop) => desktop.endProcess(pid, force));
   type = (text: string, gate: InputGate) => this.#with((desktop) => desktop.type(text, gate));
   press = (chord: string, gate: InputGate) => this.#with((desktop) => desktop.press(chord, gate));
   move = (to: Point, gate: InputGate) => this.#with((desktop) => desktop.move(to, gate));

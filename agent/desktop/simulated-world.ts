@@ -115,6 +115,13 @@ export class SimulatedWorld {
     this.windows = this.windows.filter((window) => window.process !== process);
   }
 
+  /** Ends one process and its windows. One that is frozen has to be forced. */
+  endProcess(pid: number, force: boolean): void {
+    if (!force && this.windows.some((window) => window.pid === pid && window.frozen)) return;
+    this.#running.delete(pid);
+    this.windows = this.windows.filter((window) => window.pid !== pid);
+  }
+
   /** Opens a window on top, active. A window of a program that nobody launched makes that program run. */
   open(window: Partial<SimulatedWindow> & { readonly title: string; readonly process: string }) {
     const pid = window.pid ?? ++this.#lastNumber;

@@ -90,6 +90,10 @@ class SimulatedDesktop implements Desktop {
     return this.#world.launch(command);
   }
 
+  async endProcess(pid: number, force: boolean) {
+    this.#world.endProcess(pid, force);
+  }
+
   async type(text: string, gate: InputGate) {
     for (const character of text) {
       const key = character === "\n" ? "enter" : character === "\t" ? "tab" : character;

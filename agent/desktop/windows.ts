@@ -6,6 +6,7 @@
 // is in `windows/guarded-input.ts`.
 
 import type { Desktop, DesktopWindow, InputGate, Point, PointerButton } from "./desktop.ts";
+import { endProgram } from "./ending.ts";
 import { HealthScreenshots } from "./health-screenshots.ts";
 import { launchProgram } from "./launching.ts";
 import { libraryShot } from "./library-shot.ts";
@@ -144,6 +145,10 @@ class WindowsDesktop implements Desktop {
   launch(command: readonly string[], options: { readonly cwd?: string; readonly env?: Record<string, string> }) {
     const { cwd, env } = options;
     return launchProgram(command, { ...(cwd === undefined ? {} : { cwd }), env: { ...this.#env, ...env } });
+  }
+
+  async endProcess(pid: number, force: boolean) {
+    endProgram(pid, force);
   }
 
   type(text: string, gate: InputGate) {

@@ -6,6 +6,7 @@
 
 import { setTimeout as pause } from "node:timers/promises";
 import type { Desktop, DesktopWindow, InputGate, Point, PointerButton } from "./desktop.ts";
+import { endProgram } from "./ending.ts";
 import { HealthScreenshots } from "./health-screenshots.ts";
 import { launchProgram } from "./launching.ts";
 import { captureScreen } from "./x11/capture.ts";
@@ -143,6 +144,10 @@ class X11Desktop implements Desktop {
   launch(command: readonly string[], options: { readonly cwd?: string; readonly env?: Record<string, string> }) {
     const { cwd, env } = options;
     return launchProgram(command, { ...(cwd === undefined ? {} : { cwd }), env: { ...this.#env, ...env } });
+  }
+
+  async endProcess(pid: number, force: boolean) {
+    endProgram(pid, force);
   }
 
   type(text: string, gate: InputGate) {

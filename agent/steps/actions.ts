@@ -11,6 +11,7 @@ import {
 } from "@drover/proto/gen/drover/agent/v1/channel_pb.ts";
 import type { PointerButton } from "../desktop/desktop.ts";
 import { firstFailing, nameOf, needsFrame } from "./conditions.ts";
+import { endApplication } from "./end-application.ts";
 import { exec } from "./exec.ts";
 import type { CommandGate } from "./gate.ts";
 import { Look } from "./look.ts";
@@ -121,6 +122,9 @@ export async function act(command: Command, gate: CommandGate, look: Look, scope
       return {};
     case "exec":
       return exec(action.value, gate, scope);
+    case "endApplication":
+      await endApplication(gate, scope);
+      return {};
     case "pause":
       await sleep(action.value.durationMs, undefined, { signal: scope.signal });
       return {};

@@ -247,6 +247,32 @@ test("what did not come true is said by its cause, and how much input arrived st
   assert.deepEqual([clicked.failure?.category, clicked.input], ["APP_CRASHED", InputAmount.NONE]);
 });
 
+test("an application is ended with all its processes, one that hangs too; without one nothing is done", async () => {
+  const end: CommandInit = { action: { case: "endApplication", value: {} } };
+  const bench = launched();
+  bench.world.launch(["mousepad"]);
+  bench.world.open({ title: "Mail", process: "mail" });
+  const told = await bench.do(end);
+  assert.deepEqual([told.failure, told.input], [undefined, InputAmount.ALL]);
+  assert.deepEqual(
+    bench.world.processes().map(({ name }) => name),
+    ["mail"],
+  );
+  const again = await bench.do(end);
+  assert.deepEqual([again.failure, again.input], [undefined, InputAmount.NONE]);
+
+  const hanging = frozen();
+  const forced = await hanging.do(end, 10_000);
+  assert.deepEqual([forced.failure, forced.input], [undefined, InputAmount.ALL]);
+  assert.deepEqual(hanging.world.processes(), []);
+
+  const held = launched();
+  held.mayInject = false;
+  const waiting = await held.do(end, 50);
+  assert.deepEqual([waiting.failure?.category, waiting.input], ["TIMEOUT", InputAmount.NONE]);
+  assert.equal(held.world.processes().length, 1, "not without the lease");
+});
+
 test("a guard that fails and a focus that is lost say so, whatever became of the application", async () => {
   const guarded = await launched().do({ ...type("x"), guard: [text("not there")] });
   assert.equal(guarded.failure?.category, "GUARD_FAILED");

@@ -290,6 +290,19 @@ export function desktopContract(name: string, open: () => Promise<DesktopUnderTe
         assert.equal(await desktop.responsive(window, 5_000), true);
       }));
 
+    test("a process ends when it is told to, and one that stands still when it is forced to", () =>
+      withEditor("", async ({ pid }) => {
+        const listed = async () => (await desktop.processes()).some((process) => process.pid === pid);
+        rig.suspend(pid);
+        await desktop.endProcess(pid, true);
+        await until("it is gone", async () => !(await listed()));
+        await desktop.endProcess(pid, true);
+        const other = await desktop.launch(rig.editor.command(join(rig.dir, "other.txt")), { cwd: rig.dir });
+        await until("it runs", async () => (await desktop.processes()).some((process) => process.pid === other));
+        await desktop.endProcess(other, false);
+        await until("it ends", async () => !(await desktop.processes()).some((process) => process.pid === other));
+      }));
+
     test("somebody else's input is told, and none of the desktop's own (G14)", () =>
       withEditor(page, async ({ window, point }) => {
         const quietMs = () => desktop.foreignInputMsAgo() ?? Number.POSITIVE_INFINITY;
