@@ -6,7 +6,7 @@ import type { AttemptPhase, AttemptPurpose } from "../rules/attempt.ts";
 import type { CommandSpec } from "../rules/command.ts";
 import { limits } from "../rules/limits.ts";
 import type { ApplicationVersionId, AttemptId, Instant, LeaseId } from "../rules/names.ts";
-import type { Run } from "../rules/run.ts";
+import { beginRun } from "../rules/run-beginning.ts";
 import { beginUpkeep } from "../rules/upkeep.ts";
 import { json, type Tx } from "../store/database.ts";
 import { latestApplication } from "../store/definitions.ts";
@@ -24,21 +24,14 @@ export async function beginWaiting(
   machine: MachineRow,
   now: Instant,
 ): Promise<boolean> {
-  const { run } = locked;
-  const { state } = run;
-  if ((state.is !== "queued" && state.is !== "unsettled") || state.deadlineAt <= now) return false;
+  const attemptId = uuid() as AttemptId;
+  const begun = beginRun(locked.run, attemptId, now);
+  if (begun === undefined) return false;
+  const { run, purpose, deadlineAt } = begun;
   const program = await context.interpreters.program(tx, locked.workflowVersionId);
   const application = await latestApplication(tx, locked.tenantId, program.application);
   if (application === undefined) return false;
   const interpreter = await context.interpreters.of(tx, locked.workflowVersionId, application.id, locked.inputs);
-  const attemptId = uuid() as AttemptId;
-  const runDeadlineAt = run.runDeadlineAt ?? now + run.timeoutMs;
-  const verifies = state.is === "unsettled";
-  const deadlineAt = verifies ? state.deadlineAt : runDeadlineAt;
-  const next: Run = verifies
-    ? { ...run, state: { is: "verifying", attemptId, deadlineAt } }
-    : { ...run, runDeadlineAt, state: { is: "running", attemptId, deadlineAt } };
-  const purpose = verifies ? "verify" : "attempt";
   const number = locked.attemptCount + 1;
   await Promise.all([
     begin(tx, locked, machine, {
@@ -52,7 +45,7 @@ export async function beginWaiting(
       },
       leaseEndsAt: deadlineAt + limits.abandonGraceMs * 2 + limits.cleanupMs,
     }),
-    saveRun(tx, locked, next, { events: 1, attemptCount: number, now }),
+    saveRun(tx, locked, run, { events: 1, attemptCount: number, now }),
     appendEvents(
       tx,
       run.id,

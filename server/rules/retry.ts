@@ -5,6 +5,9 @@ import type { Failure, FailureCategory } from "./failure.ts";
 import { limits } from "./limits.ts";
 import type { Run } from "./run.ts";
 
+/** An operator's doing: whatever the workflow says of its own failures. */
+const byOperators: readonly FailureCategory[] = ["DRAINED", "FORCE_RELEASED"];
+
 /** Tried again when a workflow names no categories: the machine's fault, not the workflow's. */
 export const retryOnDefault: readonly FailureCategory[] = [
   "MACHINE_LOST",
@@ -15,12 +18,11 @@ export const retryOnDefault: readonly FailureCategory[] = [
   "AGENT_ERROR",
   "FROZEN",
   "APP_CRASHED",
-  "DRAINED",
-  "FORCE_RELEASED",
+  ...byOperators,
 ];
 
 /** Not the work's own doing: up to a limit such attempts are not counted. */
-const uncounted: readonly FailureCategory[] = ["NOT_READY", "DRAINED", "FORCE_RELEASED"];
+const uncounted: readonly FailureCategory[] = ["NOT_READY", ...byOperators];
 
 /** How long a run waits before another attempt, and where that may be. */
 export interface RetryPace {
@@ -48,7 +50,7 @@ export type RetryDecision =
 /** `attemptsUsed` already includes the attempt that failed. */
 export function decideRetry(run: Run, failure: Failure, label: CommitLabel, budgetLeft: number): RetryDecision {
   if (label !== "BEFORE_COMMIT") return { again: false, why: "a commit step had begun" };
-  if (!run.retryOn.includes(failure.category)) {
+  if (!run.retryOn.includes(failure.category) && !byOperators.includes(failure.category)) {
     return { again: false, why: `${failure.category} is not among the categories to retry` };
   }
   if (uncounted.includes(failure.category) && run.notReadyCount < limits.notReadyMax) {

@@ -46,6 +46,15 @@ test("a failure is tried again before a commit, in a category that may be, withi
   assert.equal(again("NOT_READY", "BEFORE_COMMIT", { notReadyCount: limits.notReadyMax }), "counted");
   assert.equal(again("NOT_READY", "BEFORE_COMMIT", { notReadyCount: limits.notReadyMax, attemptsUsed: 2 }), "no");
   assert.equal(again("NOT_READY", "BEFORE_COMMIT", { retryOn: [] }), "no");
+  for (const category of ["DRAINED", "FORCE_RELEASED"] as const) {
+    assert.equal(
+      again(category, "BEFORE_COMMIT", { retryOn: [], attemptsUsed: 2 }),
+      "free",
+      "no doing of the workflow",
+    );
+    assert.equal(again(category, "UNKNOWN"), "no");
+    assert.equal(again(category, "BEFORE_COMMIT", { notReadyCount: limits.notReadyMax, attemptsUsed: 2 }), "no");
+  }
 });
 
 test("an agent is let in by what is known of the one before it (G1)", () => {
