@@ -43,7 +43,9 @@ interface StepDone {
 /** Something that happened to a run. */
 export type RunEvent = AnyEvent &
   (
-    | { kind: "QUEUED" | "RESUMED" | "REQUEUED" | "CANCEL_REQUESTED" | "UNSETTLED" }
+    | { kind: "QUEUED" | "RESUMED" | "CANCEL_REQUESTED" | "UNSETTLED" }
+    /** It waits at least until then. */
+    | { kind: "REQUEUED"; notBefore: Date | undefined }
     | { kind: "PLACED"; purpose: AttemptPurposeName | undefined }
     /** MACHINE_SILENT, HALTED or HUMAN_PRESENT. */
     | { kind: "HOLDING"; reason: string }
@@ -60,7 +62,7 @@ export type RunEvent = AnyEvent &
     | { kind: "OTHER"; code: number }
   );
 
-/** The last event of a run. */
+/** The last event of a run, unless it ended UNKNOWN and a person settles it later. */
 export interface RunEnded {
   kind: "ENDED";
   outcome: OutcomeName | undefined;
@@ -84,6 +86,8 @@ export function eventFrom(wire: WireEvent): RunEvent {
       return { ...any, kind: "OTHER", code: wire.kind };
     case "PLACED":
       return { ...any, kind, purpose: nameOf(AttemptPurpose, wire.purpose) };
+    case "REQUEUED":
+      return { ...any, kind, notBefore: wire.notBefore && timestampDate(wire.notBefore) };
     case "HOLDING":
       return { ...any, kind, reason: wire.holdReason };
     case "VERIFIED":

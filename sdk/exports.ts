@@ -29,7 +29,17 @@ export {
   RolloutState,
   StopReason,
 } from "./gen/drover/v1/release_pb.ts";
-export { type Attempt, CommitLabel, Outcome, type Run, RunEventKind, RunState } from "./gen/drover/v1/run_pb.ts";
+export {
+  type Attempt,
+  AttemptPurpose,
+  CommitLabel,
+  type FailureContext,
+  Outcome,
+  type Resolution,
+  type Run,
+  RunEventKind,
+  RunState,
+} from "./gen/drover/v1/run_pb.ts";
 export type { Workflow } from "./gen/drover/v1/workflow_pb.ts";
 export type { HaltTarget } from "./halts.ts";
 export type { KeyWanted } from "./keys.ts";
@@ -37,6 +47,7 @@ export type { ClientLimits } from "./limits.ts";
 export { defaultLimits } from "./limits.ts";
 export type { MachineFilter, TokenWanted } from "./machines.ts";
 export {
+  type AttemptPurposeName,
   type CommitLabelName,
   type Inputs,
   type MachineStatusName,
@@ -44,6 +55,7 @@ export {
   type OutcomeName,
   type Outputs,
   type RefusalReason,
+  type ResolveAsName,
   type RunEventKindName,
   type RunStateName,
   type ScopeName,
@@ -58,5 +70,5 @@ export {
 } from "./outcomes.ts";
 export { all } from "./pages.ts";
 export type { AddReleaseOptions, ReleaseWanted, RolloutOptions } from "./releases.ts";
-export type { RunFilter, RunHandle, StartItem, StartOptions, StartResult } from "./runs.ts";
+export type { ResolveOptions, RunFilter, RunHandle, StartItem, StartOptions, StartResult } from "./runs.ts";
 export type { WatchOptions } from "./watch.ts";

@@ -1,6 +1,7 @@
 // How a run that did not succeed is told: one class per outcome, each with the failure and with how far its commit steps came.
 
 import { DroverError } from "./errors.ts";
+import type { FailureContext } from "./gen/drover/v1/run_pb.ts";
 import type { CommitLabelName, OutcomeName } from "./names.ts";
 
 /** Why something failed. Holds no input and nothing read from a screen. */
@@ -19,6 +20,8 @@ export interface RunEnding {
   runId: string;
   commitLabel: CommitLabelName | undefined;
   failure: RunFailure | undefined;
+  /** Asks the server. */
+  context: () => Promise<FailureContext | undefined>;
 }
 
 /** A run that ended in anything but SUCCEEDED. */
@@ -29,6 +32,7 @@ export class RunNotSucceeded extends DroverError {
   /** `BEFORE_COMMIT` is safe to start again; `AFTER_COMMIT` is done; `UNKNOWN` asks for a look first. */
   readonly commitLabel: CommitLabelName | undefined;
   readonly failure: RunFailure | undefined;
+  readonly #context: RunEnding["context"];
   constructor(outcome: Exclude<OutcomeName, "SUCCEEDED">, ending: RunEnding) {
     const step = ending.failure?.step === undefined ? "" : ` at step ${ending.failure.step}`;
     const why = ending.failure === undefined ? "" : `: ${ending.failure.category}${step}: ${ending.failure.message}`;
@@ -37,6 +41,15 @@ export class RunNotSucceeded extends DroverError {
     this.runId = ending.runId;
     this.commitLabel = ending.commitLabel;
     this.failure = ending.failure;
+    this.#context = ending.context;
+  }
+
+  /**
+   * How it came to this: timeline, frames, proof, and in what the machine differs from the one of the last success. It is fetched when
+   * it is asked for, and not before: it is people's data, and who looks is recorded. Undefined when the run was settled since.
+   */
+  context(): Promise<FailureContext | undefined> {
+    return this.#context();
   }
 }
 

@@ -6,9 +6,9 @@ import { createClient } from "@connectrpc/connect";
 import { answer, present } from "./answers.ts";
 import { Refused, WaitTimedOut } from "./errors.ts";
 import type { RunEnded, RunEvent } from "./events.ts";
-import { Outcome, type Run, RunService, RunState, StartRunRequestSchema } from "./gen/drover/v1/run_pb.ts";
+import { Outcome, ResolveAs, type Run, RunService, RunState, StartRunRequestSchema } from "./gen/drover/v1/run_pb.ts";
 import { type ClientLimits, startRunsMax } from "./limits.ts";
-import type { Inputs, OutcomeName, Outputs, RunStateName } from "./names.ts";
+import type { Inputs, OutcomeName, Outputs, ResolveAsName, RunStateName } from "./names.ts";
 import { endingError } from "./outcomes.ts";
 import { pages } from "./pages.ts";
 import type { Replicas } from "./replicas.ts";
@@ -45,47 +45,88 @@ export interface RunFilter {
   signal?: AbortSignal | undefined;
 }
 
+/** What was found out about a run that had ended UNKNOWN. */
+export interface ResolveOptions {
+  /** SUCCEEDED: it was done. FAILED: it is not to be tried again. RETRY: nothing took hold, it is to be tried again. */
+  as: ResolveAsName;
+  /** With SUCCEEDED: must fit the workflow's schema. */
+  outputs?: Outputs | undefined;
+  /** With FAILED: it is known that nothing took hold, so that it may be started again. */
+  nothingCommitted?: boolean | undefined;
+  /** What was looked at, for whoever reads it later. */
+  note?: string | undefined;
+  signal?: AbortSignal | undefined;
+}
+
 /** A run: iterate over it for its events, await `result()` for what it found. */
 export interface RunHandle<Result extends Outputs = Outputs> extends AsyncIterable<RunEvent> {
   readonly id: string;
   /** The events from 1 (or from the one after `afterEvent`), gapless, through restarts, until the run has ended. */
   events(options?: WatchOptions): AsyncGenerator<RunEvent, void, undefined>;
-  /** What the run found. Throws RunFailed, RunUnknown, RunCancelled or RunExpired, and WaitTimedOut after `timeoutMs`. */
+  /**
+   * What the run found. Throws RunFailed, RunUnknown, RunCancelled or RunExpired, and WaitTimedOut after `timeoutMs`. A run that had
+   * ended UNKNOWN gives what a person has settled it as since.
+   */
   result(options?: { signal?: AbortSignal | undefined; timeoutMs?: number | undefined }): Promise<Result>;
   /** Asks for the run to be stopped. It ends CANCELLED, or UNKNOWN if it was inside a commit step. */
   cancel(options?: { signal?: AbortSignal | undefined }): Promise<Run>;
-  /** The run as it stands, with its attempts. */
+  /** Settles the run, which had ended UNKNOWN, after a look at the records. Needs a key with scope OPERATOR. */
+  resolve(resolution: ResolveOptions): Promise<Run>;
+  /** The run as it stands, with its attempts and, if it did not succeed, how that came. */
   refresh(options?: { signal?: AbortSignal | undefined }): Promise<Run>;
 }
+
+type Ending = Extract<RunEvent, RunEnded>;
 
 /** The part of the client that deals in runs. */
 export function runsOver(replicas: Replicas, limits: ClientLimits) {
   const service = createClient(RunService, replicas.transport);
 
   function run<Result extends Outputs = Outputs>(id: string): RunHandle<Result> {
-    // Remembered, so that result() after a loop over the events asks the server for nothing.
-    let ending: RunEnded | undefined;
+    // Remembered, so that result() after a loop over the events asks the server for nothing; but for an UNKNOWN, which a person
+    // may have settled since.
+    let ending: Ending | undefined;
     async function* events(options: WatchOptions = {}): AsyncGenerator<RunEvent, void, undefined> {
       for await (const event of watchRun(replicas, limits, id, options)) {
         if (event.kind === "ENDED") ending = event;
         yield event;
       }
     }
+    const read = async (signal?: AbortSignal) =>
+      present((await answer(service.getRun({ runId: id }, opt(signal)), signal)).run, "run");
     return {
       id,
       events,
       [Symbol.asyncIterator]: () => events(),
       async result({ signal, timeoutMs } = {}) {
-        const end = ending ?? (await within(id, timeoutMs, signal, async (until) => lastOf(events({ signal: until }))));
-        if (end.outcome === "SUCCEEDED") return (end.outputs ?? {}) as Result;
-        throw endingError(end.outcome, { runId: id, commitLabel: end.commitLabel, failure: end.failure });
+        const known = ending;
+        const afterEvent = known?.number;
+        const end =
+          known !== undefined && known.outcome !== "UNKNOWN"
+            ? known
+            : await within(id, timeoutMs, signal, (until) => lastOf(events({ afterEvent, signal: until }), known));
+        const { outcome, commitLabel, failure } = end;
+        if (outcome === "SUCCEEDED") return (end.outputs ?? {}) as Result;
+        throw endingError(outcome, {
+          runId: id,
+          commitLabel,
+          failure,
+          context: async () => (await read()).failureContext,
+        });
       },
       async cancel({ signal } = {}) {
         return present((await answer(service.cancelRun({ runId: id }, opt(signal)), signal)).run, "run");
       },
-      async refresh({ signal } = {}) {
-        return present((await answer(service.getRun({ runId: id }, opt(signal)), signal)).run, "run");
+      async resolve({ as, outputs, nothingCommitted = false, note = "", signal }) {
+        const told = {
+          resolveAs: ResolveAs[as],
+          nothingCommitted,
+          note,
+          ...(outputs === undefined ? {} : { outputs }),
+        };
+        return present((await answer(service.resolveRun({ runId: id, ...told }, opt(signal)), signal)).run, "run");
       },
+      refresh: ({ signal } = {}) => read(signal),
     };
   }
 
@@ -155,9 +196,12 @@ function drawKey(): string {
   return Array.from(crypto.getRandomValues(new Uint8Array(16)), (byte) => byte.toString(16).padStart(2, "0")).join("");
 }
 
-async function lastOf(events: AsyncIterable<RunEvent>): Promise<RunEnded> {
-  for await (const event of events) if (event.kind === "ENDED") return event;
-  throw new TypeError("a watch ends with ENDED");
+/** `known`: what the events come after. */
+async function lastOf(events: AsyncIterable<RunEvent>, known: Ending | undefined): Promise<Ending> {
+  let last = known;
+  for await (const event of events) if (event.kind === "ENDED") last = event;
+  if (last === undefined) throw new TypeError("a watch ends with ENDED");
+  return last;
 }
 
 /** Does the work with a signal that the caller's abort and the time limit both end. */

@@ -1,6 +1,7 @@
 // The events of a run, from any number on, through whatever happens to the connection in between.
 // 1. Numbers are gapless and rise by one: an event already seen is dropped, a hole is a torn stream and is asked for again.
-// 2. The watch ends with ENDED, or at once when ENDED was seen before; never because a connection ended.
+// 2. The watch ends with the run's last ENDED, or at once when that was seen before; never because a connection ended. After an ENDED
+//    with UNKNOWN more may have come, if a person has settled the run: the server says whether all is told.
 // 3. The silence clock runs only while the watch waits for the server, not while the reader works on an event.
 
 import { type Client, createClient } from "@connectrpc/connect";
@@ -57,9 +58,9 @@ export async function* watchRun(
         yield event;
         // The reader may have taken its time over the event; that is no silence of the server's.
         lastWordAt = performance.now();
-        if (event.kind === "ENDED") return;
+        if (event.kind === "ENDED" && event.outcome !== "UNKNOWN") return;
       }
-      // Closed in good order: the replica stops, or the watch began after the last event.
+      // Closed in good order: the replica stops, or all is told.
       const { run } = await client.getRun({ runId }, { timeoutMs: limits.attemptMs, signal });
       if (run?.state === RunState.ENDED && Number(run.lastEvent) <= seen) return;
     } catch (error) {

@@ -11,6 +11,7 @@ import { addMachines } from "./machines.ts";
 import { addFilm, addScreenshot } from "./pictures.ts";
 import { addPut } from "./put.ts";
 import { addRelease } from "./release.ts";
+import { addResolve } from "./resolve.ts";
 import { addRollout } from "./rollout.ts";
 import { addCancel, addRun, addRuns } from "./runs.ts";
 import { addStart } from "./start.ts";
@@ -27,6 +28,7 @@ export function addClientCommands(program: Command): Command {
     addRuns,
     addRun,
     addCancel,
+    addResolve,
     addFilm,
     addPut,
     addWorkflows,

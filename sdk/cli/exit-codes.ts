@@ -98,7 +98,8 @@ const hints: Record<string, string> = {
   ROLLOUT_RUNNING: "See how far it is: drover rollout show. Or stop it: drover rollout stop",
   IDEMPOTENCY_KEY_REUSED: "Use another --idempotency-key for other inputs.",
   SCREENSHOT_NOT_FOUND: "Machines send one every little while; try again soon.",
-  UNKNOWN: "Look at the desktop's records before you start it again.",
+  RUN_NOT_UNKNOWN: "See how it stands: drover run <id>",
+  UNKNOWN: "Look at the desktop's records before you start it again; settle it with: drover resolve",
 };
 
 function withHint(message: string, reason: string): string {

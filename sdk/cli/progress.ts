@@ -32,7 +32,7 @@ export function eventText(event: RunEvent): string {
     case "ATTEMPT_ENDED":
       return `attempt ${attempt} is over (${event.commitLabel ?? "no label"})${because(event.failure)}`;
     case "REQUEUED":
-      return "waits for another machine";
+      return `waits for another attempt${event.notBefore === undefined ? "" : `, not before ${timeText(event.notBefore)}`}`;
     case "UNSETTLED":
       return "a commit step may have taken hold; waits for a machine to find out on";
     case "VERIFIED":
@@ -87,7 +87,7 @@ export function progressOn(stream: NodeJS.WriteStream): Progress {
     show(event) {
       const text = cleaned(eventText(event));
       // A step that began is the present, not the past, on a terminal; its end is the line that stays.
-      if (!stream.isTTY || event.kind !== "STEP_STARTED") say(`${event.at.toISOString().slice(11, 19)}  ${text}`);
+      if (!stream.isTTY || event.kind !== "STEP_STARTED") say(`${timeText(event.at)}  ${text}`);
       now = event.kind === "ENDED" ? "" : text;
       since = Date.now();
       draw();
@@ -98,6 +98,9 @@ export function progressOn(stream: NodeJS.WriteStream): Progress {
     },
   };
 }
+
+/** On the clock that the server's log has. */
+const timeText = (at: Date): string => at.toISOString().slice(11, 19);
 
 function took(ms: number | undefined): string {
   return ms === undefined ? "" : ` in ${spanText(ms)}`;

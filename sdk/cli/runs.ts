@@ -1,9 +1,18 @@
 // drover runs, run and cancel: what was started and how it stands.
 
 import { type Command, InvalidArgumentError } from "commander";
-import { type Attempt, CommitLabel, Outcome, type Run, RunSchema, RunState } from "../gen/drover/v1/run_pb.ts";
+import {
+  type Attempt,
+  CommitLabel,
+  Outcome,
+  ResolveAs,
+  type Run,
+  RunSchema,
+  RunState,
+} from "../gen/drover/v1/run_pb.ts";
 import { nameOf, type OutcomeName, type RunStateName } from "../names.ts";
 import { act, addCommand, type Desk, jsonOf } from "./desk.ts";
+import { contextLines } from "./failure-context.ts";
 import { cleaned, safeJson } from "./screen-text.ts";
 import { whenText } from "./spans.ts";
 import { type Column, table } from "./table.ts";
@@ -87,6 +96,8 @@ function showText(desk: Desk, run: Run): void {
     ["failure", run.failure && `${run.failure.category}: ${run.failure.message}`],
     ["at step", run.failure?.step],
     ["retry", run.failure?.retryDecision],
+    ["next try", whenText(run.notBefore)],
+    ["settled", resolutionText(run)],
     ["inputs", run.inputs && safeJson(run.inputs)],
     ["outputs", run.outputs && safeJson(run.outputs)],
   ];
@@ -94,10 +105,18 @@ function showText(desk: Desk, run: Run): void {
   if (run.attempts.length > 0) desk.out("");
   const width = process.stdout.columns ?? 80;
   if (run.attempts.length > 0) for (const line of table(attemptColumns, run.attempts, width)) desk.out(line);
+  const context = run.failureContext === undefined ? [] : contextLines(run.failureContext, run.id, width);
+  for (const line of context.length > 0 ? ["", ...context] : []) desk.out(line);
+}
+
+function resolutionText({ resolution }: Run): string | undefined {
+  if (resolution === undefined) return undefined;
+  const { resolvedAs, by, at, note } = resolution;
+  return `${nameOf(ResolveAs, resolvedAs) ?? ""} by ${by} ${whenText(at)}${note === "" ? "" : `: ${note}`}`;
 }
 
 /** The outcome once there is one, the state until then. */
-function stateText(run: Run): string {
+export function stateText(run: Run): string {
   return nameOf(Outcome, run.outcome) ?? nameOf(RunState, run.state) ?? "";
 }
 

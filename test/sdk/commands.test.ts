@@ -260,7 +260,10 @@ test("tables fit 80 columns, keep ids whole, and let no name touch the terminal"
   assert.ok(row.startsWith(`${run.id}  clinic.sched`) && row.includes("…"), row);
   const machines = await drover(["machines"]);
   assert.ok(!machines.out.includes("\u001b"));
-  assert.match(machines.out, /^MACHINE .*\nvm-1 +default +IDLE +ready +1 h ago +Debian 12 +1\.0\.0 +mousepad@0\.5\.10\n$/);
+  assert.match(
+    machines.out,
+    /^MACHINE .*\nvm-1 +default +IDLE +ready +1 h ago +Debian 12 +1\.0\.0 +mousepad@0\.5\.10\n$/,
+  );
 });
 
 test("machines says of each machine what keeps it from work", async () => {

@@ -3,7 +3,9 @@
 import assert from "node:assert/strict";
 import { once } from "node:events";
 import { after, before, beforeEach, describe, test } from "node:test";
+import { create } from "@bufbuild/protobuf";
 import type { ClientOptions } from "../../sdk/client.ts";
+import { FailureContextSchema } from "../../sdk/gen/drover/v1/run_pb.ts";
 import {
   createClient,
   http1Transport,
@@ -231,6 +233,46 @@ test("a run that did not succeed throws its outcome, failure and commit label", 
     api.end(fakeOf(run), outcome);
     await assert.rejects(run.result(), { name });
   }
+});
+
+test("how it came that a run did not succeed is asked for when somebody wants to know", {
+  timeout: 10_000,
+}, async () => {
+  const run = await client().start("notes.save");
+  api.end(fakeOf(run), "FAILED");
+  fakeOf(run).run.failureContext = create(FailureContextSchema, { attempt: 2, machine: "vm-7" });
+  const error = await run.result().then(
+    () => assert.fail("it has failed"),
+    (thrown: unknown) => thrown,
+  );
+  assert.ok(error instanceof RunFailed);
+  assert.equal(api.state.calls.get("GetRun"), undefined, "nobody has looked yet");
+  assert.equal((await error.context())?.machine, "vm-7");
+});
+
+test("a run that ended UNKNOWN is settled, and gives what it was settled as", { timeout: 10_000 }, async () => {
+  const run = await client().start("notes.save");
+  const fake = fakeOf(run);
+  api.end(fake, "UNKNOWN", { commitLabel: 3 });
+  const watching = follow(run);
+  await watching.ended;
+  assert.deepEqual(watching.numbers, [1, 2]);
+  await assert.rejects(run.result(), RunUnknown);
+  api.state.before.set("ResolveRun", () => {
+    api.tell(fake, "RESOLVED");
+    api.end(fake, "SUCCEEDED", { outputs: { title: "seen" } });
+  });
+  await run.resolve({ as: "SUCCEEDED", outputs: { title: "seen" }, note: "chart 7" });
+  assert.deepEqual(api.state.resolutions, [
+    { resolveAs: 1, outputs: { title: "seen" }, nothingCommitted: false, note: "chart 7" },
+  ]);
+  api.state.watchedAfter.length = 0;
+  assert.deepEqual(await run.result(), { title: "seen" });
+  assert.deepEqual(api.state.watchedAfter, [2], "what the loop has seen is not asked for again");
+  const [all, fresh] = [follow(run), client().run(run.id).result()];
+  await all.ended;
+  assert.deepEqual(all.numbers, upTo(4));
+  assert.deepEqual(await fresh, { title: "seen" }, "to who comes for the first time as well");
 });
 
 test("waiting ends with its time limit or its signal, and says so", { timeout: 10_000 }, async () => {

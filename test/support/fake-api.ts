@@ -40,6 +40,8 @@ export interface FakeState {
   calls: Map<string, number>;
   /** Run inside the handler of the method before it answers; may throw, wait or cut the connection. */
   before: Map<string, (call: number) => void | Promise<void>>;
+  /** What ResolveRun was called with. */
+  resolutions: object[];
   /** The numbers that each watch asked to start after. */
   watchedAfter: number[];
   /** Sent again at the start of each watch, from the run's first event on, as a server with a fault would. */
@@ -56,6 +58,7 @@ export class FakeApi {
     changed: new EventTarget(),
     calls: new Map(),
     before: new Map(),
+    resolutions: [],
     watchedAfter: [],
     repeatEvents: false,
     silent: false,

@@ -8,7 +8,7 @@ import type { Reason } from "../../sdk/gen/drover/v1/error_pb.ts";
 import { KeyService, Scope } from "../../sdk/gen/drover/v1/key_pb.ts";
 import { MachineService, MachineStatus } from "../../sdk/gen/drover/v1/machine_pb.ts";
 import { ReleaseService, RolloutFault, RolloutState, StopReason } from "../../sdk/gen/drover/v1/release_pb.ts";
-import { RunService, RunState } from "../../sdk/gen/drover/v1/run_pb.ts";
+import { Outcome, RunService, RunState } from "../../sdk/gen/drover/v1/run_pb.ts";
 import { WorkflowService } from "../../sdk/gen/drover/v1/workflow_pb.ts";
 import { BadRequestSchema, ErrorInfoSchema } from "../../sdk/gen/google/rpc/error_details_pb.ts";
 import { addRun, type FakeRun, type FakeState } from "./fake-api.ts";
@@ -101,6 +101,12 @@ export function fakeServices(router: ConnectRouter, state: FakeState): void {
       run.state = RunState.CANCELLING;
       return { run };
     },
+    async resolveRun({ runId, resolveAs, outputs, nothingCommitted, note }, context) {
+      await enter(context, true);
+      const { run } = find(runId);
+      state.resolutions.push({ resolveAs, outputs, nothingCommitted, note });
+      return { run };
+    },
     async *watchRun({ runId, afterEvent }, context) {
       state.watchedAfter.push(Number(afterEvent));
       await enter(context);
@@ -124,7 +130,8 @@ export function fakeServices(router: ConnectRouter, state: FakeState): void {
           continue;
         }
         yield { event };
-        if (event.outcome !== 0) return;
+        // After an UNKNOWN there may be more to tell.
+        if (event.outcome !== 0 && (event.outcome !== Outcome.UNKNOWN || sent === events.length)) return;
       }
     },
   });
