@@ -7,7 +7,9 @@ import {
   AttachRequestSchema,
   type AttachResponse,
   ChannelService,
+  type DesktopState,
   type HelloSchema,
+  type HoldReason,
   ReleaseState,
 } from "@drover/proto/gen/drover/agent/v1/channel_pb.ts";
 import { openBidi } from "@drover/proto/grpc.ts";
@@ -45,6 +47,8 @@ export class FakeAgent {
   ended: { readonly code: grpc.status; readonly details: string } | undefined;
   /** Whether assignments are acknowledged by itself. */
   acks = true;
+  /** What its beats say of its machine. */
+  observed: { readonly hold?: HoldReason; readonly desktop?: DesktopState } = {};
   readonly #client: grpc.Client;
   readonly #call: grpc.ClientDuplexStream<AttachRequest, AttachResponse>;
   #beats: NodeJS.Timeout | undefined;
@@ -88,7 +92,7 @@ export class FakeAgent {
   }
 
   beat(): void {
-    this.say({ case: "beat", value: { number: ++this.#beat } });
+    this.say({ case: "beat", value: { number: ++this.#beat, ...this.observed } });
   }
 
   /** Beats no more; the stream stays open. */

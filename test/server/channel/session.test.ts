@@ -3,10 +3,18 @@
 import assert from "node:assert/strict";
 import { randomUUID } from "node:crypto";
 import { type TestContext, test } from "node:test";
-import { ArtifactKind, FailureCategory, InputAmount, Verdict } from "@drover/proto/gen/drover/agent/v1/channel_pb.ts";
+import {
+  ArtifactKind,
+  DesktopState,
+  FailureCategory,
+  HoldReason,
+  InputAmount,
+  Verdict,
+} from "@drover/proto/gen/drover/agent/v1/channel_pb.ts";
 import { status } from "@grpc/grpc-js";
 import { artifactBlob } from "../../../server/engine/artifacts.ts";
 import { cancelRun } from "../../../server/engine/cancelling.ts";
+import { halt, resume } from "../../../server/engine/halting.ts";
 import type { ArtifactId } from "../../../server/rules/names.ts";
 import { until } from "../../agent/desktop/until.ts";
 import type { FakeAgent } from "../../support/fake-agent.ts";
@@ -115,6 +123,61 @@ test("an agent that comes back in time is told its command again under a higher 
   assert.ok((await again.assigned(1)).epoch > epoch);
   result(again, attemptId, 1, { input: InputAmount.NONE, failure: { category: FailureCategory.PROTOCOL } });
   await until("its end", async () => (await told(rig, run)) === "queued");
+  await clear(rig);
+});
+
+test("a halt reaches the agents that it covers at once, by one wake-up; their attempts hold, and go on (G14)", async (t) => {
+  const [one, two] = [await dialler(t, rig, port), await dialler(t, rig, port)];
+  const agents = [await one.dial().attach(), await two.dial().attach()];
+  const runs = [await begin(rig), await begin(rig)];
+  await Promise.all(agents.map((agent) => agent.assigned(1)));
+  const published: string[] = [];
+  const { context } = port.engine;
+  const publish = (topics: Iterable<string>) => {
+    const all = [...topics];
+    published.push(...all);
+    context.wakeup.publish(all);
+  };
+  const watched = { ...context, wakeup: { ...context.wakeup, publish } };
+  const target = { kind: "workflow", name: "notes.save", by: "ward-4" } as const;
+  const halted = (agent: FakeAgent) => agent.all("assignment").at(-1)?.halted;
+  await halt(watched, rig.tenantId, { ...target, reason: "" });
+  await until("all are told", () => agents.every((agent) => halted(agent) === true));
+  assert.deepEqual(published, [`halts:${rig.tenantId}`, "holding", "placing"]);
+  await until("all hold", async () => (await Promise.all(runs.map((run) => kinds(rig, run)))).every(holding));
+  await resume(watched, rig.tenantId, target);
+  await until("all are told", () => agents.every((agent) => halted(agent) === false));
+  assert.ok(agents.every((agent) => agent.all("assignment").at(-1)?.command?.number === 1));
+  await until("all go on", async () => (await Promise.all(runs.map((run) => kinds(rig, run)))).every(goingOn));
+  await clear(rig);
+});
+
+const holding = (events: readonly string[]) => events.at(-1) === "HOLDING";
+const goingOn = (events: readonly string[]) => events.at(-1) === "RESUMED";
+
+test("what beats say of a person and of the desktop is saved when it changes, and holds the attempt (G13, G14)", async (t) => {
+  const { machine, dial } = await dialler(t, rig, port);
+  const agent = await dial().attach();
+  const { run } = await proving(agent);
+  const saved = async () => {
+    const [row] = await sql`select hold, desktop, generation from machines where id = ${machine.id}`;
+    return { hold: row?.["hold"], desktop: row?.["desktop"], generation: row?.["generation"] };
+  };
+  const says = async (hold: HoldReason, desktop: keyof typeof DesktopState) => {
+    agent.observed = { hold, desktop: DesktopState[desktop] };
+    agent.beat();
+    await until("it is saved", async () => (await saved()).desktop === desktop);
+    return await saved();
+  };
+  const first = await says(HoldReason.HUMAN_PRESENT, "PRESENT");
+  assert.equal(first.hold, "HUMAN_PRESENT");
+  await until("it holds", async () => holding(await kinds(rig, run)));
+  const acked = agent.all("beatAck").length;
+  agent.beat();
+  await agent.heardOf("beatAck", acked + 1);
+  assert.deepEqual(await saved(), first, "nothing is written again");
+  assert.equal((await says(HoldReason.HALTED, "STUCK")).hold, null, "a halt is not the agent's to say");
+  await until("it goes on", async () => goingOn(await kinds(rig, run)));
   await clear(rig);
 });
 
