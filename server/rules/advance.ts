@@ -25,7 +25,8 @@ export function advance(
   if (run.state.is === "ended") return advanceEnded(run, happening, now);
   if (run.state.is === "queued") return advanceQueued(run, happening, now);
   if (run.state.is === "unsettled") return advanceUnsettled(run, happening, now);
-  if (live === undefined) throw new Error(`run ${run.id} is ${run.state.is} without a live attempt`);
+  if (live === undefined || live.attempt.phase === "ended")
+    throw new Error(`run ${run.id} is ${run.state.is} without a live attempt`);
   const change = new AttemptChange(run, live, now);
   switch (happening.is) {
     case "result":

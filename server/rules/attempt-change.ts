@@ -154,7 +154,7 @@ export class AttemptChange {
       case "cleaning":
         return this.#onCleanup(result);
       case "ended":
-        return undefined;
+        throw new Error(`attempt ${this.attempt.id} has ended with a command outstanding`);
     }
   }
 

@@ -1,69 +1,15 @@
-// Every state of a run and phase of its attempt, times everything that can happen to it.
+// An attempt at its steps, with everything that can happen to it; its readiness, and the deadlines of its commands.
 
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import { advance } from "../../../server/rules/advance.ts";
-import { type Attempt, type AttemptPhase, attemptPhases, type Ending } from "../../../server/rules/attempt.ts";
+import type { AttemptPhase, Ending } from "../../../server/rules/attempt.ts";
 import type { RunHappening } from "../../../server/rules/happening.ts";
 import { limits } from "../../../server/rules/limits.ts";
-import type { Run } from "../../../server/rules/run.ts";
 import { attemptOf, command, type FakeWorkflow, live, now, result, runOf } from "./fakes.ts";
+import { happenings, outstanding as overdueSpec, table, told } from "./happenings.ts";
 
-/** What a row of the tables says: the run's state, the attempt's phase, the lease's fate, the label, the events. */
-function told(run: Run, attempt: Attempt | undefined, happening: RunHappening, workflow?: FakeWorkflow): string {
-  const change = advance(run, attempt === undefined ? undefined : live(attempt, workflow), happening, now);
-  if (change === undefined) return "nothing";
-  const { state } = change.run;
-  const ended = state.is === "ended" ? `${state.outcome} ` : `${state.is} `;
-  const phase = change.attempt === undefined ? "-" : `${change.attempt.phase} ${change.attempt.commitLabel}`;
-  return `${ended}${phase} ${change.lease}: ${change.events.map((e) => e.kind).join(" ")}`;
-}
-
-const happenings = {
-  success: { is: "result", result: result(2) },
-  failure: { is: "result", result: result(2, { input: "none", failure: { category: "NOT_DONE", message: "" } }) },
-  someInput: { is: "result", result: result(2, { input: "some", failure: { category: "NOT_DONE", message: "" } }) },
-  older: { is: "result", result: result(1) },
-  newer: { is: "result", result: result(3) },
-  cancel: { is: "cancel-requested" },
-  deadline: { is: "deadline-passed" },
-  overdue: { is: "command-overdue" },
-  silent: { is: "machine-silent" },
-  back: { is: "machine-back" },
-  lost: { is: "holder-gone", why: "MACHINE_LOST" },
-  restarted: { is: "holder-gone", why: "AGENT_RESTARTED" },
-} as const satisfies Record<string, RunHappening>;
-
-type Name = keyof typeof happenings;
-const names = Object.keys(happenings) as Name[];
-
-function table(title: string, run: Run, attempt: Attempt | undefined, rows: Record<Name, string>, work?: FakeWorkflow) {
-  test(title, () => {
-    const found = Object.fromEntries(names.map((name) => [name, told(run, attempt, happenings[name], work)]));
-    assert.deepEqual(found, rows);
-  });
-}
-
-const all = (word: string): Record<Name, string> =>
-  Object.fromEntries(names.map((name) => [name, word])) as Record<Name, string>;
-
-const overdueSpec = (step: string, effect: "none" | "commit" = "none") => ({
-  spec: command(step, effect),
-  deadlineAt: now,
-});
 const one: FakeWorkflow = { steps: [command("save", "commit")] };
-
-describe("a run without an attempt", () => {
-  table("a queued run ends by a cancel or its deadline, and by nothing else", runOf("queued"), undefined, {
-    ...all("nothing"),
-    cancel: "CANCELLED - keep: CANCEL_REQUESTED ENDED",
-    deadline: "EXPIRED - keep: ENDED",
-  });
-  table("nothing changes an ended run", runOf("ended"), undefined, all("nothing"));
-  test("a running run without an attempt is a bug", () => {
-    assert.throws(() => told(runOf(), undefined, happenings.lost), /without a live attempt/);
-  });
-});
 
 describe("an attempt at a commit step", () => {
   const outstanding = overdueSpec("save", "commit");
@@ -82,6 +28,11 @@ describe("an attempt at a commit step", () => {
       overdue: "running stepping BEFORE_COMMIT keep: ",
       silent: "running stepping BEFORE_COMMIT keep: HOLDING",
       back: "running stepping BEFORE_COMMIT keep: RESUMED",
+      held: "running stepping BEFORE_COMMIT keep: HOLDING",
+      letGo: "nothing",
+      drained: "running stepping BEFORE_COMMIT keep: ",
+      released: "UNKNOWN ended UNKNOWN fence: ATTEMPT_ENDED ENDED",
+      resolved: "nothing",
       lost: "UNKNOWN ended UNKNOWN end: ATTEMPT_ENDED ENDED",
       restarted: "UNKNOWN ended UNKNOWN end: ATTEMPT_ENDED ENDED",
     },
@@ -103,6 +54,11 @@ describe("an attempt at a commit step", () => {
       overdue: "UNKNOWN ended UNKNOWN fence: ATTEMPT_ENDED ENDED",
       silent: "cancelling stepping BEFORE_COMMIT keep: HOLDING",
       back: "cancelling stepping BEFORE_COMMIT keep: RESUMED",
+      held: "cancelling stepping BEFORE_COMMIT keep: HOLDING",
+      letGo: "nothing",
+      drained: "nothing",
+      released: "UNKNOWN ended UNKNOWN fence: ATTEMPT_ENDED ENDED",
+      resolved: "nothing",
       lost: "UNKNOWN ended UNKNOWN end: ATTEMPT_ENDED ENDED",
       restarted: "UNKNOWN ended UNKNOWN end: ATTEMPT_ENDED ENDED",
     },
@@ -126,6 +82,11 @@ describe("an attempt before its commit", () => {
       overdue: "running stepping BEFORE_COMMIT keep: ",
       silent: "running stepping BEFORE_COMMIT keep: HOLDING",
       back: "running stepping BEFORE_COMMIT keep: RESUMED",
+      held: "running stepping BEFORE_COMMIT keep: HOLDING",
+      letGo: "nothing",
+      drained: "running stepping BEFORE_COMMIT keep: ",
+      released: "queued ended BEFORE_COMMIT fence: ATTEMPT_ENDED REQUEUED",
+      resolved: "nothing",
       lost: "queued ended BEFORE_COMMIT end: ATTEMPT_ENDED REQUEUED",
       restarted: "queued ended BEFORE_COMMIT end: ATTEMPT_ENDED REQUEUED",
     },
@@ -146,153 +107,16 @@ describe("an attempt before its commit", () => {
       overdue: "EXPIRED ended BEFORE_COMMIT fence: ATTEMPT_ENDED ENDED",
       silent: "running stepping BEFORE_COMMIT keep: HOLDING",
       back: "running stepping BEFORE_COMMIT keep: RESUMED",
+      held: "running stepping BEFORE_COMMIT keep: HOLDING",
+      letGo: "nothing",
+      drained: "nothing",
+      released: "EXPIRED ended BEFORE_COMMIT fence: ATTEMPT_ENDED ENDED",
+      resolved: "nothing",
       lost: "EXPIRED ended BEFORE_COMMIT end: ATTEMPT_ENDED ENDED",
       restarted: "EXPIRED ended BEFORE_COMMIT end: ATTEMPT_ENDED ENDED",
     },
     { steps: [command("open"), command("save", "commit")] },
   );
-});
-
-/** Before the first step there is nothing to fail but the machine. */
-const early: Partial<Record<AttemptPhase, Record<Name, string>>> = {
-  proving: {
-    ...all("nothing"),
-    success: "queued ended BEFORE_COMMIT end: ATTEMPT_ENDED REQUEUED",
-    failure: "queued ended BEFORE_COMMIT end: ATTEMPT_ENDED REQUEUED",
-    someInput: "queued ended BEFORE_COMMIT end: ATTEMPT_ENDED REQUEUED",
-  },
-  repairing: {
-    ...all("nothing"),
-    success: "running proving BEFORE_COMMIT keep: ",
-    failure: "queued ended BEFORE_COMMIT end: ATTEMPT_ENDED REQUEUED",
-    someInput: "queued ended BEFORE_COMMIT end: ATTEMPT_ENDED REQUEUED",
-  },
-  settling: {
-    ...all("nothing"),
-    success: "running proving BEFORE_COMMIT keep: ",
-    failure: "running proving BEFORE_COMMIT keep: ",
-    someInput: "running proving BEFORE_COMMIT keep: ",
-  },
-  waiting: {
-    ...all("nothing"),
-    success: "running stepping BEFORE_COMMIT keep: STEP_STARTED",
-    failure: "running stepping BEFORE_COMMIT keep: STEP_STARTED",
-    someInput: "running stepping BEFORE_COMMIT keep: STEP_STARTED",
-  },
-};
-
-describe("an attempt that is proving, repairing, settling or waiting", () => {
-  for (const [phase, results] of Object.entries(early) as [AttemptPhase, Record<Name, string>][]) {
-    const { proof: _, ...unproven } = attemptOf({ phase, outstanding: overdueSpec(phase) });
-    const common: Partial<Record<Name, string>> = {
-      cancel: `cancelling ${phase} BEFORE_COMMIT keep: CANCEL_REQUESTED`,
-      deadline: `running ${phase} BEFORE_COMMIT keep: `,
-      overdue: `running ${phase} BEFORE_COMMIT keep: `,
-      silent: `running ${phase} BEFORE_COMMIT keep: HOLDING`,
-      back: `running ${phase} BEFORE_COMMIT keep: RESUMED`,
-      lost: "queued ended BEFORE_COMMIT end: ATTEMPT_ENDED REQUEUED",
-      restarted: "queued ended BEFORE_COMMIT end: ATTEMPT_ENDED REQUEUED",
-    };
-    table(`moves on from ${phase} by its result, and is handed on when lost`, runOf(), unproven, {
-      ...results,
-      ...common,
-    });
-    table(
-      `that is cancelled while ${phase} ends with whatever result comes, and is fenced when none does`,
-      runOf("cancelling"),
-      { ...unproven, ending: { is: "cancelled" } },
-      {
-        ...all("CANCELLED ended BEFORE_COMMIT end: ATTEMPT_ENDED ENDED"),
-        older: "nothing",
-        newer: "nothing",
-        cancel: "nothing",
-        deadline: "nothing",
-        overdue: "CANCELLED ended BEFORE_COMMIT fence: ATTEMPT_ENDED ENDED",
-        silent: `cancelling ${phase} BEFORE_COMMIT keep: HOLDING`,
-        back: `cancelling ${phase} BEFORE_COMMIT keep: RESUMED`,
-      },
-    );
-  }
-  test("has a table for each phase before the first step and between tries", () => {
-    const others = ["stepping", "cleaning", "ended"];
-    assert.deepEqual(Object.keys(early).sort(), attemptPhases.filter((p) => !others.includes(p)).sort());
-  });
-});
-
-describe("an attempt that cleans up", () => {
-  const work: FakeWorkflow = { steps: [], cleanup: [command("close"), command("clear")] };
-  const cleaning = (ending: Ending) =>
-    attemptOf({
-      phase: "cleaning",
-      ending,
-      outstanding: overdueSpec("close"),
-      progress: { section: "cleanup", index: 0, tries: 0 },
-    });
-  const succeeded: Ending = { is: "succeeded", outputs: {} };
-  const kept = {
-    older: "nothing",
-    newer: "nothing",
-    deadline: "nothing",
-    cancel: "cancelling cleaning BEFORE_COMMIT keep: CANCEL_REQUESTED",
-    silent: "running cleaning BEFORE_COMMIT keep: HOLDING",
-    back: "running cleaning BEFORE_COMMIT keep: RESUMED",
-    success: "running cleaning BEFORE_COMMIT keep: ",
-  };
-  table(
-    "ends as its steps ended, whatever becomes of the cleanup",
-    runOf(),
-    cleaning(succeeded),
-    {
-      ...kept,
-      failure: "SUCCEEDED ended BEFORE_COMMIT end: ATTEMPT_ENDED ENDED",
-      someInput: "SUCCEEDED ended BEFORE_COMMIT end: ATTEMPT_ENDED ENDED",
-      overdue: "SUCCEEDED ended BEFORE_COMMIT fence: ATTEMPT_ENDED ENDED",
-      lost: "SUCCEEDED ended BEFORE_COMMIT end: ATTEMPT_ENDED ENDED",
-      restarted: "SUCCEEDED ended BEFORE_COMMIT end: ATTEMPT_ENDED ENDED",
-    },
-    work,
-  );
-  const failed: Ending = { is: "failed", failure: { category: "MACHINE_LOST", message: "" } };
-  table(
-    "after a failure that may be tried again is tried again",
-    runOf(),
-    cleaning(failed),
-    {
-      ...kept,
-      failure: "queued ended BEFORE_COMMIT end: ATTEMPT_ENDED REQUEUED",
-      someInput: "queued ended BEFORE_COMMIT end: ATTEMPT_ENDED REQUEUED",
-      overdue: "queued ended BEFORE_COMMIT fence: ATTEMPT_ENDED REQUEUED",
-      lost: "queued ended BEFORE_COMMIT end: ATTEMPT_ENDED REQUEUED",
-      restarted: "queued ended BEFORE_COMMIT end: ATTEMPT_ENDED REQUEUED",
-    },
-    work,
-  );
-  table(
-    "after such a failure is not tried again once its caller has cancelled it",
-    runOf("cancelling"),
-    cleaning(failed),
-    {
-      ...kept,
-      cancel: "nothing",
-      silent: "cancelling cleaning BEFORE_COMMIT keep: HOLDING",
-      back: "cancelling cleaning BEFORE_COMMIT keep: RESUMED",
-      success: "cancelling cleaning BEFORE_COMMIT keep: ",
-      failure: "CANCELLED ended BEFORE_COMMIT end: ATTEMPT_ENDED ENDED",
-      someInput: "CANCELLED ended BEFORE_COMMIT end: ATTEMPT_ENDED ENDED",
-      overdue: "CANCELLED ended BEFORE_COMMIT fence: ATTEMPT_ENDED ENDED",
-      lost: "CANCELLED ended BEFORE_COMMIT end: ATTEMPT_ENDED ENDED",
-      restarted: "CANCELLED ended BEFORE_COMMIT end: ATTEMPT_ENDED ENDED",
-    },
-    work,
-  );
-  test("begins only on a machine that was proven ready, and never sends a step's command again", () => {
-    const before = attemptOf({ outstanding: overdueSpec("open") });
-    const change = advance(runOf(), live(before, { ...work, steps: [command("open")] }), happenings.success, now);
-    assert.equal(change?.attempt?.phase, "cleaning");
-    assert.equal(change.attempt.outstanding?.spec.step, "close");
-    const { proof: _, ...unproven } = before;
-    assert.equal(advance(runOf(), live(unproven, work), happenings.failure, now)?.attempt?.phase, "ended");
-  });
 });
 
 describe("readiness", () => {
