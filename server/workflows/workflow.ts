@@ -10,10 +10,10 @@ import { limits } from "./limits.ts";
 import type { Path, Problem, Report } from "./problem.ts";
 import { type ApplicationProgram, type Callee, everyCalledStep, type FileRef, type Program } from "./program.ts";
 import { checkPromises } from "./promises.ts";
+import { runRetry } from "./run-retry.ts";
 import { Scope } from "./scope.ts";
 import { checkShape } from "./shape.ts";
 import { placed, readSource } from "./source.ts";
-import { categories } from "./step-retry.ts";
 import { brokenAt, compileSteps, type StepsContext } from "./steps.ts";
 
 export interface WorkflowContext {
@@ -113,7 +113,6 @@ export function compileWorkflow(text: string, context: WorkflowContext): Compile
   }
 
   const requires = isObject(root["requires"]) ? root["requires"] : {};
-  const retry = root["retry"];
   const made: Program = {
     format: 1,
     workflow,
@@ -123,10 +122,7 @@ export function compileWorkflow(text: string, context: WorkflowContext): Compile
     timeoutMs,
     queueMs: duration(root["queue"], ["queue"], limits.queueMs, limits.queueMaxMs, report),
     priority: Number(root["priority"] ?? 0),
-    retry: {
-      attempts: Number((isObject(retry) ? retry["attempts"] : retry) ?? limits.attempts),
-      on: categories(report, isObject(retry) ? retry["on"] : undefined, ["retry", "on"]),
-    },
+    retry: runRetry(report, root["retry"], timeoutMs),
     readonly,
     requires: {
       ...(typeof requires["pool"] === "string" ? { pool: requires["pool"] } : {}),

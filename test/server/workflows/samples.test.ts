@@ -75,7 +75,11 @@ test("a summary says what a run needs without walking the program", () => {
     timeoutMs: 120_000,
     queueMs: 3_600_000,
     priority: 0,
-    retry: { attempts: 2, on: ["MACHINE_LOST", "APP_CRASHED"] },
+    retry: {
+      attempts: 2,
+      on: ["MACHINE_LOST", "APP_CRASHED"],
+      pace: { delayMs: 0, delayMaxMs: 0, anotherMachine: true },
+    },
     readonly: false,
     steps: 7,
     effects: { none: 6, idempotent: 0, commit: 1 },
