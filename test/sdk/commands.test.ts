@@ -424,3 +424,31 @@ test("rollout tells how far each ring is and who failed, as text and as JSON", a
   assert.equal(refused.code, exitCodes.refused);
   assert.match(refused.err, /See what there is: drover release list/);
 });
+
+test("what is halted is said, is listed until it goes on, and what else is halted is told then", async () => {
+  const halted = await Promise.all([
+    drover(["halt", "machine", "vm-1", "--reason", "INC-17"]),
+    drover(["halt", "tenant", "--json"]),
+  ]);
+  assert.equal(halted[0].out, "machine vm-1 is halted\n");
+  assert.deepEqual(JSON.parse(halted[1].out).target, { tenant: true });
+  assert.match((await drover(["halts"])).out, /^HALTED[^]*^machine vm-1 .* ops +INC-17$/m);
+  const resumed = await drover(["resume", "machine", "vm-1"]);
+  assert.deepEqual([resumed.out, resumed.err], ["machine vm-1 goes on\n", "still in force: everything\n"]);
+  assert.match((await drover(["resume", "machine", "vm-1"])).out, /was not halted; whoever was at its mouse/);
+});
+
+test("halt says what is missing, or not there", async () => {
+  const said = async (...args: string[]) => {
+    const { code, err } = await drover(["halt", ...args]);
+    return `${code} ${err}`;
+  };
+  const [unnamed, named, absent] = await Promise.all([
+    said("machine"),
+    said("tenant", "mine"),
+    said("machine", "vm-9"),
+  ]);
+  assert.match(unnamed, /^2 .*Name the machine/);
+  assert.match(named, /^2 .*not named/);
+  assert.match(absent, /^4 .*no such machine/);
+});

@@ -1,10 +1,12 @@
 // The services of the fake API: just enough of each that clients and their commands can be tried.
 
+import { create } from "@bufbuild/protobuf";
 import { durationFromMs, timestampFromDate, timestampNow } from "@bufbuild/protobuf/wkt";
 import { Code, ConnectError, type ConnectRouter, type HandlerContext } from "@connectrpc/connect";
 import { ApplicationService } from "../../sdk/gen/drover/v1/application_pb.ts";
 import { ArtifactKind, ArtifactService } from "../../sdk/gen/drover/v1/artifact_pb.ts";
 import type { Reason } from "../../sdk/gen/drover/v1/error_pb.ts";
+import { type Halt, HaltSchema, HaltService, type HaltTarget } from "../../sdk/gen/drover/v1/halt_pb.ts";
 import { KeyService, Scope } from "../../sdk/gen/drover/v1/key_pb.ts";
 import { MachineService, MachineStatus } from "../../sdk/gen/drover/v1/machine_pb.ts";
 import { ReleaseService, RolloutFault, RolloutState, StopReason } from "../../sdk/gen/drover/v1/release_pb.ts";
@@ -243,6 +245,7 @@ function fakeMachines(router: ConnectRouter, enter: Enter): void {
     listKeys: async () => ({ keys: [key] }),
     revokeKey: async () => ({ key: { ...key, revoked: true } }),
   });
+  fakeHalts(router, enter);
   fakeReleases(router, enter);
   router.service(ArtifactService, {
     listArtifacts: async ({ runId }) => ({
@@ -259,6 +262,30 @@ function fakeMachines(router: ConnectRouter, enter: Enter): void {
       ],
     }),
     getArtifact: async () => ({ artifact: { id }, content: png }),
+  });
+}
+
+/** Remembers what is halted, as one who only knows `vm-1` among machines. */
+function fakeHalts(router: ConnectRouter, enter: Enter): void {
+  let halts: Halt[] = [];
+  const same = (target: HaltTarget | undefined) => (halt: Halt) =>
+    halt.target?.target.case === target?.target.case && halt.target?.target.value === target?.target.value;
+  router.service(HaltService, {
+    halt: async ({ target, reason }, context) => {
+      await enter(context, true);
+      if (target?.target.case === "machine" && target.target.value !== "vm-1") {
+        throw refusal(Code.NotFound, "MACHINE_NOT_FOUND", "There is no such machine.");
+      }
+      const halt = create(HaltSchema, { id: `halt-${halts.length}`, target, reason, by: "ops", since: timestampNow() });
+      halts = [halt, ...halts.filter((each) => !same(target)(each))];
+      return { halt };
+    },
+    resume: async ({ target }) => {
+      const halt = halts.find(same(target));
+      halts = halts.filter((each) => each !== halt);
+      return halt === undefined ? {} : { halt };
+    },
+    listHalts: async () => ({ halts }),
   });
 }
 
