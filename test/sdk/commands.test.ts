@@ -432,7 +432,7 @@ test("what is halted is said, is listed until it goes on, and what else is halte
   ]);
   assert.equal(halted[0].out, "machine vm-1 is halted\n");
   assert.deepEqual(JSON.parse(halted[1].out).target, { tenant: true });
-  assert.match((await drover(["halts"])).out, /^HALTED[^]*^machine vm-1 .* ops +INC-17$/m);
+  assert.match((await drover(["halts"])).out, /^machine vm-1 .* ops +INC-17$/m);
   const resumed = await drover(["resume", "machine", "vm-1"]);
   assert.deepEqual([resumed.out, resumed.err], ["machine vm-1 goes on\n", "still in force: everything\n"]);
   assert.match((await drover(["resume", "machine", "vm-1"])).out, /was not halted; whoever was at its mouse/);
