@@ -1,19 +1,18 @@
 // Simulated callers of the API: each asks for one order, again and with the same idempotency key until somebody says yes; some
-// ask two replicas at once, some change their mind. They live outside of all simulated processes.
+// ask two replicas at once, some change their mind.
 
 import { cancelRun } from "../../server/engine/cancelling.ts";
-import type { EngineContext } from "../../server/engine/context.ts";
 import { startRun } from "../../server/engine/starting.ts";
 import type { RunId, TenantId } from "../../server/rules/names.ts";
+import type { Calls } from "./calls.ts";
 import type { Chance } from "./chance.ts";
 import type { Entry } from "./record.ts";
-import type { SimulatedReplica } from "./replica.ts";
 import type { Schedule } from "./schedule.ts";
 
 export interface CallersOptions {
   readonly schedule: Schedule;
   readonly chance: Chance;
-  readonly replicas: readonly SimulatedReplica[];
+  readonly calls: Calls;
   readonly tenantId: TenantId;
   readonly workflows: readonly string[];
   readonly log: (entry: Entry) => void;
@@ -21,8 +20,6 @@ export interface CallersOptions {
   /** Part of the runs that have less time than they need. */
   readonly hurryRate: number;
 }
-
-const patienceMs = 4_000;
 
 export class Callers {
   readonly #options: CallersOptions;
@@ -59,9 +56,9 @@ export class Callers {
   }
 
   #start(order: string, request: Parameters<typeof startRun>[2]): void {
-    const { schedule, chance, tenantId } = this.#options;
+    const { schedule, chance, calls, tenantId } = this.#options;
     if (!this.open.has(order)) return;
-    this.#call(
+    calls.call(
       (context) => startRun(context, tenantId, request),
       (answer) => {
         if (!answer.ok) {
@@ -81,37 +78,13 @@ export class Callers {
   }
 
   #cancel(run: RunId, triesLeft: number): void {
-    const { schedule, tenantId, log } = this.#options;
-    this.#call(
+    const { schedule, calls, tenantId, log } = this.#options;
+    calls.call(
       (context) => cancelRun(context, tenantId, run),
       () => log({ at: schedule.now, is: "cancelled", run }),
       () => {
         if (triesLeft > 1) this.#cancel(run, triesLeft - 1);
       },
     );
-  }
-
-  /** One call of one replica: it may not arrive, it may fail, and its answer may be lost. */
-  #call<T>(ask: (context: EngineContext) => Promise<T>, answered: (answer: T) => void, failed: () => void): void {
-    const { schedule, chance, replicas } = this.#options;
-    const replica = chance.pick(replicas);
-    let over = false;
-    const end = (then: () => void) => {
-      if (over) return;
-      over = true;
-      then();
-    };
-    const back = (then: () => void) => schedule.in(undefined, chance.mostlyShort(1, 50), () => end(then));
-    schedule.in(undefined, patienceMs, () => end(failed));
-    schedule.in(undefined, chance.mostlyShort(1, 50), () => {
-      const { process, context } = replica;
-      if (process === undefined || context === undefined) return void back(failed);
-      schedule.in({ process }, 0, () => {
-        ask(context).then(
-          (answer) => back(() => answered(answer)),
-          () => back(failed),
-        );
-      });
-    });
   }
 }

@@ -2,7 +2,7 @@
 
 import type { Database } from "../../server/store/database.ts";
 import { calendarAt } from "./process.ts";
-import type { AttemptFact, EventFact, LeaseFact, RunFact, SimulationRecord } from "./record.ts";
+import type { AttemptFact, EventFact, LeaseFact, RunFact, SimulationRecord, StopFact } from "./record.ts";
 
 type Timed<T> = { readonly [Key in keyof T]: T[Key] };
 
@@ -31,10 +31,20 @@ export async function readFacts({ sql }: Database): Promise<Omit<SimulationRecor
     select run_id as run, number, at, body->>'kind' as kind, body->'failure'->>'category' as category,
       body->>'verification' as verification
     from events order by run_id, number`;
+  const stops = await sql<StopFact[]>`
+    select 'halt' as stop, h.kind, coalesce(m.name, p.name, h.target) as target, h.halted_at as "from", h.resumed_at as "to"
+    from halts h
+    left join machines m on h.kind = 'machine' and m.id::text = h.target
+    left join pools p on h.kind = 'pool' and p.id::text = h.target
+    union all
+    select 'cordon', 'machine', m.name, c.cordoned_at, c.uncordoned_at
+    from simulation.cordons c join machines m on m.id = c.machine_id
+    order by 4, 1, 3`;
   return {
     runs: runs.map((run) => timed(run, ["createdAt", "endedAt"])),
     attempts: attempts.map((attempt) => timed(attempt, ["startedAt", "endedAt"])),
     leases: leases.map((lease) => timed(lease, ["grantedAt", "endedAt"])),
     events: events.map((event) => timed(event, ["at"])),
+    stops: stops.map((stop) => timed(stop, ["from", "to"])),
   };
 }

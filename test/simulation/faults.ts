@@ -1,4 +1,4 @@
-// What goes wrong in a simulation, at times and in places that the seed chooses. Each seed has some kinds of faults and not
+// What goes wrong in a simulation, and what operators do, at times and in places that the seed chooses. Each seed has some kinds of faults and not
 // others, and few or many of them: so that every kind is also met alone, where nothing else hides what it does.
 
 import type { Chance } from "./chance.ts";
@@ -6,6 +6,7 @@ import type { SimulatedPostgres } from "./database.ts";
 import { ledgerProcess } from "./ledger.ts";
 import type { SimulatedMachine } from "./machine.ts";
 import type { Network } from "./network.ts";
+import type { Operators } from "./operators.ts";
 import type { Pause } from "./process.ts";
 import type { Entry } from "./record.ts";
 import type { SimulatedReplica } from "./replica.ts";
@@ -27,6 +28,12 @@ export const faultKinds = [
   "application frozen",
   "window in the way",
   "desktop hung",
+  "person at the mouse",
+  "machine halted",
+  "workflow, application, pool or tenant halted",
+  "machine cordoned",
+  "machine drained",
+  "machine released",
   "replica killed",
   "replica's host gone",
   "replica restarted",
@@ -45,6 +52,7 @@ export interface FaultsOptions {
   readonly wakeups: Wakeups;
   readonly replicas: readonly SimulatedReplica[];
   readonly machines: readonly SimulatedMachine[];
+  readonly operators: Operators;
   readonly log: (entry: Entry) => void;
   /** These kinds, often, and no others. Otherwise the seed chooses. */
   readonly only: readonly FaultKind[] | undefined;
@@ -56,7 +64,8 @@ interface Struck {
   readonly durationMs: number;
 }
 
-type Strike = () => Struck;
+/** Undefined: nothing went wrong, operators did something. */
+type Strike = () => Struck | undefined;
 
 export class Faults {
   readonly #options: FaultsOptions;
@@ -85,14 +94,16 @@ export class Faults {
     schedule.in(undefined, -Math.log(1 - chance.next()) * this.#everyMs, () => {
       if (schedule.now > overAt) return;
       const [what, strike] = chance.pick(this.#kinds);
-      const { on, durationMs } = strike();
-      log({ at: schedule.now, is: "fault", what, on, until: schedule.now + durationMs });
+      const struck = strike();
+      if (struck !== undefined) {
+        log({ at: schedule.now, is: "fault", what, on: struck.on, until: schedule.now + struck.durationMs });
+      }
       this.begin(overAt);
     });
   }
 
   #all(): Readonly<Record<FaultKind, Strike>> {
-    const { schedule, chance, network, postgres, wakeups, replicas } = this.#options;
+    const { schedule, chance, network, postgres, wakeups, replicas, operators } = this.#options;
     const later = (durationMs: number, work: () => void) => schedule.in(undefined, durationMs, work);
     const on = (machine: SimulatedMachine, durationMs: number): Struck => ({ on: machine.name, durationMs });
     const everywhere = (durationMs: number): Struck => ({ on: "", durationMs });
@@ -116,6 +127,10 @@ export class Faults {
         strike(chance.pick(replicas), durationMs);
         return everywhere(durationMs);
       };
+    const operated = (operate: (machine: SimulatedMachine, durationMs: number) => void) => () => {
+      operate(this.#machine(), this.#durationMs());
+      return undefined;
+    };
     return {
       "agent killed": this.#atMachine((machine, durationMs) => {
         machine.kill();
@@ -159,6 +174,16 @@ export class Faults {
           hanging.resolve();
         });
       }),
+      "person at the mouse": this.#atMachine((machine, durationMs) => machine.person(durationMs, chance.happens(0.5))),
+      "machine halted": operated((machine, durationMs) => operators.haltMachine(machine, durationMs)),
+      "workflow, application, pool or tenant halted": operated((_, durationMs) => operators.haltMore(durationMs)),
+      "machine cordoned": operated((machine, durationMs) => operators.cordon(machine, durationMs)),
+      "machine drained": operated((machine, durationMs) => operators.drain(machine, durationMs)),
+      "machine released": () => {
+        const machine = this.#machine();
+        operators.release(machine);
+        return on(machine, 0);
+      },
       "replica killed": atReplica((replica, durationMs) => {
         replica.kill("closing");
         later(durationMs, () => replica.start());

@@ -16,6 +16,7 @@ import { leaseClocks } from "../../server/rules/limits.ts";
 import type { ReplicaId, TenantId } from "../../server/rules/names.ts";
 import { openStore } from "../../server/store/database.ts";
 import { Callers } from "./callers.ts";
+import { Calls } from "./calls.ts";
 import { Chance } from "./chance.ts";
 import { SimulatedPostgres } from "./database.ts";
 import { readFacts } from "./facts.ts";
@@ -23,6 +24,7 @@ import { type FaultKind, Faults } from "./faults.ts";
 import { connectProduct } from "./grpc.ts";
 import { SimulatedMachine } from "./machine.ts";
 import { Network } from "./network.ts";
+import { Operators } from "./operators.ts";
 import { SimulatedProcess } from "./process.ts";
 import { seedProduct, v7 as uuid } from "./product-chance.ts";
 import type { Entry, SimulationRecord } from "./record.ts";
@@ -87,7 +89,10 @@ class Fleet {
     this.#chance = chance;
     this.#schedule = schedule;
     this.#postgres = postgres;
-    this.#network = new Network(schedule, chance.fork("network"));
+    this.#network = new Network(schedule, chance.fork("network"), (machine, { halted, lease }) => {
+      const attempt = lease?.attemptId ?? "";
+      if (halted) this.entries.push({ at: schedule.now, is: "halting", machine, attempt });
+    });
     const lossRate = chance.pick([0, 0.01, 0.2]);
     this.#wakeups = new Wakeups(schedule, chance.fork("wake-ups"), lossRate, () => postgres.isAway);
     seedProduct(chance.fork("product"));
@@ -106,21 +111,24 @@ class Fleet {
     const tenantId = await this.#define();
     for (const replica of this.#replicas) replica.start();
     for (const machine of this.#machines) machine.start();
-    const callers = new Callers({
-      ...{ schedule: this.#schedule, chance: this.#chance.fork("callers"), replicas: this.#replicas, tenantId },
-      workflows: workflowSources.map((source) => /workflow: (\S+)/.exec(source)?.[1] ?? ""),
-      ...{ log: (entry: Entry) => void this.entries.push(entry), cancelRate: 0.03, hurryRate: 0.05 },
-    });
+    const schedule = this.#schedule;
+    const workflows = workflowSources.map((source) => /workflow: (\S+)/.exec(source)?.[1] ?? "");
+    const log = (entry: Entry) => void this.entries.push(entry);
+    const clients = (name: string) => {
+      const chance = this.#chance.fork(name);
+      return { schedule, chance, calls: new Calls(schedule, chance, this.#replicas), tenantId, workflows, log };
+    };
+    const callers = new Callers({ ...clients("callers"), cancelRate: 0.03, hurryRate: 0.05 });
+    const operators = new Operators(clients("operators"));
     const { runs, faults: only } = this.#options;
     const overMs = Math.max(15_000, (runs * 1500) / this.#machines.length);
     callers.ask(runs, overMs);
     const faults = new Faults({
-      ...{ schedule: this.#schedule, chance: this.#chance.fork("faults"), network: this.#network },
+      ...{ schedule, chance: this.#chance.fork("faults"), network: this.#network, operators, log, only },
       ...{ postgres: this.#postgres, wakeups: this.#wakeups, replicas: this.#replicas, machines: this.#machines },
-      ...{ log: (entry: Entry) => void this.entries.push(entry), only },
     });
-    faults.begin(this.#schedule.now + overMs + stragglersMs);
-    await this.#schedule.run(this.#schedule.now + overMs, () => false);
+    faults.begin(schedule.now + overMs + stragglersMs);
+    await schedule.run(schedule.now + overMs, () => false);
     await this.#untilEnded(callers);
   }
 

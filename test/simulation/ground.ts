@@ -21,7 +21,7 @@ export async function prepareGround(url: string): Promise<Ground> {
       await administer(withDatabase(url, "postgres"), async (sql) => {
         await sql`create database ${sql(copied)} template ${sql(name)}`;
       });
-      await administer(withDatabase(url, copied), (sql) => sql.unsafe(simulatedClock(copied)));
+      await administer(withDatabase(url, copied), (sql) => sql.unsafe(simulatedClock(copied) + cordonHistory));
       return {
         url: withDatabase(url, copied),
         drop: () =>
@@ -40,6 +40,24 @@ const tidy = `
       execute format('alter table public.%I set (autovacuum_enabled = false)', t);
     end loop;
   end $$;
+`;
+
+/** A machine says only whether it is cordoned now. */
+const cordonHistory = `
+  create table simulation.cordons (machine_id uuid, cordoned_at timestamptz, uncordoned_at timestamptz);
+  create function simulation.keep_cordon() returns trigger language plpgsql as $$
+    begin
+      if old.cordoned_at is not null then
+        update simulation.cordons set uncordoned_at = simulation.clock_timestamp()
+        where machine_id = new.id and uncordoned_at is null;
+      end if;
+      if new.cordoned_at is not null then
+        insert into simulation.cordons values (new.id, new.cordoned_at, null);
+      end if;
+      return null;
+    end $$;
+  create trigger keep_cordon after update on public.machines for each row
+    when (old.cordoned_at is distinct from new.cordoned_at) execute function simulation.keep_cordon();
 `;
 
 async function administer(url: string, work: (sql: ReturnType<typeof openDatabase>) => PromiseLike<unknown>) {

@@ -40,6 +40,7 @@ class Call extends EventEmitter {
   }
 
   write(message: unknown, written?: () => void): void {
+    if (this.#side === "down") networkHere().sending(this.#stream, message);
     this.#stream.send(this.#side, this.#encode(message));
     const place = here.getStore();
     if (written !== undefined) place?.process.schedule.in(place, 0, written, "timer");
@@ -75,6 +76,7 @@ export class Client {
     stream.listen("down", {
       data(bytes) {
         const message = decode(bytes);
+        networkHere().arrived(stream, message);
         here.run({ process, cause: message }, () => call.emit("data", message));
       },
       closed({ code, details }) {

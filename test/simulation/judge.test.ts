@@ -16,7 +16,7 @@ const nature: Nature = {
 };
 
 const input = (at: number, machine: string, attempt: string): Entry => ({
-  ...{ at, is: "input", machine, attempt, epoch: 1, command: 2, receiver: "ledger", key: "x", open: "" },
+  ...{ at, is: "input", machine, attempt, epoch: 1, command: 2, receiver: "ledger", key: "x", open: "", halted: false },
 });
 
 const event = (number: number, at: number, kind: string, more: Partial<EventFact> = {}): EventFact => ({
@@ -64,6 +64,7 @@ const good = (): Changing => ({
     event(4, 14_100, "PLACED"),
     event(5, 15_000, "ENDED"),
   ],
+  stops: [],
   endedAt: 20_000,
 });
 
@@ -115,6 +116,7 @@ const settled = (): Changing => ({
     event(5, 6_000, "VERIFIED", { verification: "HELD" }),
     event(6, 6_000, "ENDED"),
   ],
+  stops: [],
   endedAt: 20_000,
 });
 
@@ -267,6 +269,15 @@ const wrongs: readonly (readonly [title: string, Finding["rule"], (record: Chang
   ],
 ];
 
+const machine1 = { stop: "halt", kind: "machine", target: "vm-1" } as const;
+const person = { at: 5_500, is: "fault", what: "person at the mouse", on: "vm-1" } as const;
+
+/** Nothing goes wrong, and verify begins as soon as it may. */
+function undisturb({ entries, events, attempts, leases }: Changing): void {
+  entries.splice(4, 1);
+  at(events, 3).at = at(attempts, 2).startedAt = at(leases, 2).grantedAt = 4_000;
+}
+
 /** The same for the run that was settled. */
 const settledWrongly: typeof wrongs = [
   [
@@ -304,6 +315,44 @@ const settledWrongly: typeof wrongs = [
     ({ attempts }) => Object.assign(at(attempts, 1), { purpose: "verify" }),
   ],
   [
+    "an input of an agent that was told to halt",
+    "input while halted",
+    ({ entries }) => Object.assign(at(entries, -1), { halted: true }),
+  ],
+  [
+    "an input a second after the agent's replica knew that it is halted",
+    "input while halted",
+    (record) => {
+      undisturb(record);
+      record.entries.push({ at: 4_600, is: "halting", machine: "vm-1", attempt: "attempt-3" });
+    },
+  ],
+  [
+    "an input so long after a halt that its replica must have known",
+    "input while halted",
+    (record) => {
+      undisturb(record);
+      for (const later of [at(record.attempts, 2), at(record.leases, 2)]) later.endedAt = 13_000;
+      record.entries.push({ at: 5_650, is: "stopped", ...machine1 }, input(11_900, "vm-1", "attempt-3"));
+    },
+  ],
+  ["an input beside a person", "input beside a person", ({ entries }) => entries.push({ ...person, until: 5_600 })],
+  [
+    "an attempt that begins on a machine that is halted",
+    "placed on what is stopped",
+    ({ entries }) => entries.push({ at: 5_000, is: "stopped", ...machine1 }),
+  ],
+  [
+    "an attempt of a workflow that is halted",
+    "placed on what is stopped",
+    ({ entries }) => entries.push({ at: 5_000, is: "stopped", stop: "halt", kind: "workflow", target: "verified" }),
+  ],
+  [
+    "an attempt that begins on a machine that is cordoned",
+    "placed on what is stopped",
+    ({ entries }) => entries.push({ at: 5_000, is: "stopped", ...machine1, stop: "cordon" }),
+  ],
+  [
     "a run that waited to be settled beside the free machine that it was on",
     "idle machine beside a waiting run",
     ({ entries }) => void entries.splice(4, 1),
@@ -325,7 +374,7 @@ for (const [begin, changes] of [
 }
 
 test("every rule of the judge is broken by one of these", () => {
-  assert.equal(new Set([...wrongs, ...settledWrongly].map(([, rule]) => rule)).size, 12);
+  assert.equal(new Set([...wrongs, ...settledWrongly].map(([, rule]) => rule)).size, 15);
 });
 
 test("a run may wait beside a machine that it avoids, that is taken, or that something is wrong with", () => {
@@ -335,6 +384,37 @@ test("a run may wait beside a machine that it avoids, that is taken, or that som
   at(record.leases, 0).endedAt = 10_000;
   at(record.events, 2).at = 10_000;
   assert.deepEqual(judge(record, nature), []);
+});
+
+test("a run may wait while it, or the machine beside it, is stopped by an operator", () => {
+  for (const stop of [
+    machine1,
+    { ...machine1, stop: "cordon" },
+    { stop: "halt", kind: "workflow", target: "verified" },
+  ]) {
+    const record = settled();
+    record.entries.splice(4, 1);
+    record.stops.push({ ...(stop as typeof machine1), from: 550, to: 6_500 });
+    at(record.events, 3).at = at(record.attempts, 2).startedAt = at(record.leases, 2).grantedAt = 7_000;
+    record.entries.splice(-1, 1, input(7_100, "vm-1", "attempt-3"));
+    for (const ended of [at(record.attempts, 2), at(record.leases, 2), at(record.runs, 0)]) ended.endedAt = 7_200;
+    for (const index of [4, 5]) at(record.events, index).at = 7_200;
+    assert.deepEqual(judge(record, nature), []);
+    record.stops.pop();
+    assert.deepEqual(
+      new Set(judge(record, nature).map(({ rule }) => rule)),
+      new Set(["idle machine beside a waiting run"]),
+    );
+  }
+});
+
+test("an agent goes on beside a person when an operator says so, or when the person has let go", () => {
+  const resumed = settled();
+  resumed.entries.push({ ...person, until: 5_600 }, { at: 5_650, is: "going on", ...machine1 });
+  assert.deepEqual(judge(resumed, nature), []);
+  const quiet = settled();
+  quiet.entries.push({ ...person, at: 705, until: 690 });
+  assert.deepEqual(judge(quiet, nature), []);
 });
 
 test("what an author says of a workflow is taken into account", () => {

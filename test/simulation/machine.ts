@@ -5,6 +5,7 @@ import { tmpdir } from "node:os";
 import { Readable } from "node:stream";
 import { runAgent } from "../../agent/agent.ts";
 import { serverAddress } from "../../agent/connection/server-address.ts";
+import type { Desktop } from "../../agent/desktop/desktop.ts";
 import { simulatedDesktop } from "../../agent/desktop/simulated.ts";
 import { simulatedSight } from "../../agent/desktop/simulated-sight.ts";
 import { SimulatedWorld } from "../../agent/desktop/simulated-world.ts";
@@ -41,6 +42,7 @@ function toldHere(): { readonly attempt: string; readonly epoch: number; readonl
 }
 
 export class SimulatedMachine {
+  readonly id: string;
   readonly name: string;
   readonly world: SimulatedWorld;
   readonly #options: MachineOptions;
@@ -51,12 +53,14 @@ export class SimulatedMachine {
   #process: SimulatedProcess | undefined;
   #lockedBy: SimulatedProcess | undefined;
   #attached = false;
+  /** When a person moves the mouse last, as far as is known yet. */
+  #personUntil = Number.NEGATIVE_INFINITY;
   lastInputAt = Number.NEGATIVE_INFINITY;
 
   constructor(options: MachineOptions) {
-    const { name, schedule, chance, log, books } = options;
+    const { id, name, schedule, chance, network, log, books } = options;
     this.#options = options;
-    this.name = name;
+    [this.id, this.name] = [id, name];
     this.#ledger = ledger(schedule, chance, {
       attempt: () => toldHere().attempt,
       isEntered: (order) => books.has(order),
@@ -77,7 +81,8 @@ export class SimulatedMachine {
       log: ({ receiver, key }) => {
         this.lastInputAt = schedule.now;
         const open = this.#ledger.shownBy(this.world.active);
-        log({ at: schedule.now, is: "input", machine: name, ...toldHere(), receiver, key, open });
+        const halted = network.lineOf(name).assignment?.halted === true;
+        log({ at: schedule.now, is: "input", machine: name, ...toldHere(), receiver, key, open, halted });
       },
     });
   }
@@ -96,7 +101,7 @@ export class SimulatedMachine {
     if (server === undefined) throw new Error("there are no servers");
     process.run(() => {
       const agent = runAgent({
-        ...{ server, others, stateDir: tmpdir(), desktop: simulatedDesktop(this.world) },
+        ...{ server, others, stateDir: tmpdir(), desktop: this.#desktop() },
         // Most frames come to nothing: pictures are not what is tried here, and they cost.
         sight: {
           ...simulatedSight(),
@@ -125,6 +130,22 @@ export class SimulatedMachine {
       );
     });
     network.lineOf(name);
+  }
+
+  /** A person moves the mouse for a while, and may press something. */
+  person(durationMs: number, presses: boolean): void {
+    const { schedule } = this.#options;
+    this.#personUntil = Math.max(this.#personUntil, schedule.now + durationMs);
+    if (presses) this.world.personPresses++;
+  }
+
+  #desktop(): Desktop {
+    const { schedule } = this.#options;
+    const foreignInputMsAgo = () => {
+      const msAgo = schedule.now - this.#personUntil;
+      return msAgo === Number.POSITIVE_INFINITY ? undefined : Math.max(0, msAgo);
+    };
+    return Object.assign(simulatedDesktop(this.world), { foreignInputMsAgo });
   }
 
   /** The agent's process ends at once; the system closes its sockets. */

@@ -2,6 +2,7 @@
 // by themselves (TCP). What can happen to them: a direction is blocked for a while (what is sent arrives afterwards, perhaps
 // after a newer stream's messages), a direction of one stream dies for ever, an end closes, a host falls silent.
 
+import type { Assignment, AttachResponse } from "../../proto/gen/drover/agent/v1/channel_pb.ts";
 import type { Chance } from "./chance.ts";
 import type { SimulatedProcess } from "./process.ts";
 import { here, type Place, type Schedule } from "./schedule.ts";
@@ -11,6 +12,9 @@ export class Line {
   readonly machine: string;
   /** Until when nothing gets through, in each direction. */
   readonly blockedUntil = { up: 0, down: 0 };
+  /** The machine's newest stream, and the last assignment that arrived there. */
+  stream: Stream | undefined;
+  assignment: Assignment | undefined;
 
   constructor(machine: string) {
     this.machine = machine;
@@ -102,6 +106,11 @@ export class Stream {
   }
 }
 
+function assignmentIn(message: unknown): Assignment | undefined {
+  const { message: said } = message as AttachResponse;
+  return said.case === "assignment" ? said.value : undefined;
+}
+
 export class Network {
   readonly #schedule: Schedule;
   readonly #chance: Chance;
@@ -110,10 +119,25 @@ export class Network {
   readonly #silent = new Set<string>();
   readonly #streams = new Set<Stream>();
   readonly #lines = new Map<string, Line>();
+  readonly #assigning: (machine: string, assignment: Assignment) => void;
 
-  constructor(schedule: Schedule, chance: Chance) {
+  /** `assigning` is told of every assignment that a replica sends to a machine. */
+  constructor(schedule: Schedule, chance: Chance, assigning: (machine: string, assignment: Assignment) => void) {
     this.#schedule = schedule;
     this.#chance = chance;
+    this.#assigning = assigning;
+  }
+
+  /** A replica sends a message to a machine. */
+  sending({ line }: Stream, message: unknown): void {
+    const assignment = assignmentIn(message);
+    if (assignment !== undefined) this.#assigning(line.machine, assignment);
+  }
+
+  /** A message from a replica arrived at a machine. */
+  arrived(stream: Stream, message: unknown): void {
+    const assignment = assignmentIn(message);
+    if (assignment !== undefined && stream.line.stream === stream) stream.line.assignment = assignment;
   }
 
   lineOf(machine: string): Line {
@@ -137,6 +161,7 @@ export class Network {
     if (client === undefined) throw new Error("a stream was opened outside of all simulated processes");
     const stream = new Stream(this, this.lineOf(client.process.name), { process: client.process });
     this.#streams.add(stream);
+    stream.line.stream = stream;
     stream.transport("up", () => {
       const listener = this.#listeners.get(address);
       if (listener !== undefined && !listener.process.isDead) {

@@ -3,6 +3,13 @@
 
 import { createHash } from "node:crypto";
 
+/** What an operator stops for a while: `target` is the name of what is halted or cordoned. */
+export interface Stop {
+  readonly stop: "halt" | "cordon";
+  readonly kind: "machine" | "workflow" | "application" | "pool" | "tenant";
+  readonly target: string;
+}
+
 /** The world's log: what machines and callers saw, whoever was right. */
 export type Entry = { readonly at: number } & (
   | {
@@ -17,6 +24,8 @@ export type Entry = { readonly at: number } & (
       readonly key: string;
       /** The attempt whose work that window showed just before; empty: nobody's. */
       readonly open: string;
+      /** What the agent was told last says that it is halted. */
+      readonly halted: boolean;
     }
   /** It took hold: the order is in the books. */
   | { readonly is: "commit"; readonly machine: string; readonly attempt: string; readonly order: string }
@@ -29,6 +38,11 @@ export type Entry = { readonly at: number } & (
   /** A caller was answered that this run is saved. */
   | { readonly is: "accepted"; readonly order: string; readonly run: string }
   | { readonly is: "cancelled"; readonly run: string }
+  /** An operator was answered that it is stopped; an operator asks for it to go on. */
+  | ({ readonly is: "stopped" } & Stop)
+  | ({ readonly is: "going on" } & Stop)
+  /** A replica tells an agent that it is halted. */
+  | { readonly is: "halting"; readonly machine: string; readonly attempt: string }
   /** Something went wrong, on purpose. `on` is a machine, or empty when all of them may feel it. */
   | { readonly is: "fault"; readonly what: string; readonly on: string; readonly until: number }
 );
@@ -82,12 +96,19 @@ export interface EventFact {
   readonly verification: string | null;
 }
 
+/** While something was halted or cordoned. */
+export interface StopFact extends Stop {
+  readonly from: number;
+  readonly to: number | null;
+}
+
 export interface SimulationRecord {
   readonly entries: readonly Entry[];
   readonly runs: readonly RunFact[];
   readonly attempts: readonly AttemptFact[];
   readonly leases: readonly LeaseFact[];
   readonly events: readonly EventFact[];
+  readonly stops: readonly StopFact[];
   /** When it ended. */
   readonly endedAt: number;
 }

@@ -51,8 +51,9 @@ function summary(record: SimulationRecord): string {
   const count = (is: string) => record.entries.filter((entry) => entry.is === is).length;
   return [
     outcomesOf(record),
+    `${record.events.filter(({ kind }) => kind === "VERIFIED").length} times verified`,
     `${record.attempts.length} attempts, ${count("commit")} commits, ${count("input")} inputs`,
-    `${count("fault")} faults in ${(record.endedAt / 1000).toFixed(0)} simulated seconds`,
+    `${count("fault")} faults and ${count("stopped")} stops in ${(record.endedAt / 1000).toFixed(0)} simulated seconds`,
     `log ${hashOf(record)}`,
   ].join("; ");
 }

@@ -1,7 +1,7 @@
 // No run waits for longer than a second beside a machine that is attached, free and ready (G7), where nothing is disturbed. A
 // machine that was not ready is left alone for a while, and a try to find out whether a commit took hold is not repeated at once.
 
-import type { AttemptFact, EventFact, SimulationRecord } from "../record.ts";
+import type { AttemptFact, EventFact, SimulationRecord, StopFact } from "../record.ts";
 import type { Find, Nature } from "./finding.ts";
 import { byKey, disturbances, entriesOf, type Span, without } from "./reading.ts";
 
@@ -22,7 +22,11 @@ export function judgeWaiting(record: SimulationRecord, nature: Nature, find: Fin
   const free = new Map<string, Span[]>();
   for (const machine of new Set(entriesOf(record, "attached").map((entry) => entry.machine))) {
     const disturbed = [...everywhere, ...disturbances(record, machine)];
-    const taken = [...leased(record, machine), ...leftAlone(record, machine)];
+    const stopped = stops(
+      record,
+      (stop) => stop.kind !== "workflow" && (stop.kind !== "machine" || stop.target === machine),
+    );
+    const taken = [...leased(record, machine), ...leftAlone(record, machine), ...stopped];
     free.set(machine, without(attached(record, machine), [...disturbed, ...taken]));
   }
   for (const { run, from, to, fits } of waits(record, nature)) {
@@ -58,7 +62,9 @@ function waits(record: SimulationRecord, nature: Nature): Wait[] {
       const anywhere = nature.verified.get(workflow)?.on === "any";
       const fits = (machine: string) => (verifies && anywhere) || verifies === (machine === last?.machine);
       const from = Math.max(event.at, verifies && last !== undefined ? letGoAt(record, last) : 0) + pauseMs;
-      return [{ run, from, to: told[index + 1]?.at ?? record.endedAt, fits }];
+      const halted = stops(record, ({ kind, target }) => kind === "workflow" && target === workflow);
+      const whole = { from, to: told[index + 1]?.at ?? record.endedAt };
+      return without([whole], halted).map((span) => ({ ...span, run, fits }));
     });
   });
 }
@@ -98,6 +104,10 @@ const leased = (record: SimulationRecord, machine: string): Span[] =>
   record.leases
     .filter((lease) => lease.machine === machine)
     .map(({ grantedAt, endedAt }) => ({ from: grantedAt, to: endedAt ?? record.endedAt }));
+
+/** While operators had stopped something. */
+const stops = (record: SimulationRecord, which: (stop: StopFact) => boolean): Span[] =>
+  record.stops.filter(which).map(({ from, to }) => ({ from, to: to ?? record.endedAt }));
 
 /** While nothing is given to a machine because it was not ready. */
 function leftAlone(record: SimulationRecord, machine: string): Span[] {
