@@ -1,5 +1,7 @@
 // The workflow that system tests interrupt: a note typed into mousepad and saved through its dialog.
 
+import { resolve } from "node:path";
+
 /** Mousepad as the system tests use it: nothing but itself. */
 export const mousepad = `
 application: mousepad
@@ -36,3 +38,22 @@ steps:
   - { id: save, press: enter, in: Save As, effect: commit, guard: { window: Save As }, done: ${done}, timeout: 30s }
 result: {}
 `;
+
+/** Leaves no editor behind, whatever was open in it. */
+export const cleanup = `
+cleanup:
+  - { press: escape, in: { process: mousepad }, timeout: 1s, done: { window: Save As, absent: true, for: 4s } }
+  - { id: left, read: { window: { title: "*Mousepad", process: mousepad } } }
+  - { close: { title: "*Mousepad", process: mousepad } }
+  - { when: "\${steps.left.text.startsWith('*')}", wait: { active: Save Changes, for: 5s } }
+  - { when: "\${steps.left.text.startsWith('*')}", press: alt+d, in: Save Changes }
+  - wait: { not: { process: mousepad }, for: 10s }
+`;
+
+/** By `noteIs`, which compares the file with the text. */
+export const verify = `
+verify: { on: same-machine, steps: [ { exec: [note-is, "\${inputs.path}", "\${inputs.text}"] } ] }
+`;
+
+/** What the machines of runs with `verify` allow. */
+export const noteIs = { "note-is": resolve(import.meta.dirname, "../../examples/note-is.sh") } as const;
