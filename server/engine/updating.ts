@@ -1,10 +1,11 @@
 // One machine and the release that is wanted on it: what its agent is told, and what it answers.
 
+import { advanceLease } from "../rules/lease.ts";
 import type { MachineId, RolloutId } from "../rules/names.ts";
 import type { ReleaseReport } from "../rules/release.ts";
 import { isWantedOn } from "../rules/rollout.ts";
 import { readNow } from "../store/database.ts";
-import { endLease, lockMachine, readLiveLease, saveReleaseReport } from "../store/machines.ts";
+import { endLease, leaseOf, lockMachine, readLiveLease, saveReleaseReport } from "../store/machines.ts";
 import { type MachineRelease, readMachineRelease } from "../store/releases.ts";
 import { endGrant } from "../store/rollouts.ts";
 import { topics } from "../store/wakeup.ts";
@@ -33,9 +34,9 @@ export async function reportRelease(context: EngineContext, id: MachineId, repor
     await saveReleaseReport(tx, id, report);
     if (report.is !== "failed") return false;
     await endGrant(tx, id);
-    const lease = await readLiveLease(tx, id);
-    if (lease?.purpose !== "service") return false;
-    await endLease(tx, id, lease.id, await readNow(tx));
+    const [lease, now] = [await readLiveLease(tx, id), await readNow(tx)];
+    if (lease === undefined || advanceLease(leaseOf(lease), { is: "declined" }, now) !== "ended") return false;
+    await endLease(tx, id, lease.id, now);
     return true;
   });
   // The rollout's own loop looks soon enough; a fleet that reports at once wakes nobody.

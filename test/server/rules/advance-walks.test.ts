@@ -10,13 +10,14 @@ import type { CommitLabel } from "../../../server/rules/commit.ts";
 import type { RunHappening } from "../../../server/rules/happening.ts";
 import { limits } from "../../../server/rules/limits.ts";
 import type { AttemptId, MachineId } from "../../../server/rules/names.ts";
-import type { Run } from "../../../server/rules/run.ts";
+import { type Run, type RunState, runStates } from "../../../server/rules/run.ts";
+import { beginRun } from "../../../server/rules/run-beginning.ts";
 import { verdicts } from "../../../server/rules/verdict.ts";
 import { attemptOf, command, type FakeWorkflow, live, now, result, runOf } from "./fakes.ts";
 
 const effects = ["none", "idempotent", "commit"] as const;
 const inputs: InputAmount[] = ["none", "some", "all"];
-const categories = ["NOT_DONE", "MACHINE_LOST", "TIMEOUT", "LEASE_LOST"] as const;
+const categories = ["NOT_DONE", "MACHINE_LOST", "TIMEOUT", "LEASE_LOST", "ASSERTION_FAILED", "FROZEN"] as const;
 
 const spec = (name: string) =>
   fc.tuple(fc.constantFrom(...effects), fc.boolean()).map(([effect, checked]) => command(name, effect, checked));
@@ -27,6 +28,7 @@ const workflow: fc.Arbitrary<FakeWorkflow> = fc.record({
   retryDelayMs: fc.constantFrom(0, 100),
   launch: fc.boolean(),
   rash: fc.boolean(),
+  verify: fc.constantFrom(undefined, "any" as const, "same-machine" as const),
 });
 
 type Move =
@@ -57,6 +59,11 @@ const move: fc.Arbitrary<Move> = fc.oneof(
           { is: "command-overdue" },
           { is: "machine-silent" },
           { is: "machine-back" },
+          { is: "held", why: "HALTED" },
+          { is: "held", why: "HUMAN_PRESENT" },
+          { is: "let-go" },
+          { is: "drain-overdue" },
+          { is: "force-released" },
           { is: "holder-gone", why: "MACHINE_LOST" },
           { is: "holder-gone", why: "AGENT_RESTARTED" },
         ] as const
@@ -64,6 +71,9 @@ const move: fc.Arbitrary<Move> = fc.oneof(
     ),
   },
 );
+
+/** States that the walks have been in. */
+const reached = new Set<RunState["is"]>();
 
 /** One fleet of endless machines under one run: places it whenever it is queued. */
 class Walk {
@@ -77,25 +87,32 @@ class Walk {
 
   constructor(work: FakeWorkflow, attemptsMax: number) {
     this.#workflow = work;
-    this.run = runOf("queued", { attemptsMax, retryOn: ["MACHINE_LOST", "AGENT_RESTARTED", "NOT_READY", "TIMEOUT"] });
+    const { runDeadlineAt: _, ...fresh } = runOf("queued", { attemptsMax });
+    const retryOn = ["MACHINE_LOST", "AGENT_RESTARTED", "NOT_READY", "TIMEOUT"];
+    const state = { is: "queued", deadlineAt: now + 600_000 } as const;
+    this.run = { ...fresh, retryOn, state, queueTimeoutMs: 600_000, timeoutMs: 300_000 };
   }
 
   place(): void {
-    if (this.run.state.is !== "queued") return;
+    const id = `a${this.#placed + 1}` as AttemptId;
+    const begun = beginRun(this.run, id, this.at);
+    if (begun === undefined) return;
     this.#placed++;
     const machineId = `m${this.#placed}` as MachineId;
     assert.ok(!this.run.avoid.includes(machineId));
     const { proof: _, ...fresh } = attemptOf();
     this.attempt = {
       ...fresh,
-      id: `a${this.#placed}` as AttemptId,
+      id,
       number: this.#placed,
+      purpose: begun.purpose,
       machineId,
       phase: "proving",
       commandNumber: 1,
       outstanding: { spec: command("prove", "none", false), deadlineAt: this.at + 35_000 },
     };
-    this.run = { ...this.run, state: { is: "running", attemptId: this.attempt.id, deadlineAt: this.at + 60_000 } };
+    this.run = begun.run;
+    reached.add(begun.run.state.is);
     this.#label = "BEFORE_COMMIT";
   }
 
@@ -128,7 +145,7 @@ class Walk {
     if (change === undefined) return;
     const before = this.attempt;
     const { run, attempt, lease } = change;
-    const isLive = run.state.is === "running" || run.state.is === "cancelling";
+    const isLive = run.state.is === "running" || run.state.is === "cancelling" || run.state.is === "verifying";
     assert.equal(attempt !== undefined && attempt.phase !== "ended", isLive, "1: live exactly while running");
     if (attempt !== undefined) {
       assert.equal(attempt.outstanding !== undefined, isLive, "2: a live attempt has its command outstanding");
@@ -147,10 +164,17 @@ class Walk {
     assert.ok(run.attemptsUsed <= run.attemptsMax, "G6: attempts stay within their budget");
     assert.ok(run.notReadyCount <= limits.notReadyMax, "G6: so do machines that were not ready");
     if (run.state.is === "queued") {
+      const verified = change.events.some((event) => event.kind === "VERIFIED" && event.verification === "NOT_HELD");
       assert.equal(attempt?.commitLabel, "BEFORE_COMMIT", "G4: tried again before a commit");
-      assert.ok(run.avoid.includes(attempt.machineId), "G4: and on another machine");
+      assert.equal(verified, attempt.purpose === "verify", "G4: or when verify has found that it did not take hold");
+      assert.ok(verified || run.avoid.includes(attempt.machineId), "G4: and on another machine");
+      if (verified) this.#commitsSent.clear();
+    }
+    if (run.state.is === "unsettled") {
+      assert.ok(attempt?.commitLabel === "UNKNOWN" || attempt?.purpose === "verify", "G4: nobody knows");
     }
     this.run = run;
+    reached.add(run.state.is);
     this.attempt = isLive ? attempt : undefined;
   }
 
@@ -187,6 +211,7 @@ test("the invariants hold along every walk, and silence ends every run (G4, G6)"
     ),
     { numRuns: 2_000 },
   );
+  assert.deepEqual([...reached].sort(), [...runStates].sort());
 });
 
 test("a chain in which everything fails ends, however it fails (G6)", () => {

@@ -35,7 +35,7 @@ export interface FakeWorkflow {
   readonly rash?: boolean;
   readonly launch?: boolean;
   /** Has one verify step, `look`. */
-  readonly verify?: "any" | "same-machine";
+  readonly verify?: "any" | "same-machine" | undefined;
 }
 
 /** Goes through the steps in order; its outputs are how many there were. */
