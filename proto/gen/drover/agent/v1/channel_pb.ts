@@ -49,7 +49,14 @@
 // moment of its receipt; or a person is at the mouse or keyboard (HUMAN_PRESENT), until nobody was for 5 s, or
 // `Assignment.resume_number` grew. While it holds for one of the latter two, the time of the command in hand stands still:
 // `Command.timeout_ms` counts only time without them. What `exec` started goes on under both. Looking goes on; `abandon`
-// ends the command in hand as always.
+// ends the command in hand as always. One thing is not gone on with: input in the middle of which a person pressed a key or a
+// button. The caret may be elsewhere, and the command ends FOCUS_LOST.
+//
+// ## Applications that hang
+// Before input, and before what is read or asserted, the agent asks whether the application answers its window system, and
+// waits for it within the command's time. A command that ended TIMEOUT, NOT_DONE or TARGET_NOT_FOUND says FROZEN instead if the
+// application does not answer, and APP_CRASHED if no process of it is left; `Result.input` is as it was. That may take the
+// agent two seconds more than the command's time.
 //
 // ## Half-dead streams
 // No `BeatAck` for two beat intervals: close the socket and dial again (this costs no run). The server does the same when
@@ -425,7 +432,7 @@ export type Inventory = Message<"drover.agent.v1.Inventory"> & {
   labels: { [key: string]: string };
 
   /**
-   * Optional things this agent can do, by name: `ocr`, `clipboard`, `exec`.
+   * Optional things this agent can do, by name: `ocr`, `clipboard`, `exec`, `presence` (it sees a person at the mouse).
    *
    * @generated from field: repeated string capabilities = 7;
    */
