@@ -8,6 +8,7 @@ import { type FaultLog, refusalError, refused, wireError } from "./errors.ts";
 import type { Keyring, Principal } from "./keyring.ts";
 import { apiLimits } from "./limits.ts";
 import { allows, needOf } from "./scopes.ts";
+import { hideUnreadable } from "./unreadable.ts";
 
 const principalKey = createContextKey<Principal | undefined>(undefined);
 const endedKey = createContextKey<AbortSignal | undefined>(undefined);
@@ -22,6 +23,7 @@ export function principalOf(context: Pick<HandlerContext, "values">): Principal 
 const keyEnded = () => refusalError({ reason: "UNAUTHENTICATED", message: "The key has expired or was revoked." });
 
 export const createGate = (keyring: Keyring, log: FaultLog) => async (context: HandlerContext) => {
+  hideUnreadable(context);
   try {
     await admit(keyring, context);
   } catch (thrown) {
