@@ -1,11 +1,16 @@
 // Readiness on a real screen (G2), through the whole product: what stands in front of an editor is in the verdict that
-// the caller reads, no step is sent, and what can be repaired is.
+// the caller reads, no step is sent, and what can be repaired is. An editor that hangs in mid-run is ended (G13).
 
 import assert from "node:assert/strict";
+import { readFileSync } from "node:fs";
 import { after, before, test } from "node:test";
+import { timestampMs } from "@bufbuild/protobuf/wkt";
 import type { RunEvent } from "../../sdk/index.ts";
+import { openDatabase } from "../../server/postgres/connect.ts";
+import { limits } from "../../server/rules/limits.ts";
 import { showUnmanagedWindow } from "../agent/desktop/unmanaged-window.ts";
 import { Onlooker, type ShownWindow } from "../support/onlooker.ts";
+import { createDatabase } from "../support/postgres.ts";
 import { type Product, startProduct, until } from "../support/product.ts";
 
 const application = `
@@ -25,21 +30,38 @@ steps:
   - type: "x"
     in: "*Mousepad"
 `;
+/** Waits long enough to be frozen before it sends anything. */
+const hangs = `
+workflow: hangs
+application: mousepad
+readonly: true
+retry: { attempts: 1, on: [MACHINE_LOST] }
+steps:
+  - { id: before, pause: 500ms }
+  - { id: opened, press: ctrl+n, in: "*Mousepad", timeout: 2s }
+`;
 const screen = { width: 1280, height: 800 };
 
+const database = await createDatabase();
+const sql = openDatabase(database.url, { max: 1 });
 let product: Product;
 let onlooker: Onlooker;
 
 before(async () => {
-  product = await startProduct({ machines: 1, applications: ["mousepad"] });
+  product = await startProduct({ machines: 1, applications: ["mousepad"], databaseUrl: database.url });
   onlooker = new Onlooker(product.machine("vm-1").session);
-  await product.put(application, workflow);
+  await product.put(application, workflow, hangs);
 });
 
 after(async () => {
   await onlooker?.stop();
   await product?.stop();
+  await sql.end();
+  await database.drop();
 });
+
+/** As if the time had passed for which a machine that was not ready is left alone. */
+const backOff = () => sql`update machines set unready_until = null`;
 
 /** One run, as its caller sees it. */
 async function look() {
@@ -202,6 +224,7 @@ for (const { what, scene, verdict, probe } of scenes) {
       await away();
     }
     await onlooker.raise(own);
+    await backOff();
     const after = await look();
     assert.deepEqual(after.verdicts, ["READY"]);
     assert.ok(after.succeeded);
@@ -213,3 +236,41 @@ for (const { what, scene, verdict, probe } of scenes) {
     assert.ok(frame.sizeBytes > 0n);
   });
 }
+
+/** Whether the process is there, and not only its name until somebody has asked how it ended. */
+function lives(pid: number): boolean {
+  try {
+    return !/^\d+ \(.*\) [ZX]/.test(readFileSync(`/proc/${pid}/stat`, "utf8"));
+  } catch {
+    return false;
+  }
+}
+
+test("an editor that hangs in mid-run is FROZEN within the step's deadline; the next run begins after its end (G13)", async () => {
+  const client = product.client();
+  const { pid } = await editor();
+  const run = await client.start("hangs");
+  const events: RunEvent[] = [];
+  for await (const event of run) {
+    events.push(event);
+    if (event.kind === "STEP_STARTED" && event.step === "before") process.kill(pid, "SIGSTOP");
+  }
+  // At once: it is in the queue before the machine is repaired.
+  const next = await client.start("look");
+  const end = events.at(-1);
+  assert.ok(end?.kind === "ENDED");
+  assert.equal(end.failure?.category, "FROZEN");
+  const began = events.find((event) => event.kind === "STEP_STARTED" && event.step === "opened");
+  const tookMs = end.at.getTime() - (began?.at.getTime() ?? 0);
+  assert.ok(tookMs < 2_000 + limits.resultGraceMs, `it was found after ${tookMs} ms`);
+  for await (const event of next) if (event.kind === "PLACED") break;
+  assert.equal(lives(pid), false);
+  await next.result();
+  const [, upkeep] = (await run.refresh()).attempts;
+  const [attempt] = (await next.refresh()).attempts;
+  const at = (time: Parameters<typeof timestampMs>[0] | undefined) =>
+    timestampMs(time ?? assert.fail("it has no time"));
+  assert.ok(at(upkeep?.endedAt) <= at(attempt?.startedAt));
+  assert.ok(at(upkeep?.startedAt) >= at((await run.refresh()).attempts[0]?.endedAt));
+  assert.equal(attempt?.proof?.verdict, "READY");
+});
