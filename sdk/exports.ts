@@ -20,6 +20,7 @@ export { Reason } from "./gen/drover/v1/error_pb.ts";
 export type { Halt } from "./gen/drover/v1/halt_pb.ts";
 export { type Key, Scope } from "./gen/drover/v1/key_pb.ts";
 export { type EnrolmentToken, type Machine, MachineStatus } from "./gen/drover/v1/machine_pb.ts";
+export { CommitLabel, type FailureContext, Outcome, type Resolution } from "./gen/drover/v1/outcome_pb.ts";
 export {
   type Release,
   type Rollout,
@@ -29,17 +30,7 @@ export {
   RolloutState,
   StopReason,
 } from "./gen/drover/v1/release_pb.ts";
-export {
-  type Attempt,
-  AttemptPurpose,
-  CommitLabel,
-  type FailureContext,
-  Outcome,
-  type Resolution,
-  type Run,
-  RunEventKind,
-  RunState,
-} from "./gen/drover/v1/run_pb.ts";
+export { type Attempt, AttemptPurpose, type Run, RunEventKind, RunState } from "./gen/drover/v1/run_pb.ts";
 export type { Workflow } from "./gen/drover/v1/workflow_pb.ts";
 export type { HaltTarget } from "./halts.ts";
 export type { KeyWanted } from "./keys.ts";

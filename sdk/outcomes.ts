@@ -1,7 +1,7 @@
 // How a run that did not succeed is told: one class per outcome, each with the failure and with how far its commit steps came.
 
 import { DroverError } from "./errors.ts";
-import type { FailureContext } from "./gen/drover/v1/run_pb.ts";
+import type { FailureContext } from "./gen/drover/v1/outcome_pb.ts";
 import type { CommitLabelName, OutcomeName } from "./names.ts";
 
 /** Why something failed. Holds no input and nothing read from a screen. */

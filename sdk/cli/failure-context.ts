@@ -2,7 +2,12 @@
 // differs from the one on which the workflow last succeeded.
 
 import { durationMs, timestampDate } from "@bufbuild/protobuf/wkt";
-import type { FailureContext, InventoryDifference, ReadinessProof, TimelineEntry } from "../gen/drover/v1/run_pb.ts";
+import type {
+  FailureContext,
+  InventoryDifference,
+  ReadinessProof,
+  TimelineEntry,
+} from "../gen/drover/v1/outcome_pb.ts";
 import { cleaned } from "./screen-text.ts";
 import { spanText } from "./spans.ts";
 import { type Column, table } from "./table.ts";

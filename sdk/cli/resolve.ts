@@ -1,7 +1,8 @@
 // drover resolve: what a person found out about a run that had ended UNKNOWN.
 
 import { type Command, InvalidArgumentError } from "commander";
-import { ResolveAs, RunSchema } from "../gen/drover/v1/run_pb.ts";
+import { ResolveAs } from "../gen/drover/v1/outcome_pb.ts";
+import { RunSchema } from "../gen/drover/v1/run_pb.ts";
 import type { Outputs, ResolveAsName } from "../names.ts";
 import { act, addCommand, jsonOf } from "./desk.ts";
 import { UsageError } from "./exit-codes.ts";

@@ -1,15 +1,8 @@
 // drover runs, run and cancel: what was started and how it stands.
 
 import { type Command, InvalidArgumentError } from "commander";
-import {
-  type Attempt,
-  CommitLabel,
-  Outcome,
-  ResolveAs,
-  type Run,
-  RunSchema,
-  RunState,
-} from "../gen/drover/v1/run_pb.ts";
+import { CommitLabel, Outcome, ResolveAs } from "../gen/drover/v1/outcome_pb.ts";
+import { type Attempt, type Run, RunSchema, RunState } from "../gen/drover/v1/run_pb.ts";
 import { nameOf, type OutcomeName, type RunStateName } from "../names.ts";
 import { act, addCommand, type Desk, jsonOf } from "./desk.ts";
 import { contextLines } from "./failure-context.ts";

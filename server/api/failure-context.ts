@@ -2,7 +2,7 @@
 
 import type { MessageInitShape } from "@bufbuild/protobuf";
 import { durationFromMs } from "@bufbuild/protobuf/wkt";
-import type { FailureContextSchema, TimelineEntrySchema } from "@drover/proto/gen/drover/v1/run_pb.ts";
+import type { FailureContextSchema, TimelineEntrySchema } from "@drover/proto/gen/drover/v1/outcome_pb.ts";
 import { inventoryDifferences, inventoryFacts } from "../rules/inventory-difference.ts";
 import type { FailureContextView, TimelineView } from "../store/failure-context.ts";
 import type { RunView } from "../store/run-reads.ts";

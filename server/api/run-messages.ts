@@ -3,14 +3,16 @@
 import type { JsonObject, MessageInitShape } from "@bufbuild/protobuf";
 import { durationFromMs, timestampFromMs } from "@bufbuild/protobuf/wkt";
 import {
-  AttemptPurpose,
-  type AttemptSchema,
   CommitLabel,
   type FailureSchema,
   Outcome,
   type ReadinessProofSchema,
   type ResolutionSchema,
   ResolveAs,
+} from "@drover/proto/gen/drover/v1/outcome_pb.ts";
+import {
+  AttemptPurpose,
+  type AttemptSchema,
   RunEventKind,
   type RunEventSchema,
   type RunSchema,

@@ -3,13 +3,8 @@
 import type { MessageInitShape, MessageShape } from "@bufbuild/protobuf";
 import { durationMs } from "@bufbuild/protobuf/wkt";
 import type { HandlerContext, ServiceImpl } from "@connectrpc/connect";
-import {
-  Outcome,
-  ResolveAs,
-  type RunService,
-  type StartRunRequestSchema,
-  type StartRunResponseSchema,
-} from "@drover/proto/gen/drover/v1/run_pb.ts";
+import { Outcome, ResolveAs } from "@drover/proto/gen/drover/v1/outcome_pb.ts";
+import type { RunService, StartRunRequestSchema, StartRunResponseSchema } from "@drover/proto/gen/drover/v1/run_pb.ts";
 import { limits } from "../rules/limits.ts";
 import type { Json, RunId, TenantId } from "../rules/names.ts";
 import { type Answer, refuse } from "../rules/refusal.ts";

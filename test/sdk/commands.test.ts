@@ -11,7 +11,7 @@ import { after, before, beforeEach, test } from "node:test";
 import { fileURLToPath } from "node:url";
 import { create } from "@bufbuild/protobuf";
 import { exitCodes } from "../../sdk/cli/exit-codes.ts";
-import { FailureContextSchema, ResolutionSchema } from "../../sdk/gen/drover/v1/run_pb.ts";
+import { FailureContextSchema, ResolutionSchema } from "../../sdk/gen/drover/v1/outcome_pb.ts";
 import { FakeApi, type FakeRun } from "../support/fake-api.ts";
 import { adminKey, png } from "../support/fake-services.ts";
 

@@ -5,7 +5,7 @@ import { once } from "node:events";
 import { after, before, beforeEach, describe, test } from "node:test";
 import { create } from "@bufbuild/protobuf";
 import type { ClientOptions } from "../../sdk/client.ts";
-import { FailureContextSchema } from "../../sdk/gen/drover/v1/run_pb.ts";
+import { FailureContextSchema } from "../../sdk/gen/drover/v1/outcome_pb.ts";
 import {
   createClient,
   http1Transport,

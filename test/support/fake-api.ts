@@ -10,9 +10,8 @@ import { create } from "@bufbuild/protobuf";
 import { timestampNow } from "@bufbuild/protobuf/wkt";
 import type { ConnectRouter } from "@connectrpc/connect";
 import { connectNodeAdapter } from "@connectrpc/connect-node";
+import { CommitLabel, Outcome } from "../../sdk/gen/drover/v1/outcome_pb.ts";
 import {
-  CommitLabel,
-  Outcome,
   type Run,
   type RunEvent,
   RunEventKind,

@@ -11,8 +11,9 @@ import { ApplicationService } from "../../../proto/gen/drover/v1/application_pb.
 import { ArtifactKind, ArtifactService } from "../../../proto/gen/drover/v1/artifact_pb.ts";
 import { KeyService, Scope } from "../../../proto/gen/drover/v1/key_pb.ts";
 import { MachineService, MachineStatus } from "../../../proto/gen/drover/v1/machine_pb.ts";
+import { Outcome } from "../../../proto/gen/drover/v1/outcome_pb.ts";
 import { ReleaseService, RolloutState, StopReason } from "../../../proto/gen/drover/v1/release_pb.ts";
-import { Outcome, RunEventKind, RunService, RunState } from "../../../proto/gen/drover/v1/run_pb.ts";
+import { RunEventKind, RunService, RunState } from "../../../proto/gen/drover/v1/run_pb.ts";
 import { WorkflowService } from "../../../proto/gen/drover/v1/workflow_pb.ts";
 import { BadRequestSchema, ErrorInfoSchema } from "../../../proto/gen/google/rpc/error_details_pb.ts";
 import type { AuditEntry } from "../../../server/api/audit.ts";

@@ -4,7 +4,7 @@ import assert from "node:assert/strict";
 import { beforeEach, test } from "node:test";
 import { create } from "@bufbuild/protobuf";
 import { v7 as uuid } from "uuid";
-import { FailureContextSchema } from "../../../proto/gen/drover/v1/run_pb.ts";
+import { FailureContextSchema } from "../../../proto/gen/drover/v1/outcome_pb.ts";
 import { failureContextMessage } from "../../../server/api/failure-context.ts";
 import { saveArtifact } from "../../../server/engine/artifacts.ts";
 import { learn } from "../../../server/engine/attaching.ts";

@@ -4,15 +4,8 @@ import assert from "node:assert/strict";
 import { after, beforeEach, test } from "node:test";
 import { Code, ConnectError, createClient } from "@connectrpc/connect";
 import { createGrpcTransport } from "@connectrpc/connect-node";
-import {
-  CommitLabel,
-  Outcome,
-  OutcomeSchema,
-  ResolveAs,
-  RunEventKindSchema,
-  RunService,
-  RunState,
-} from "../../../proto/gen/drover/v1/run_pb.ts";
+import { CommitLabel, Outcome, OutcomeSchema, ResolveAs } from "../../../proto/gen/drover/v1/outcome_pb.ts";
+import { RunEventKindSchema, RunService, RunState } from "../../../proto/gen/drover/v1/run_pb.ts";
 import { BadRequestSchema, ErrorInfoSchema } from "../../../proto/gen/google/rpc/error_details_pb.ts";
 import type { AuditEntry } from "../../../server/api/audit.ts";
 import { authenticator, engineDoor } from "../../../server/api/engine-door.ts";

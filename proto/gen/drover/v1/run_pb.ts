@@ -5,6 +5,8 @@
 import type { GenEnum, GenFile, GenMessage, GenService } from "@bufbuild/protobuf/codegenv2";
 import { enumDesc, fileDesc, messageDesc, serviceDesc } from "@bufbuild/protobuf/codegenv2";
 import { file_buf_validate_validate } from "@bufbuild/protovalidate/gen/buf/validate/validate_pb.js";
+import type { CommitLabel, Failure, FailureContext, Outcome, ReadinessProof, Resolution, ResolveAs } from "./outcome_pb.ts";
+import { file_drover_v1_outcome } from "./outcome_pb.ts";
 import type { Duration, Timestamp } from "@bufbuild/protobuf/wkt";
 import { file_google_protobuf_duration, file_google_protobuf_struct, file_google_protobuf_timestamp } from "@bufbuild/protobuf/wkt";
 import type { JsonObject, Message, UnknownEnum } from "@bufbuild/protobuf";
@@ -13,7 +15,7 @@ import type { JsonObject, Message, UnknownEnum } from "@bufbuild/protobuf";
  * Describes the file drover/v1/run.proto.
  */
 export const file_drover_v1_run: GenFile = /*@__PURE__*/
-  fileDesc("ChNkcm92ZXIvdjEvcnVuLnByb3RvEglkcm92ZXIudjEilQUKA1J1bhIKCgJpZBgBIAEoCRIQCgh3b3JrZmxvdxgCIAEoCRIYChB3b3JrZmxvd192ZXJzaW9uGAMgASgNEiIKBXN0YXRlGAQgASgOMhMuZHJvdmVyLnYxLlJ1blN0YXRlEiMKB291dGNvbWUYBSABKA4yEi5kcm92ZXIudjEuT3V0Y29tZRInCgZpbnB1dHMYBiABKAsyFy5nb29nbGUucHJvdG9idWYuU3RydWN0EigKB291dHB1dHMYByABKAsyFy5nb29nbGUucHJvdG9idWYuU3RydWN0EiMKB2ZhaWx1cmUYCCABKAsyEi5kcm92ZXIudjEuRmFpbHVyZRIsCgxjb21taXRfbGFiZWwYCSABKA4yFi5kcm92ZXIudjEuQ29tbWl0TGFiZWwSEgoKbGFzdF9ldmVudBgKIAEoBBIQCghwcmlvcml0eRgLIAEoBRIuCgpjcmVhdGVkX2F0GAwgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIuCgpzdGFydGVkX2F0GA0gASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIsCghlbmRlZF9hdBgOIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASJAoIYXR0ZW1wdHMYDyADKAsyEi5kcm92ZXIudjEuQXR0ZW1wdBIyCg9mYWlsdXJlX2NvbnRleHQYECABKAsyGS5kcm92ZXIudjEuRmFpbHVyZUNvbnRleHQSKQoKcmVzb2x1dGlvbhgRIAEoCzIVLmRyb3Zlci52MS5SZXNvbHV0aW9uEi4KCm5vdF9iZWZvcmUYEiABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wIlIKB0ZhaWx1cmUSEAoIY2F0ZWdvcnkYASABKAkSDwoHbWVzc2FnZRgCIAEoCRIMCgRzdGVwGAMgASgJEhYKDnJldHJ5X2RlY2lzaW9uGAQgASgJIuoCCgdBdHRlbXB0EgoKAmlkGAEgASgJEg4KBm51bWJlchgCIAEoDRISCgptYWNoaW5lX2lkGAMgASgJEhQKDG1hY2hpbmVfbmFtZRgEIAEoCRIuCgpzdGFydGVkX2F0GAUgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIsCghlbmRlZF9hdBgGIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASLAoMY29tbWl0X2xhYmVsGAcgASgOMhYuZHJvdmVyLnYxLkNvbW1pdExhYmVsEiMKB2ZhaWx1cmUYCCABKAsyEi5kcm92ZXIudjEuRmFpbHVyZRIoCgVwcm9vZhgJIAEoCzIZLmRyb3Zlci52MS5SZWFkaW5lc3NQcm9vZhISCgpzdGVwc19kb25lGAogASgNEioKB3B1cnBvc2UYCyABKA4yGS5kcm92ZXIudjEuQXR0ZW1wdFB1cnBvc2UizAIKDkZhaWx1cmVDb250ZXh0EiMKB2ZhaWx1cmUYASABKAsyEi5kcm92ZXIudjEuRmFpbHVyZRIPCgdhdHRlbXB0GAIgASgNEg8KB21hY2hpbmUYAyABKAkSIgoEZmlsbRgEIAMoCzIULmRyb3Zlci52MS5GaWxtRnJhbWUSKgoIdGltZWxpbmUYBSADKAsyGC5kcm92ZXIudjEuVGltZWxpbmVFbnRyeRIoCgVwcm9vZhgGIAEoCzIZLmRyb3Zlci52MS5SZWFkaW5lc3NQcm9vZhIrCglpbnZlbnRvcnkYByADKAsyGC5kcm92ZXIudjEuSW52ZW50b3J5RmFjdBIzCgtkaWZmZXJlbmNlcxgIIAMoCzIeLmRyb3Zlci52MS5JbnZlbnRvcnlEaWZmZXJlbmNlEhcKD2NvbXBhcmVkX3J1bl9pZBgJIAEoCSJWCglGaWxtRnJhbWUSEwoLYXJ0aWZhY3RfaWQYASABKAkSDAoEc3RlcBgCIAEoCRImCgJhdBgDIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXAitgEKDVRpbWVsaW5lRW50cnkSJgoCYXQYASABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEgwKBHN0ZXAYAiABKAkSDgoGYWN0aW9uGAMgASgJEisKCGR1cmF0aW9uGAQgASgLMhkuZ29vZ2xlLnByb3RvYnVmLkR1cmF0aW9uEg0KBWlucHV0GAUgASgJEiMKB2ZhaWx1cmUYBiABKAsyEi5kcm92ZXIudjEuRmFpbHVyZSIsCg1JbnZlbnRvcnlGYWN0EgwKBG5hbWUYASABKAkSDQoFdmFsdWUYAiABKAkiQgoTSW52ZW50b3J5RGlmZmVyZW5jZRIMCgRuYW1lGAEgASgJEg0KBXZhbHVlGAIgASgJEg4KBmJlZm9yZRgDIAEoCSJ5CgpSZXNvbHV0aW9uEikKC3Jlc29sdmVkX2FzGAEgASgOMhQuZHJvdmVyLnYxLlJlc29sdmVBcxIKCgJieRgCIAEoCRImCgJhdBgDIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASDAoEbm90ZRgEIAEoCSKsAQoOUmVhZGluZXNzUHJvb2YSDwoHdmVyZGljdBgBIAEoCRIqCghldmlkZW5jZRgCIAMoCzIYLmRyb3Zlci52MS5Qcm9iZUV2aWRlbmNlEhkKEWZyYW1lX2FydGlmYWN0X2lkGAMgASgJEhQKDHNjcmVlbl93aWR0aBgEIAEoDRIVCg1zY3JlZW5faGVpZ2h0GAUgASgNEhUKDXN1cmZhY2VfY2F1c2UYBiABKAkiOwoNUHJvYmVFdmlkZW5jZRINCgVwcm9iZRgBIAEoCRIMCgRoZWxkGAIgASgIEg0KBXNjb3JlGAMgASgBIsQECghSdW5FdmVudBIOCgZudW1iZXIYASABKAQSJgoCYXQYAiABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEiUKBGtpbmQYAyABKA4yFy5kcm92ZXIudjEuUnVuRXZlbnRLaW5kEg8KB2F0dGVtcHQYBCABKA0SDwoHbWFjaGluZRgFIAEoCRIMCgRzdGVwGAYgASgJEg8KB3ZlcmRpY3QYByABKAkSIwoHZmFpbHVyZRgIIAEoCzISLmRyb3Zlci52MS5GYWlsdXJlEiwKDGNvbW1pdF9sYWJlbBgJIAEoDjIWLmRyb3Zlci52MS5Db21taXRMYWJlbBIjCgdvdXRjb21lGAogASgOMhIuZHJvdmVyLnYxLk91dGNvbWUSKAoHb3V0cHV0cxgLIAEoCzIXLmdvb2dsZS5wcm90b2J1Zi5TdHJ1Y3QSKwoIZHVyYXRpb24YDCABKAsyGS5nb29nbGUucHJvdG9idWYuRHVyYXRpb24SKgoHcHVycG9zZRgNIAEoDjIZLmRyb3Zlci52MS5BdHRlbXB0UHVycG9zZRITCgtob2xkX3JlYXNvbhgOIAEoCRItCgx2ZXJpZmljYXRpb24YDyABKA4yFy5kcm92ZXIudjEuVmVyaWZpY2F0aW9uEikKC3Jlc29sdmVkX2FzGBAgASgOMhQuZHJvdmVyLnYxLlJlc29sdmVBcxIuCgpub3RfYmVmb3JlGBEgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcCK6AgoPU3RhcnRSdW5SZXF1ZXN0EhwKCHdvcmtmbG93GAEgASgJQgq6SAdyBRABGIABEhgKEHdvcmtmbG93X3ZlcnNpb24YAiABKA0SJwoGaW5wdXRzGAMgASgLMhcuZ29vZ2xlLnByb3RvYnVmLlN0cnVjdBIhCg9pZGVtcG90ZW5jeV9rZXkYBCABKAlCCLpIBXIDGIACEiQKCHByaW9yaXR5GAUgASgFQhK6SA8aDRhkKJz//////////wESQQoNcXVldWVfdGltZW91dBgGIAEoCzIZLmdvb2dsZS5wcm90b2J1Zi5EdXJhdGlvbkIPukgMqgEJIgUIgJqeASoAEjoKB3RpbWVvdXQYByABKAsyGS5nb29nbGUucHJvdG9idWYuRHVyYXRpb25CDrpIC6oBCCIECICjBSoAIkAKEFN0YXJ0UnVuUmVzcG9uc2USGwoDcnVuGAEgASgLMg4uZHJvdmVyLnYxLlJ1bhIPCgdleGlzdGVkGAIgASgIIkkKEFN0YXJ0UnVuc1JlcXVlc3QSNQoEcnVucxgBIAMoCzIaLmRyb3Zlci52MS5TdGFydFJ1blJlcXVlc3RCC7pICJIBBQgBEOgHIkAKEVN0YXJ0UnVuc1Jlc3BvbnNlEisKB3Jlc3VsdHMYASADKAsyGi5kcm92ZXIudjEuU3RhcnRSdW5zUmVzdWx0InIKD1N0YXJ0UnVuc1Jlc3VsdBIuCgdzdGFydGVkGAEgASgLMhsuZHJvdmVyLnYxLlN0YXJ0UnVuUmVzcG9uc2VIABIlCgdyZWZ1c2FsGAIgASgLMhIuZHJvdmVyLnYxLlJlZnVzYWxIAEIICgZyZXN1bHQiKgoHUmVmdXNhbBIOCgZyZWFzb24YASABKAkSDwoHbWVzc2FnZRgCIAEoCSIpCg1HZXRSdW5SZXF1ZXN0EhgKBnJ1bl9pZBgBIAEoCUIIukgFcgOwAQEiLQoOR2V0UnVuUmVzcG9uc2USGwoDcnVuGAEgASgLMg4uZHJvdmVyLnYxLlJ1biLFAQoPTGlzdFJ1bnNSZXF1ZXN0EhoKCHdvcmtmbG93GAEgASgJQgi6SAVyAxiAARIsCgVzdGF0ZRgCIAEoDjITLmRyb3Zlci52MS5SdW5TdGF0ZUIIukgFggECEAESLQoHb3V0Y29tZRgDIAEoDjISLmRyb3Zlci52MS5PdXRjb21lQgi6SAWCAQIQARIbCglwYWdlX3NpemUYBCABKA1CCLpIBSoDGPQDEhwKCnBhZ2VfdG9rZW4YBSABKAlCCLpIBXIDGIACIkkKEExpc3RSdW5zUmVzcG9uc2USHAoEcnVucxgBIAMoCzIOLmRyb3Zlci52MS5SdW4SFwoPbmV4dF9wYWdlX3Rva2VuGAIgASgJIiwKEENhbmNlbFJ1blJlcXVlc3QSGAoGcnVuX2lkGAEgASgJQgi6SAVyA7ABASIwChFDYW5jZWxSdW5SZXNwb25zZRIbCgNydW4YASABKAsyDi5kcm92ZXIudjEuUnVuIkAKD1dhdGNoUnVuUmVxdWVzdBIYCgZydW5faWQYASABKAlCCLpIBXIDsAEBEhMKC2FmdGVyX2V2ZW50GAIgASgEIjYKEFdhdGNoUnVuUmVzcG9uc2USIgoFZXZlbnQYASABKAsyEy5kcm92ZXIudjEuUnVuRXZlbnQixwMKEVJlc29sdmVSdW5SZXF1ZXN0EhgKBnJ1bl9pZBgBIAEoCUIIukgFcgOwAQESNAoKcmVzb2x2ZV9hcxgCIAEoDjIULmRyb3Zlci52MS5SZXNvbHZlQXNCCrpIB4IBBBABIAASKAoHb3V0cHV0cxgDIAEoCzIXLmdvb2dsZS5wcm90b2J1Zi5TdHJ1Y3QSGQoRbm90aGluZ19jb21taXR0ZWQYBCABKAgSFgoEbm90ZRgFIAEoCUIIukgFcgMY6Ac6hAK6SIACGnMKE3Jlc29sdmVfcnVuLm91dHB1dHMSMG91dHB1dHMgYXJlIHRvbGQgd2l0aCBSRVNPTFZFX0FTX1NVQ0NFRURFRCBhbG9uZRoqIWhhcyh0aGlzLm91dHB1dHMpIHx8IHRoaXMucmVzb2x2ZV9hcyA9PSAxGogBCh1yZXNvbHZlX3J1bi5ub3RoaW5nX2NvbW1pdHRlZBI2bm90aGluZ19jb21taXR0ZWQgaXMgdG9sZCB3aXRoIFJFU09MVkVfQVNfRkFJTEVEIGFsb25lGi8hdGhpcy5ub3RoaW5nX2NvbW1pdHRlZCB8fCB0aGlzLnJlc29sdmVfYXMgPT0gMiIxChJSZXNvbHZlUnVuUmVzcG9uc2USGwoDcnVuGAEgASgLMg4uZHJvdmVyLnYxLlJ1biqzAQoIUnVuU3RhdGUSGQoVUlVOX1NUQVRFX1VOU1BFQ0lGSUVEEAASFAoQUlVOX1NUQVRFX1FVRVVFRBABEhUKEVJVTl9TVEFURV9SVU5OSU5HEAISGAoUUlVOX1NUQVRFX0NBTkNFTExJTkcQAxITCg9SVU5fU1RBVEVfRU5ERUQQBBIXChNSVU5fU1RBVEVfVU5TRVRUTEVEEAUSFwoTUlVOX1NUQVRFX1ZFUklGWUlORxAGKo4BCgdPdXRjb21lEhcKE09VVENPTUVfVU5TUEVDSUZJRUQQABIVChFPVVRDT01FX1NVQ0NFRURFRBABEhIKDk9VVENPTUVfRkFJTEVEEAISFQoRT1VUQ09NRV9DQU5DRUxMRUQQAxITCg9PVVRDT01FX0VYUElSRUQQBBITCg9PVVRDT01FX1VOS05PV04QBSqEAQoLQ29tbWl0TGFiZWwSHAoYQ09NTUlUX0xBQkVMX1VOU1BFQ0lGSUVEEAASHgoaQ09NTUlUX0xBQkVMX0JFRk9SRV9DT01NSVQQARIdChlDT01NSVRfTEFCRUxfQUZURVJfQ09NTUlUEAISGAoUQ09NTUlUX0xBQkVMX1VOS05PV04QAyqGAQoOQXR0ZW1wdFB1cnBvc2USHwobQVRURU1QVF9QVVJQT1NFX1VOU1BFQ0lGSUVEEAASGwoXQVRURU1QVF9QVVJQT1NFX0FUVEVNUFQQARIaChZBVFRFTVBUX1BVUlBPU0VfVkVSSUZZEAISGgoWQVRURU1QVF9QVVJQT1NFX1VQS0VFUBADKm4KCVJlc29sdmVBcxIaChZSRVNPTFZFX0FTX1VOU1BFQ0lGSUVEEAASGAoUUkVTT0xWRV9BU19TVUNDRUVERUQQARIVChFSRVNPTFZFX0FTX0ZBSUxFRBACEhQKEFJFU09MVkVfQVNfUkVUUlkQAyqKBAoMUnVuRXZlbnRLaW5kEh4KGlJVTl9FVkVOVF9LSU5EX1VOU1BFQ0lGSUVEEAASGQoVUlVOX0VWRU5UX0tJTkRfUVVFVUVEEAESGQoVUlVOX0VWRU5UX0tJTkRfUExBQ0VEEAISGQoVUlVOX0VWRU5UX0tJTkRfUFJPVkVEEAMSHAoYUlVOX0VWRU5UX0tJTkRfUkVQQUlSSU5HEAQSHwobUlVOX0VWRU5UX0tJTkRfU1RFUF9TVEFSVEVEEAUSHAoYUlVOX0VWRU5UX0tJTkRfU1RFUF9ET05FEAYSHgoaUlVOX0VWRU5UX0tJTkRfU1RFUF9GQUlMRUQQBxIaChZSVU5fRVZFTlRfS0lORF9IT0xESU5HEAgSGgoWUlVOX0VWRU5UX0tJTkRfUkVTVU1FRBAJEiAKHFJVTl9FVkVOVF9LSU5EX0FUVEVNUFRfRU5ERUQQChIbChdSVU5fRVZFTlRfS0lORF9SRVFVRVVFRBALEiMKH1JVTl9FVkVOVF9LSU5EX0NBTkNFTF9SRVFVRVNURUQQDBIYChRSVU5fRVZFTlRfS0lORF9FTkRFRBANEhwKGFJVTl9FVkVOVF9LSU5EX1VOU0VUVExFRBAOEhsKF1JVTl9FVkVOVF9LSU5EX1ZFUklGSUVEEA8SGwoXUlVOX0VWRU5UX0tJTkRfUkVTT0xWRUQQECp4CgxWZXJpZmljYXRpb24SHAoYVkVSSUZJQ0FUSU9OX1VOU1BFQ0lGSUVEEAASFQoRVkVSSUZJQ0FUSU9OX0hFTEQQARIZChVWRVJJRklDQVRJT05fTk9UX0hFTEQQAhIYChRWRVJJRklDQVRJT05fVU5DTEVBUhADMvcDCgpSdW5TZXJ2aWNlEkMKCFN0YXJ0UnVuEhouZHJvdmVyLnYxLlN0YXJ0UnVuUmVxdWVzdBobLmRyb3Zlci52MS5TdGFydFJ1blJlc3BvbnNlEkYKCVN0YXJ0UnVucxIbLmRyb3Zlci52MS5TdGFydFJ1bnNSZXF1ZXN0GhwuZHJvdmVyLnYxLlN0YXJ0UnVuc1Jlc3BvbnNlEj0KBkdldFJ1bhIYLmRyb3Zlci52MS5HZXRSdW5SZXF1ZXN0GhkuZHJvdmVyLnYxLkdldFJ1blJlc3BvbnNlEkMKCExpc3RSdW5zEhouZHJvdmVyLnYxLkxpc3RSdW5zUmVxdWVzdBobLmRyb3Zlci52MS5MaXN0UnVuc1Jlc3BvbnNlEkYKCUNhbmNlbFJ1bhIbLmRyb3Zlci52MS5DYW5jZWxSdW5SZXF1ZXN0GhwuZHJvdmVyLnYxLkNhbmNlbFJ1blJlc3BvbnNlEkkKClJlc29sdmVSdW4SHC5kcm92ZXIudjEuUmVzb2x2ZVJ1blJlcXVlc3QaHS5kcm92ZXIudjEuUmVzb2x2ZVJ1blJlc3BvbnNlEkUKCFdhdGNoUnVuEhouZHJvdmVyLnYxLldhdGNoUnVuUmVxdWVzdBobLmRyb3Zlci52MS5XYXRjaFJ1blJlc3BvbnNlMAFiBnByb3RvMw", [file_buf_validate_validate, file_google_protobuf_duration, file_google_protobuf_struct, file_google_protobuf_timestamp]);
+  fileDesc("ChNkcm92ZXIvdjEvcnVuLnByb3RvEglkcm92ZXIudjEilQUKA1J1bhIKCgJpZBgBIAEoCRIQCgh3b3JrZmxvdxgCIAEoCRIYChB3b3JrZmxvd192ZXJzaW9uGAMgASgNEiIKBXN0YXRlGAQgASgOMhMuZHJvdmVyLnYxLlJ1blN0YXRlEiMKB291dGNvbWUYBSABKA4yEi5kcm92ZXIudjEuT3V0Y29tZRInCgZpbnB1dHMYBiABKAsyFy5nb29nbGUucHJvdG9idWYuU3RydWN0EigKB291dHB1dHMYByABKAsyFy5nb29nbGUucHJvdG9idWYuU3RydWN0EiMKB2ZhaWx1cmUYCCABKAsyEi5kcm92ZXIudjEuRmFpbHVyZRIsCgxjb21taXRfbGFiZWwYCSABKA4yFi5kcm92ZXIudjEuQ29tbWl0TGFiZWwSEgoKbGFzdF9ldmVudBgKIAEoBBIQCghwcmlvcml0eRgLIAEoBRIuCgpjcmVhdGVkX2F0GAwgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIuCgpzdGFydGVkX2F0GA0gASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIsCghlbmRlZF9hdBgOIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASJAoIYXR0ZW1wdHMYDyADKAsyEi5kcm92ZXIudjEuQXR0ZW1wdBIyCg9mYWlsdXJlX2NvbnRleHQYECABKAsyGS5kcm92ZXIudjEuRmFpbHVyZUNvbnRleHQSKQoKcmVzb2x1dGlvbhgRIAEoCzIVLmRyb3Zlci52MS5SZXNvbHV0aW9uEi4KCm5vdF9iZWZvcmUYEiABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wIuoCCgdBdHRlbXB0EgoKAmlkGAEgASgJEg4KBm51bWJlchgCIAEoDRISCgptYWNoaW5lX2lkGAMgASgJEhQKDG1hY2hpbmVfbmFtZRgEIAEoCRIuCgpzdGFydGVkX2F0GAUgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIsCghlbmRlZF9hdBgGIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASLAoMY29tbWl0X2xhYmVsGAcgASgOMhYuZHJvdmVyLnYxLkNvbW1pdExhYmVsEiMKB2ZhaWx1cmUYCCABKAsyEi5kcm92ZXIudjEuRmFpbHVyZRIoCgVwcm9vZhgJIAEoCzIZLmRyb3Zlci52MS5SZWFkaW5lc3NQcm9vZhISCgpzdGVwc19kb25lGAogASgNEioKB3B1cnBvc2UYCyABKA4yGS5kcm92ZXIudjEuQXR0ZW1wdFB1cnBvc2UixAQKCFJ1bkV2ZW50Eg4KBm51bWJlchgBIAEoBBImCgJhdBgCIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASJQoEa2luZBgDIAEoDjIXLmRyb3Zlci52MS5SdW5FdmVudEtpbmQSDwoHYXR0ZW1wdBgEIAEoDRIPCgdtYWNoaW5lGAUgASgJEgwKBHN0ZXAYBiABKAkSDwoHdmVyZGljdBgHIAEoCRIjCgdmYWlsdXJlGAggASgLMhIuZHJvdmVyLnYxLkZhaWx1cmUSLAoMY29tbWl0X2xhYmVsGAkgASgOMhYuZHJvdmVyLnYxLkNvbW1pdExhYmVsEiMKB291dGNvbWUYCiABKA4yEi5kcm92ZXIudjEuT3V0Y29tZRIoCgdvdXRwdXRzGAsgASgLMhcuZ29vZ2xlLnByb3RvYnVmLlN0cnVjdBIrCghkdXJhdGlvbhgMIAEoCzIZLmdvb2dsZS5wcm90b2J1Zi5EdXJhdGlvbhIqCgdwdXJwb3NlGA0gASgOMhkuZHJvdmVyLnYxLkF0dGVtcHRQdXJwb3NlEhMKC2hvbGRfcmVhc29uGA4gASgJEi0KDHZlcmlmaWNhdGlvbhgPIAEoDjIXLmRyb3Zlci52MS5WZXJpZmljYXRpb24SKQoLcmVzb2x2ZWRfYXMYECABKA4yFC5kcm92ZXIudjEuUmVzb2x2ZUFzEi4KCm5vdF9iZWZvcmUYESABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wIroCCg9TdGFydFJ1blJlcXVlc3QSHAoId29ya2Zsb3cYASABKAlCCrpIB3IFEAEYgAESGAoQd29ya2Zsb3dfdmVyc2lvbhgCIAEoDRInCgZpbnB1dHMYAyABKAsyFy5nb29nbGUucHJvdG9idWYuU3RydWN0EiEKD2lkZW1wb3RlbmN5X2tleRgEIAEoCUIIukgFcgMYgAISJAoIcHJpb3JpdHkYBSABKAVCErpIDxoNGGQonP//////////ARJBCg1xdWV1ZV90aW1lb3V0GAYgASgLMhkuZ29vZ2xlLnByb3RvYnVmLkR1cmF0aW9uQg+6SAyqAQkiBQiAmp4BKgASOgoHdGltZW91dBgHIAEoCzIZLmdvb2dsZS5wcm90b2J1Zi5EdXJhdGlvbkIOukgLqgEIIgQIgKMFKgAiQAoQU3RhcnRSdW5SZXNwb25zZRIbCgNydW4YASABKAsyDi5kcm92ZXIudjEuUnVuEg8KB2V4aXN0ZWQYAiABKAgiSQoQU3RhcnRSdW5zUmVxdWVzdBI1CgRydW5zGAEgAygLMhouZHJvdmVyLnYxLlN0YXJ0UnVuUmVxdWVzdEILukgIkgEFCAEQ6AciQAoRU3RhcnRSdW5zUmVzcG9uc2USKwoHcmVzdWx0cxgBIAMoCzIaLmRyb3Zlci52MS5TdGFydFJ1bnNSZXN1bHQicgoPU3RhcnRSdW5zUmVzdWx0Ei4KB3N0YXJ0ZWQYASABKAsyGy5kcm92ZXIudjEuU3RhcnRSdW5SZXNwb25zZUgAEiUKB3JlZnVzYWwYAiABKAsyEi5kcm92ZXIudjEuUmVmdXNhbEgAQggKBnJlc3VsdCIqCgdSZWZ1c2FsEg4KBnJlYXNvbhgBIAEoCRIPCgdtZXNzYWdlGAIgASgJIikKDUdldFJ1blJlcXVlc3QSGAoGcnVuX2lkGAEgASgJQgi6SAVyA7ABASItCg5HZXRSdW5SZXNwb25zZRIbCgNydW4YASABKAsyDi5kcm92ZXIudjEuUnVuIsUBCg9MaXN0UnVuc1JlcXVlc3QSGgoId29ya2Zsb3cYASABKAlCCLpIBXIDGIABEiwKBXN0YXRlGAIgASgOMhMuZHJvdmVyLnYxLlJ1blN0YXRlQgi6SAWCAQIQARItCgdvdXRjb21lGAMgASgOMhIuZHJvdmVyLnYxLk91dGNvbWVCCLpIBYIBAhABEhsKCXBhZ2Vfc2l6ZRgEIAEoDUIIukgFKgMY9AMSHAoKcGFnZV90b2tlbhgFIAEoCUIIukgFcgMYgAIiSQoQTGlzdFJ1bnNSZXNwb25zZRIcCgRydW5zGAEgAygLMg4uZHJvdmVyLnYxLlJ1bhIXCg9uZXh0X3BhZ2VfdG9rZW4YAiABKAkiLAoQQ2FuY2VsUnVuUmVxdWVzdBIYCgZydW5faWQYASABKAlCCLpIBXIDsAEBIjAKEUNhbmNlbFJ1blJlc3BvbnNlEhsKA3J1bhgBIAEoCzIOLmRyb3Zlci52MS5SdW4iQAoPV2F0Y2hSdW5SZXF1ZXN0EhgKBnJ1bl9pZBgBIAEoCUIIukgFcgOwAQESEwoLYWZ0ZXJfZXZlbnQYAiABKAQiNgoQV2F0Y2hSdW5SZXNwb25zZRIiCgVldmVudBgBIAEoCzITLmRyb3Zlci52MS5SdW5FdmVudCLHAwoRUmVzb2x2ZVJ1blJlcXVlc3QSGAoGcnVuX2lkGAEgASgJQgi6SAVyA7ABARI0CgpyZXNvbHZlX2FzGAIgASgOMhQuZHJvdmVyLnYxLlJlc29sdmVBc0IKukgHggEEEAEgABIoCgdvdXRwdXRzGAMgASgLMhcuZ29vZ2xlLnByb3RvYnVmLlN0cnVjdBIZChFub3RoaW5nX2NvbW1pdHRlZBgEIAEoCBIWCgRub3RlGAUgASgJQgi6SAVyAxjoBzqEArpIgAIacwoTcmVzb2x2ZV9ydW4ub3V0cHV0cxIwb3V0cHV0cyBhcmUgdG9sZCB3aXRoIFJFU09MVkVfQVNfU1VDQ0VFREVEIGFsb25lGiohaGFzKHRoaXMub3V0cHV0cykgfHwgdGhpcy5yZXNvbHZlX2FzID09IDEaiAEKHXJlc29sdmVfcnVuLm5vdGhpbmdfY29tbWl0dGVkEjZub3RoaW5nX2NvbW1pdHRlZCBpcyB0b2xkIHdpdGggUkVTT0xWRV9BU19GQUlMRUQgYWxvbmUaLyF0aGlzLm5vdGhpbmdfY29tbWl0dGVkIHx8IHRoaXMucmVzb2x2ZV9hcyA9PSAyIjEKElJlc29sdmVSdW5SZXNwb25zZRIbCgNydW4YASABKAsyDi5kcm92ZXIudjEuUnVuKrMBCghSdW5TdGF0ZRIZChVSVU5fU1RBVEVfVU5TUEVDSUZJRUQQABIUChBSVU5fU1RBVEVfUVVFVUVEEAESFQoRUlVOX1NUQVRFX1JVTk5JTkcQAhIYChRSVU5fU1RBVEVfQ0FOQ0VMTElORxADEhMKD1JVTl9TVEFURV9FTkRFRBAEEhcKE1JVTl9TVEFURV9VTlNFVFRMRUQQBRIXChNSVU5fU1RBVEVfVkVSSUZZSU5HEAYqhgEKDkF0dGVtcHRQdXJwb3NlEh8KG0FUVEVNUFRfUFVSUE9TRV9VTlNQRUNJRklFRBAAEhsKF0FUVEVNUFRfUFVSUE9TRV9BVFRFTVBUEAESGgoWQVRURU1QVF9QVVJQT1NFX1ZFUklGWRACEhoKFkFUVEVNUFRfUFVSUE9TRV9VUEtFRVAQAyqKBAoMUnVuRXZlbnRLaW5kEh4KGlJVTl9FVkVOVF9LSU5EX1VOU1BFQ0lGSUVEEAASGQoVUlVOX0VWRU5UX0tJTkRfUVVFVUVEEAESGQoVUlVOX0VWRU5UX0tJTkRfUExBQ0VEEAISGQoVUlVOX0VWRU5UX0tJTkRfUFJPVkVEEAMSHAoYUlVOX0VWRU5UX0tJTkRfUkVQQUlSSU5HEAQSHwobUlVOX0VWRU5UX0tJTkRfU1RFUF9TVEFSVEVEEAUSHAoYUlVOX0VWRU5UX0tJTkRfU1RFUF9ET05FEAYSHgoaUlVOX0VWRU5UX0tJTkRfU1RFUF9GQUlMRUQQBxIaChZSVU5fRVZFTlRfS0lORF9IT0xESU5HEAgSGgoWUlVOX0VWRU5UX0tJTkRfUkVTVU1FRBAJEiAKHFJVTl9FVkVOVF9LSU5EX0FUVEVNUFRfRU5ERUQQChIbChdSVU5fRVZFTlRfS0lORF9SRVFVRVVFRBALEiMKH1JVTl9FVkVOVF9LSU5EX0NBTkNFTF9SRVFVRVNURUQQDBIYChRSVU5fRVZFTlRfS0lORF9FTkRFRBANEhwKGFJVTl9FVkVOVF9LSU5EX1VOU0VUVExFRBAOEhsKF1JVTl9FVkVOVF9LSU5EX1ZFUklGSUVEEA8SGwoXUlVOX0VWRU5UX0tJTkRfUkVTT0xWRUQQECp4CgxWZXJpZmljYXRpb24SHAoYVkVSSUZJQ0FUSU9OX1VOU1BFQ0lGSUVEEAASFQoRVkVSSUZJQ0FUSU9OX0hFTEQQARIZChVWRVJJRklDQVRJT05fTk9UX0hFTEQQAhIYChRWRVJJRklDQVRJT05fVU5DTEVBUhADMvcDCgpSdW5TZXJ2aWNlEkMKCFN0YXJ0UnVuEhouZHJvdmVyLnYxLlN0YXJ0UnVuUmVxdWVzdBobLmRyb3Zlci52MS5TdGFydFJ1blJlc3BvbnNlEkYKCVN0YXJ0UnVucxIbLmRyb3Zlci52MS5TdGFydFJ1bnNSZXF1ZXN0GhwuZHJvdmVyLnYxLlN0YXJ0UnVuc1Jlc3BvbnNlEj0KBkdldFJ1bhIYLmRyb3Zlci52MS5HZXRSdW5SZXF1ZXN0GhkuZHJvdmVyLnYxLkdldFJ1blJlc3BvbnNlEkMKCExpc3RSdW5zEhouZHJvdmVyLnYxLkxpc3RSdW5zUmVxdWVzdBobLmRyb3Zlci52MS5MaXN0UnVuc1Jlc3BvbnNlEkYKCUNhbmNlbFJ1bhIbLmRyb3Zlci52MS5DYW5jZWxSdW5SZXF1ZXN0GhwuZHJvdmVyLnYxLkNhbmNlbFJ1blJlc3BvbnNlEkkKClJlc29sdmVSdW4SHC5kcm92ZXIudjEuUmVzb2x2ZVJ1blJlcXVlc3QaHS5kcm92ZXIudjEuUmVzb2x2ZVJ1blJlc3BvbnNlEkUKCFdhdGNoUnVuEhouZHJvdmVyLnYxLldhdGNoUnVuUmVxdWVzdBobLmRyb3Zlci52MS5XYXRjaFJ1blJlc3BvbnNlMAFiBnByb3RvMw", [file_buf_validate_validate, file_drover_v1_outcome, file_google_protobuf_duration, file_google_protobuf_struct, file_google_protobuf_timestamp]);
 
 /**
  * A request to do a workflow with inputs.
@@ -156,48 +158,6 @@ export const RunSchema: GenMessage<Run> = /*@__PURE__*/
   messageDesc(file_drover_v1_run, 0);
 
 /**
- * Why something failed.
- *
- * @generated from message drover.v1.Failure
- */
-export type Failure = Message<"drover.v1.Failure"> & {
-  /**
-   * From the closed list in docs/failures.md, for example TARGET_NOT_FOUND.
-   *
-   * @generated from field: string category = 1;
-   */
-  category: string;
-
-  /**
-   * For people. Holds no input and nothing read from a screen.
-   *
-   * @generated from field: string message = 2;
-   */
-  message: string;
-
-  /**
-   * The step's id or place, if it happened in a step.
-   *
-   * @generated from field: string step = 3;
-   */
-  step: string;
-
-  /**
-   * Whether and why it was tried again, in words.
-   *
-   * @generated from field: string retry_decision = 4;
-   */
-  retryDecision: string;
-};
-
-/**
- * Describes the message drover.v1.Failure.
- * Use `create(FailureSchema)` to create a new message.
- */
-export const FailureSchema: GenMessage<Failure> = /*@__PURE__*/
-  messageDesc(file_drover_v1_run, 1);
-
-/**
  * One try of a run on one machine.
  *
  * @generated from message drover.v1.Attempt
@@ -286,372 +246,7 @@ export type Attempt = Message<"drover.v1.Attempt"> & {
  * Use `create(AttemptSchema)` to create a new message.
  */
 export const AttemptSchema: GenMessage<Attempt> = /*@__PURE__*/
-  messageDesc(file_drover_v1_run, 2);
-
-/**
- * How it came that a run did not succeed, as data.
- *
- * @generated from message drover.v1.FailureContext
- */
-export type FailureContext = Message<"drover.v1.FailureContext"> & {
-  /**
-   * Why: category, message, step, and whether and why it was tried again.
-   *
-   * @generated from field: drover.v1.Failure failure = 1;
-   */
-  failure?: Failure | undefined;
-
-  /**
-   * The attempt that decided it, by its number.
-   *
-   * @generated from field: uint32 attempt = 2;
-   */
-  attempt: number;
-
-  /**
-   * The machine of that attempt, by name.
-   *
-   * @generated from field: string machine = 3;
-   */
-  machine: string;
-
-  /**
-   * The last frames of that attempt, in order; fetched with ArtifactService.
-   *
-   * @generated from field: repeated drover.v1.FilmFrame film = 4;
-   */
-  film: FilmFrame[];
-
-  /**
-   * What happened in that attempt, in order: at most the last 200 entries.
-   *
-   * @generated from field: repeated drover.v1.TimelineEntry timeline = 5;
-   */
-  timeline: TimelineEntry[];
-
-  /**
-   * The evidence that the machine was ready, or why it was not.
-   *
-   * @generated from field: drover.v1.ReadinessProof proof = 6;
-   */
-  proof?: ReadinessProof | undefined;
-
-  /**
-   * What the machine was and had when the attempt began.
-   *
-   * @generated from field: repeated drover.v1.InventoryFact inventory = 7;
-   */
-  inventory: InventoryFact[];
-
-  /**
-   * How that differs from the machine on which the same workflow last succeeded before. Empty: it does not, or it never did.
-   *
-   * @generated from field: repeated drover.v1.InventoryDifference differences = 8;
-   */
-  differences: InventoryDifference[];
-
-  /**
-   * The run that succeeded last before, with which the machine was compared.
-   *
-   * @generated from field: string compared_run_id = 9;
-   */
-  comparedRunId: string;
-};
-
-/**
- * Describes the message drover.v1.FailureContext.
- * Use `create(FailureContextSchema)` to create a new message.
- */
-export const FailureContextSchema: GenMessage<FailureContext> = /*@__PURE__*/
-  messageDesc(file_drover_v1_run, 3);
-
-/**
- * A frame of a film strip.
- *
- * @generated from message drover.v1.FilmFrame
- */
-export type FilmFrame = Message<"drover.v1.FilmFrame"> & {
-  /**
-   * Its artifact.
-   *
-   * @generated from field: string artifact_id = 1;
-   */
-  artifactId: string;
-
-  /**
-   * The step it was taken in.
-   *
-   * @generated from field: string step = 2;
-   */
-  step: string;
-
-  /**
-   * When the server got it.
-   *
-   * @generated from field: google.protobuf.Timestamp at = 3;
-   */
-  at?: Timestamp | undefined;
-};
-
-/**
- * Describes the message drover.v1.FilmFrame.
- * Use `create(FilmFrameSchema)` to create a new message.
- */
-export const FilmFrameSchema: GenMessage<FilmFrame> = /*@__PURE__*/
-  messageDesc(file_drover_v1_run, 4);
-
-/**
- * One command of an attempt.
- *
- * @generated from message drover.v1.TimelineEntry
- */
-export type TimelineEntry = Message<"drover.v1.TimelineEntry"> & {
-  /**
-   * When it was saved, just before it was sent.
-   *
-   * @generated from field: google.protobuf.Timestamp at = 1;
-   */
-  at?: Timestamp | undefined;
-
-  /**
-   * The step, or `prove`, `launch`.
-   *
-   * @generated from field: string step = 2;
-   */
-  step: string;
-
-  /**
-   * The kind of action, for example `click`.
-   *
-   * @generated from field: string action = 3;
-   */
-  action: string;
-
-  /**
-   * How long it took on the machine; absent if its result never came.
-   *
-   * @generated from field: google.protobuf.Duration duration = 4;
-   */
-  duration?: Duration | undefined;
-
-  /**
-   * How much input reached the desktop: NONE, SOME, ALL; empty if its result never came.
-   *
-   * @generated from field: string input = 5;
-   */
-  input: string;
-
-  /**
-   * Why it failed, if it did.
-   *
-   * @generated from field: drover.v1.Failure failure = 6;
-   */
-  failure?: Failure | undefined;
-};
-
-/**
- * Describes the message drover.v1.TimelineEntry.
- * Use `create(TimelineEntrySchema)` to create a new message.
- */
-export const TimelineEntrySchema: GenMessage<TimelineEntry> = /*@__PURE__*/
-  messageDesc(file_drover_v1_run, 5);
-
-/**
- * Something that a machine is or has.
- *
- * @generated from message drover.v1.InventoryFact
- */
-export type InventoryFact = Message<"drover.v1.InventoryFact"> & {
-  /**
-   * For example `screen`, `application mousepad`, `agent`.
-   *
-   * @generated from field: string name = 1;
-   */
-  name: string;
-
-  /**
-   * For example `1280x800`.
-   *
-   * @generated from field: string value = 2;
-   */
-  value: string;
-};
-
-/**
- * Describes the message drover.v1.InventoryFact.
- * Use `create(InventoryFactSchema)` to create a new message.
- */
-export const InventoryFactSchema: GenMessage<InventoryFact> = /*@__PURE__*/
-  messageDesc(file_drover_v1_run, 6);
-
-/**
- * Something in which two machines differ.
- *
- * @generated from message drover.v1.InventoryDifference
- */
-export type InventoryDifference = Message<"drover.v1.InventoryDifference"> & {
-  /**
-   * As in InventoryFact.
-   *
-   * @generated from field: string name = 1;
-   */
-  name: string;
-
-  /**
-   * On the machine of the attempt; empty: it is not there.
-   *
-   * @generated from field: string value = 2;
-   */
-  value: string;
-
-  /**
-   * On the machine that the workflow last succeeded on; empty: it was not there.
-   *
-   * @generated from field: string before = 3;
-   */
-  before: string;
-};
-
-/**
- * Describes the message drover.v1.InventoryDifference.
- * Use `create(InventoryDifferenceSchema)` to create a new message.
- */
-export const InventoryDifferenceSchema: GenMessage<InventoryDifference> = /*@__PURE__*/
-  messageDesc(file_drover_v1_run, 7);
-
-/**
- * How a person settled a run that had ended UNKNOWN.
- *
- * @generated from message drover.v1.Resolution
- */
-export type Resolution = Message<"drover.v1.Resolution"> & {
-  /**
-   * As what.
-   *
-   * @generated from field: drover.v1.ResolveAs resolved_as = 1;
-   */
-  resolvedAs: ResolveAs;
-
-  /**
-   * The owner of the key that did it.
-   *
-   * @generated from field: string by = 2;
-   */
-  by: string;
-
-  /**
-   * When.
-   *
-   * @generated from field: google.protobuf.Timestamp at = 3;
-   */
-  at?: Timestamp | undefined;
-
-  /**
-   * What they looked at, in their words. Sensitive.
-   *
-   * @generated from field: string note = 4;
-   */
-  note: string;
-};
-
-/**
- * Describes the message drover.v1.Resolution.
- * Use `create(ResolutionSchema)` to create a new message.
- */
-export const ResolutionSchema: GenMessage<Resolution> = /*@__PURE__*/
-  messageDesc(file_drover_v1_run, 8);
-
-/**
- * The evidence that the machine was ready for this attempt.
- *
- * @generated from message drover.v1.ReadinessProof
- */
-export type ReadinessProof = Message<"drover.v1.ReadinessProof"> & {
-  /**
-   * READY, NO_SURFACE, APP_NOT_RUNNING, LOGIN_REQUIRED, MFA_PROMPT, MODAL_BLOCKING, WRONG_SCREEN or FROZEN.
-   *
-   * @generated from field: string verdict = 1;
-   */
-  verdict: string;
-
-  /**
-   * What each probe saw.
-   *
-   * @generated from field: repeated drover.v1.ProbeEvidence evidence = 2;
-   */
-  evidence: ProbeEvidence[];
-
-  /**
-   * The frame it was taken on.
-   *
-   * @generated from field: string frame_artifact_id = 3;
-   */
-  frameArtifactId: string;
-
-  /**
-   * Screen width in pixels.
-   *
-   * @generated from field: uint32 screen_width = 4;
-   */
-  screenWidth: number;
-
-  /**
-   * Screen height in pixels.
-   *
-   * @generated from field: uint32 screen_height = 5;
-   */
-  screenHeight: number;
-
-  /**
-   * With NO_SURFACE, why there is none: LOCKED, BLANK, NO_SESSION, UNREACHABLE, DISCONNECTED or SECURE_DESKTOP. Empty when the
-   * agent did not say.
-   *
-   * @generated from field: string surface_cause = 6;
-   */
-  surfaceCause: string;
-};
-
-/**
- * Describes the message drover.v1.ReadinessProof.
- * Use `create(ReadinessProofSchema)` to create a new message.
- */
-export const ReadinessProofSchema: GenMessage<ReadinessProof> = /*@__PURE__*/
-  messageDesc(file_drover_v1_run, 9);
-
-/**
- * What one probe saw.
- *
- * @generated from message drover.v1.ProbeEvidence
- */
-export type ProbeEvidence = Message<"drover.v1.ProbeEvidence"> & {
-  /**
-   * Its kind and place in the application's list.
-   *
-   * @generated from field: string probe = 1;
-   */
-  probe: string;
-
-  /**
-   * Whether it held.
-   *
-   * @generated from field: bool held = 2;
-   */
-  held: boolean;
-
-  /**
-   * How sure, 0 to 1, where that can be said.
-   *
-   * @generated from field: double score = 3;
-   */
-  score: number;
-};
-
-/**
- * Describes the message drover.v1.ProbeEvidence.
- * Use `create(ProbeEvidenceSchema)` to create a new message.
- */
-export const ProbeEvidenceSchema: GenMessage<ProbeEvidence> = /*@__PURE__*/
-  messageDesc(file_drover_v1_run, 10);
+  messageDesc(file_drover_v1_run, 1);
 
 /**
  * Something that happened to a run.
@@ -784,7 +379,7 @@ export type RunEvent = Message<"drover.v1.RunEvent"> & {
  * Use `create(RunEventSchema)` to create a new message.
  */
 export const RunEventSchema: GenMessage<RunEvent> = /*@__PURE__*/
-  messageDesc(file_drover_v1_run, 11);
+  messageDesc(file_drover_v1_run, 2);
 
 /**
  * A run to start.
@@ -847,7 +442,7 @@ export type StartRunRequest = Message<"drover.v1.StartRunRequest"> & {
  * Use `create(StartRunRequestSchema)` to create a new message.
  */
 export const StartRunRequestSchema: GenMessage<StartRunRequest> = /*@__PURE__*/
-  messageDesc(file_drover_v1_run, 12);
+  messageDesc(file_drover_v1_run, 3);
 
 /**
  * The run.
@@ -875,7 +470,7 @@ export type StartRunResponse = Message<"drover.v1.StartRunResponse"> & {
  * Use `create(StartRunResponseSchema)` to create a new message.
  */
 export const StartRunResponseSchema: GenMessage<StartRunResponse> = /*@__PURE__*/
-  messageDesc(file_drover_v1_run, 13);
+  messageDesc(file_drover_v1_run, 4);
 
 /**
  * Runs to start.
@@ -896,7 +491,7 @@ export type StartRunsRequest = Message<"drover.v1.StartRunsRequest"> & {
  * Use `create(StartRunsRequestSchema)` to create a new message.
  */
 export const StartRunsRequestSchema: GenMessage<StartRunsRequest> = /*@__PURE__*/
-  messageDesc(file_drover_v1_run, 14);
+  messageDesc(file_drover_v1_run, 5);
 
 /**
  * What became of each, in the order given.
@@ -917,7 +512,7 @@ export type StartRunsResponse = Message<"drover.v1.StartRunsResponse"> & {
  * Use `create(StartRunsResponseSchema)` to create a new message.
  */
 export const StartRunsResponseSchema: GenMessage<StartRunsResponse> = /*@__PURE__*/
-  messageDesc(file_drover_v1_run, 15);
+  messageDesc(file_drover_v1_run, 6);
 
 /**
  * What became of one run to start.
@@ -954,7 +549,7 @@ export type StartRunsResult = Message<"drover.v1.StartRunsResult"> & {
  * Use `create(StartRunsResultSchema)` to create a new message.
  */
 export const StartRunsResultSchema: GenMessage<StartRunsResult> = /*@__PURE__*/
-  messageDesc(file_drover_v1_run, 16);
+  messageDesc(file_drover_v1_run, 7);
 
 /**
  * A refusal of one item among many.
@@ -982,7 +577,7 @@ export type Refusal = Message<"drover.v1.Refusal"> & {
  * Use `create(RefusalSchema)` to create a new message.
  */
 export const RefusalSchema: GenMessage<Refusal> = /*@__PURE__*/
-  messageDesc(file_drover_v1_run, 17);
+  messageDesc(file_drover_v1_run, 8);
 
 /**
  * Which run.
@@ -1003,7 +598,7 @@ export type GetRunRequest = Message<"drover.v1.GetRunRequest"> & {
  * Use `create(GetRunRequestSchema)` to create a new message.
  */
 export const GetRunRequestSchema: GenMessage<GetRunRequest> = /*@__PURE__*/
-  messageDesc(file_drover_v1_run, 18);
+  messageDesc(file_drover_v1_run, 9);
 
 /**
  * The run.
@@ -1024,7 +619,7 @@ export type GetRunResponse = Message<"drover.v1.GetRunResponse"> & {
  * Use `create(GetRunResponseSchema)` to create a new message.
  */
 export const GetRunResponseSchema: GenMessage<GetRunResponse> = /*@__PURE__*/
-  messageDesc(file_drover_v1_run, 19);
+  messageDesc(file_drover_v1_run, 10);
 
 /**
  * Which runs.
@@ -1073,7 +668,7 @@ export type ListRunsRequest = Message<"drover.v1.ListRunsRequest"> & {
  * Use `create(ListRunsRequestSchema)` to create a new message.
  */
 export const ListRunsRequestSchema: GenMessage<ListRunsRequest> = /*@__PURE__*/
-  messageDesc(file_drover_v1_run, 20);
+  messageDesc(file_drover_v1_run, 11);
 
 /**
  * A page.
@@ -1101,7 +696,7 @@ export type ListRunsResponse = Message<"drover.v1.ListRunsResponse"> & {
  * Use `create(ListRunsResponseSchema)` to create a new message.
  */
 export const ListRunsResponseSchema: GenMessage<ListRunsResponse> = /*@__PURE__*/
-  messageDesc(file_drover_v1_run, 21);
+  messageDesc(file_drover_v1_run, 12);
 
 /**
  * Which run to stop.
@@ -1122,7 +717,7 @@ export type CancelRunRequest = Message<"drover.v1.CancelRunRequest"> & {
  * Use `create(CancelRunRequestSchema)` to create a new message.
  */
 export const CancelRunRequestSchema: GenMessage<CancelRunRequest> = /*@__PURE__*/
-  messageDesc(file_drover_v1_run, 22);
+  messageDesc(file_drover_v1_run, 13);
 
 /**
  * The run after the request was saved.
@@ -1143,7 +738,7 @@ export type CancelRunResponse = Message<"drover.v1.CancelRunResponse"> & {
  * Use `create(CancelRunResponseSchema)` to create a new message.
  */
 export const CancelRunResponseSchema: GenMessage<CancelRunResponse> = /*@__PURE__*/
-  messageDesc(file_drover_v1_run, 23);
+  messageDesc(file_drover_v1_run, 14);
 
 /**
  * Which events.
@@ -1171,7 +766,7 @@ export type WatchRunRequest = Message<"drover.v1.WatchRunRequest"> & {
  * Use `create(WatchRunRequestSchema)` to create a new message.
  */
 export const WatchRunRequestSchema: GenMessage<WatchRunRequest> = /*@__PURE__*/
-  messageDesc(file_drover_v1_run, 24);
+  messageDesc(file_drover_v1_run, 15);
 
 /**
  * One message of a watch.
@@ -1192,7 +787,7 @@ export type WatchRunResponse = Message<"drover.v1.WatchRunResponse"> & {
  * Use `create(WatchRunResponseSchema)` to create a new message.
  */
 export const WatchRunResponseSchema: GenMessage<WatchRunResponse> = /*@__PURE__*/
-  messageDesc(file_drover_v1_run, 25);
+  messageDesc(file_drover_v1_run, 16);
 
 /**
  * How a run that ended UNKNOWN is settled.
@@ -1241,7 +836,7 @@ export type ResolveRunRequest = Message<"drover.v1.ResolveRunRequest"> & {
  * Use `create(ResolveRunRequestSchema)` to create a new message.
  */
 export const ResolveRunRequestSchema: GenMessage<ResolveRunRequest> = /*@__PURE__*/
-  messageDesc(file_drover_v1_run, 26);
+  messageDesc(file_drover_v1_run, 17);
 
 /**
  * The run as it is settled.
@@ -1262,7 +857,7 @@ export type ResolveRunResponse = Message<"drover.v1.ResolveRunResponse"> & {
  * Use `create(ResolveRunResponseSchema)` to create a new message.
  */
 export const ResolveRunResponseSchema: GenMessage<ResolveRunResponse> = /*@__PURE__*/
-  messageDesc(file_drover_v1_run, 27);
+  messageDesc(file_drover_v1_run, 18);
 
 /**
  * Where a run stands.
@@ -1334,116 +929,6 @@ export const RunStateSchema: GenEnum<RunState> = /*@__PURE__*/
   enumDesc(file_drover_v1_run, 0);
 
 /**
- * How a run ended.
- *
- * @generated from enum drover.v1.Outcome
- */
-export const Outcome = {
-  /**
-   * Not ended.
-   *
-   * @generated from enum value: OUTCOME_UNSPECIFIED = 0;
-   */
-  UNSPECIFIED: 0,
-
-  /**
-   * All steps were done and the result fits the schema.
-   *
-   * @generated from enum value: OUTCOME_SUCCEEDED = 1;
-   */
-  SUCCEEDED: 1,
-
-  /**
-   * It did not succeed; `commit_label` says whether a commit step took hold.
-   *
-   * @generated from enum value: OUTCOME_FAILED = 2;
-   */
-  FAILED: 2,
-
-  /**
-   * It was cancelled.
-   *
-   * @generated from enum value: OUTCOME_CANCELLED = 3;
-   */
-  CANCELLED: 3,
-
-  /**
-   * Its deadline passed before it was done.
-   *
-   * @generated from enum value: OUTCOME_EXPIRED = 4;
-   */
-  EXPIRED: 4,
-
-  /**
-   * Nobody can say whether a commit step took hold. Look before you start it again.
-   *
-   * @generated from enum value: OUTCOME_UNKNOWN = 5;
-   */
-  UNKNOWN: 5,
-} as const;
-
-/**
- * How a run ended.
- *
- * @generated from enum drover.v1.Outcome
- */
-export type Outcome = (typeof Outcome)[keyof typeof Outcome] | UnknownEnum;
-
-/**
- * Describes the enum drover.v1.Outcome.
- */
-export const OutcomeSchema: GenEnum<Outcome> = /*@__PURE__*/
-  enumDesc(file_drover_v1_run, 1);
-
-/**
- * How far commit steps came.
- *
- * @generated from enum drover.v1.CommitLabel
- */
-export const CommitLabel = {
-  /**
-   * Not ended.
-   *
-   * @generated from enum value: COMMIT_LABEL_UNSPECIFIED = 0;
-   */
-  UNSPECIFIED: 0,
-
-  /**
-   * No commit step reached the desktop: safe to start again.
-   *
-   * @generated from enum value: COMMIT_LABEL_BEFORE_COMMIT = 1;
-   */
-  BEFORE_COMMIT: 1,
-
-  /**
-   * Commit steps were done, and their own checks passed.
-   *
-   * @generated from enum value: COMMIT_LABEL_AFTER_COMMIT = 2;
-   */
-  AFTER_COMMIT: 2,
-
-  /**
-   * It cannot be known.
-   *
-   * @generated from enum value: COMMIT_LABEL_UNKNOWN = 3;
-   */
-  UNKNOWN: 3,
-} as const;
-
-/**
- * How far commit steps came.
- *
- * @generated from enum drover.v1.CommitLabel
- */
-export type CommitLabel = (typeof CommitLabel)[keyof typeof CommitLabel] | UnknownEnum;
-
-/**
- * Describes the enum drover.v1.CommitLabel.
- */
-export const CommitLabelSchema: GenEnum<CommitLabel> = /*@__PURE__*/
-  enumDesc(file_drover_v1_run, 2);
-
-/**
  * What an attempt is for.
  *
  * @generated from enum drover.v1.AttemptPurpose
@@ -1489,55 +974,7 @@ export type AttemptPurpose = (typeof AttemptPurpose)[keyof typeof AttemptPurpose
  * Describes the enum drover.v1.AttemptPurpose.
  */
 export const AttemptPurposeSchema: GenEnum<AttemptPurpose> = /*@__PURE__*/
-  enumDesc(file_drover_v1_run, 3);
-
-/**
- * What a person found out about a run that had ended UNKNOWN.
- *
- * @generated from enum drover.v1.ResolveAs
- */
-export const ResolveAs = {
-  /**
-   * Never sent.
-   *
-   * @generated from enum value: RESOLVE_AS_UNSPECIFIED = 0;
-   */
-  UNSPECIFIED: 0,
-
-  /**
-   * What the run was to do has been done: the run has SUCCEEDED, AFTER_COMMIT.
-   *
-   * @generated from enum value: RESOLVE_AS_SUCCEEDED = 1;
-   */
-  SUCCEEDED: 1,
-
-  /**
-   * It shall count as FAILED and not be tried again. Its commit label stays UNKNOWN, unless `nothing_committed` is said.
-   *
-   * @generated from enum value: RESOLVE_AS_FAILED = 2;
-   */
-  FAILED: 2,
-
-  /**
-   * Nothing of it took hold, and it shall be tried again.
-   *
-   * @generated from enum value: RESOLVE_AS_RETRY = 3;
-   */
-  RETRY: 3,
-} as const;
-
-/**
- * What a person found out about a run that had ended UNKNOWN.
- *
- * @generated from enum drover.v1.ResolveAs
- */
-export type ResolveAs = (typeof ResolveAs)[keyof typeof ResolveAs] | UnknownEnum;
-
-/**
- * Describes the enum drover.v1.ResolveAs.
- */
-export const ResolveAsSchema: GenEnum<ResolveAs> = /*@__PURE__*/
-  enumDesc(file_drover_v1_run, 4);
+  enumDesc(file_drover_v1_run, 1);
 
 /**
  * What happened.
@@ -1676,7 +1113,7 @@ export type RunEventKind = (typeof RunEventKind)[keyof typeof RunEventKind] | Un
  * Describes the enum drover.v1.RunEventKind.
  */
 export const RunEventKindSchema: GenEnum<RunEventKind> = /*@__PURE__*/
-  enumDesc(file_drover_v1_run, 5);
+  enumDesc(file_drover_v1_run, 2);
 
 /**
  * What `verify` steps found out.
@@ -1724,7 +1161,7 @@ export type Verification = (typeof Verification)[keyof typeof Verification] | Un
  * Describes the enum drover.v1.Verification.
  */
 export const VerificationSchema: GenEnum<Verification> = /*@__PURE__*/
-  enumDesc(file_drover_v1_run, 6);
+  enumDesc(file_drover_v1_run, 3);
 
 /**
  * Runs: requests to do a workflow. The conversation: `StartRun` answers once the run is saved, and from then on it

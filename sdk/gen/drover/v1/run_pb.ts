@@ -4,6 +4,8 @@
 
 import type { GenEnum, GenFile, GenMessage, GenService } from "@bufbuild/protobuf/codegenv2";
 import { enumDesc, fileDesc, messageDesc, serviceDesc } from "@bufbuild/protobuf/codegenv2";
+import type { CommitLabel, Failure, FailureContext, Outcome, ReadinessProof, Resolution, ResolveAs } from "./outcome_pb.ts";
+import { file_drover_v1_outcome } from "./outcome_pb.ts";
 import type { Duration, Timestamp } from "@bufbuild/protobuf/wkt";
 import { file_google_protobuf_duration, file_google_protobuf_struct, file_google_protobuf_timestamp } from "@bufbuild/protobuf/wkt";
 import type { JsonObject, Message, UnknownEnum } from "@bufbuild/protobuf";
@@ -12,7 +14,7 @@ import type { JsonObject, Message, UnknownEnum } from "@bufbuild/protobuf";
  * Describes the file drover/v1/run.proto.
  */
 export const file_drover_v1_run: GenFile = /*@__PURE__*/
-  fileDesc("ChNkcm92ZXIvdjEvcnVuLnByb3RvEglkcm92ZXIudjEilQUKA1J1bhIKCgJpZBgBIAEoCRIQCgh3b3JrZmxvdxgCIAEoCRIYChB3b3JrZmxvd192ZXJzaW9uGAMgASgNEiIKBXN0YXRlGAQgASgOMhMuZHJvdmVyLnYxLlJ1blN0YXRlEiMKB291dGNvbWUYBSABKA4yEi5kcm92ZXIudjEuT3V0Y29tZRInCgZpbnB1dHMYBiABKAsyFy5nb29nbGUucHJvdG9idWYuU3RydWN0EigKB291dHB1dHMYByABKAsyFy5nb29nbGUucHJvdG9idWYuU3RydWN0EiMKB2ZhaWx1cmUYCCABKAsyEi5kcm92ZXIudjEuRmFpbHVyZRIsCgxjb21taXRfbGFiZWwYCSABKA4yFi5kcm92ZXIudjEuQ29tbWl0TGFiZWwSEgoKbGFzdF9ldmVudBgKIAEoBBIQCghwcmlvcml0eRgLIAEoBRIuCgpjcmVhdGVkX2F0GAwgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIuCgpzdGFydGVkX2F0GA0gASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIsCghlbmRlZF9hdBgOIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASJAoIYXR0ZW1wdHMYDyADKAsyEi5kcm92ZXIudjEuQXR0ZW1wdBIyCg9mYWlsdXJlX2NvbnRleHQYECABKAsyGS5kcm92ZXIudjEuRmFpbHVyZUNvbnRleHQSKQoKcmVzb2x1dGlvbhgRIAEoCzIVLmRyb3Zlci52MS5SZXNvbHV0aW9uEi4KCm5vdF9iZWZvcmUYEiABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wIlIKB0ZhaWx1cmUSEAoIY2F0ZWdvcnkYASABKAkSDwoHbWVzc2FnZRgCIAEoCRIMCgRzdGVwGAMgASgJEhYKDnJldHJ5X2RlY2lzaW9uGAQgASgJIuoCCgdBdHRlbXB0EgoKAmlkGAEgASgJEg4KBm51bWJlchgCIAEoDRISCgptYWNoaW5lX2lkGAMgASgJEhQKDG1hY2hpbmVfbmFtZRgEIAEoCRIuCgpzdGFydGVkX2F0GAUgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIsCghlbmRlZF9hdBgGIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASLAoMY29tbWl0X2xhYmVsGAcgASgOMhYuZHJvdmVyLnYxLkNvbW1pdExhYmVsEiMKB2ZhaWx1cmUYCCABKAsyEi5kcm92ZXIudjEuRmFpbHVyZRIoCgVwcm9vZhgJIAEoCzIZLmRyb3Zlci52MS5SZWFkaW5lc3NQcm9vZhISCgpzdGVwc19kb25lGAogASgNEioKB3B1cnBvc2UYCyABKA4yGS5kcm92ZXIudjEuQXR0ZW1wdFB1cnBvc2UizAIKDkZhaWx1cmVDb250ZXh0EiMKB2ZhaWx1cmUYASABKAsyEi5kcm92ZXIudjEuRmFpbHVyZRIPCgdhdHRlbXB0GAIgASgNEg8KB21hY2hpbmUYAyABKAkSIgoEZmlsbRgEIAMoCzIULmRyb3Zlci52MS5GaWxtRnJhbWUSKgoIdGltZWxpbmUYBSADKAsyGC5kcm92ZXIudjEuVGltZWxpbmVFbnRyeRIoCgVwcm9vZhgGIAEoCzIZLmRyb3Zlci52MS5SZWFkaW5lc3NQcm9vZhIrCglpbnZlbnRvcnkYByADKAsyGC5kcm92ZXIudjEuSW52ZW50b3J5RmFjdBIzCgtkaWZmZXJlbmNlcxgIIAMoCzIeLmRyb3Zlci52MS5JbnZlbnRvcnlEaWZmZXJlbmNlEhcKD2NvbXBhcmVkX3J1bl9pZBgJIAEoCSJWCglGaWxtRnJhbWUSEwoLYXJ0aWZhY3RfaWQYASABKAkSDAoEc3RlcBgCIAEoCRImCgJhdBgDIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXAitgEKDVRpbWVsaW5lRW50cnkSJgoCYXQYASABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEgwKBHN0ZXAYAiABKAkSDgoGYWN0aW9uGAMgASgJEisKCGR1cmF0aW9uGAQgASgLMhkuZ29vZ2xlLnByb3RvYnVmLkR1cmF0aW9uEg0KBWlucHV0GAUgASgJEiMKB2ZhaWx1cmUYBiABKAsyEi5kcm92ZXIudjEuRmFpbHVyZSIsCg1JbnZlbnRvcnlGYWN0EgwKBG5hbWUYASABKAkSDQoFdmFsdWUYAiABKAkiQgoTSW52ZW50b3J5RGlmZmVyZW5jZRIMCgRuYW1lGAEgASgJEg0KBXZhbHVlGAIgASgJEg4KBmJlZm9yZRgDIAEoCSJ5CgpSZXNvbHV0aW9uEikKC3Jlc29sdmVkX2FzGAEgASgOMhQuZHJvdmVyLnYxLlJlc29sdmVBcxIKCgJieRgCIAEoCRImCgJhdBgDIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASDAoEbm90ZRgEIAEoCSKsAQoOUmVhZGluZXNzUHJvb2YSDwoHdmVyZGljdBgBIAEoCRIqCghldmlkZW5jZRgCIAMoCzIYLmRyb3Zlci52MS5Qcm9iZUV2aWRlbmNlEhkKEWZyYW1lX2FydGlmYWN0X2lkGAMgASgJEhQKDHNjcmVlbl93aWR0aBgEIAEoDRIVCg1zY3JlZW5faGVpZ2h0GAUgASgNEhUKDXN1cmZhY2VfY2F1c2UYBiABKAkiOwoNUHJvYmVFdmlkZW5jZRINCgVwcm9iZRgBIAEoCRIMCgRoZWxkGAIgASgIEg0KBXNjb3JlGAMgASgBIsQECghSdW5FdmVudBIOCgZudW1iZXIYASABKAQSJgoCYXQYAiABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEiUKBGtpbmQYAyABKA4yFy5kcm92ZXIudjEuUnVuRXZlbnRLaW5kEg8KB2F0dGVtcHQYBCABKA0SDwoHbWFjaGluZRgFIAEoCRIMCgRzdGVwGAYgASgJEg8KB3ZlcmRpY3QYByABKAkSIwoHZmFpbHVyZRgIIAEoCzISLmRyb3Zlci52MS5GYWlsdXJlEiwKDGNvbW1pdF9sYWJlbBgJIAEoDjIWLmRyb3Zlci52MS5Db21taXRMYWJlbBIjCgdvdXRjb21lGAogASgOMhIuZHJvdmVyLnYxLk91dGNvbWUSKAoHb3V0cHV0cxgLIAEoCzIXLmdvb2dsZS5wcm90b2J1Zi5TdHJ1Y3QSKwoIZHVyYXRpb24YDCABKAsyGS5nb29nbGUucHJvdG9idWYuRHVyYXRpb24SKgoHcHVycG9zZRgNIAEoDjIZLmRyb3Zlci52MS5BdHRlbXB0UHVycG9zZRITCgtob2xkX3JlYXNvbhgOIAEoCRItCgx2ZXJpZmljYXRpb24YDyABKA4yFy5kcm92ZXIudjEuVmVyaWZpY2F0aW9uEikKC3Jlc29sdmVkX2FzGBAgASgOMhQuZHJvdmVyLnYxLlJlc29sdmVBcxIuCgpub3RfYmVmb3JlGBEgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcCLvAQoPU3RhcnRSdW5SZXF1ZXN0EhAKCHdvcmtmbG93GAEgASgJEhgKEHdvcmtmbG93X3ZlcnNpb24YAiABKA0SJwoGaW5wdXRzGAMgASgLMhcuZ29vZ2xlLnByb3RvYnVmLlN0cnVjdBIXCg9pZGVtcG90ZW5jeV9rZXkYBCABKAkSEAoIcHJpb3JpdHkYBSABKAUSMAoNcXVldWVfdGltZW91dBgGIAEoCzIZLmdvb2dsZS5wcm90b2J1Zi5EdXJhdGlvbhIqCgd0aW1lb3V0GAcgASgLMhkuZ29vZ2xlLnByb3RvYnVmLkR1cmF0aW9uIkAKEFN0YXJ0UnVuUmVzcG9uc2USGwoDcnVuGAEgASgLMg4uZHJvdmVyLnYxLlJ1bhIPCgdleGlzdGVkGAIgASgIIjwKEFN0YXJ0UnVuc1JlcXVlc3QSKAoEcnVucxgBIAMoCzIaLmRyb3Zlci52MS5TdGFydFJ1blJlcXVlc3QiQAoRU3RhcnRSdW5zUmVzcG9uc2USKwoHcmVzdWx0cxgBIAMoCzIaLmRyb3Zlci52MS5TdGFydFJ1bnNSZXN1bHQicgoPU3RhcnRSdW5zUmVzdWx0Ei4KB3N0YXJ0ZWQYASABKAsyGy5kcm92ZXIudjEuU3RhcnRSdW5SZXNwb25zZUgAEiUKB3JlZnVzYWwYAiABKAsyEi5kcm92ZXIudjEuUmVmdXNhbEgAQggKBnJlc3VsdCIqCgdSZWZ1c2FsEg4KBnJlYXNvbhgBIAEoCRIPCgdtZXNzYWdlGAIgASgJIh8KDUdldFJ1blJlcXVlc3QSDgoGcnVuX2lkGAEgASgJIi0KDkdldFJ1blJlc3BvbnNlEhsKA3J1bhgBIAEoCzIOLmRyb3Zlci52MS5SdW4ikwEKD0xpc3RSdW5zUmVxdWVzdBIQCgh3b3JrZmxvdxgBIAEoCRIiCgVzdGF0ZRgCIAEoDjITLmRyb3Zlci52MS5SdW5TdGF0ZRIjCgdvdXRjb21lGAMgASgOMhIuZHJvdmVyLnYxLk91dGNvbWUSEQoJcGFnZV9zaXplGAQgASgNEhIKCnBhZ2VfdG9rZW4YBSABKAkiSQoQTGlzdFJ1bnNSZXNwb25zZRIcCgRydW5zGAEgAygLMg4uZHJvdmVyLnYxLlJ1bhIXCg9uZXh0X3BhZ2VfdG9rZW4YAiABKAkiIgoQQ2FuY2VsUnVuUmVxdWVzdBIOCgZydW5faWQYASABKAkiMAoRQ2FuY2VsUnVuUmVzcG9uc2USGwoDcnVuGAEgASgLMg4uZHJvdmVyLnYxLlJ1biI2Cg9XYXRjaFJ1blJlcXVlc3QSDgoGcnVuX2lkGAEgASgJEhMKC2FmdGVyX2V2ZW50GAIgASgEIjYKEFdhdGNoUnVuUmVzcG9uc2USIgoFZXZlbnQYASABKAsyEy5kcm92ZXIudjEuUnVuRXZlbnQioAEKEVJlc29sdmVSdW5SZXF1ZXN0Eg4KBnJ1bl9pZBgBIAEoCRIoCgpyZXNvbHZlX2FzGAIgASgOMhQuZHJvdmVyLnYxLlJlc29sdmVBcxIoCgdvdXRwdXRzGAMgASgLMhcuZ29vZ2xlLnByb3RvYnVmLlN0cnVjdBIZChFub3RoaW5nX2NvbW1pdHRlZBgEIAEoCBIMCgRub3RlGAUgASgJIjEKElJlc29sdmVSdW5SZXNwb25zZRIbCgNydW4YASABKAsyDi5kcm92ZXIudjEuUnVuKrMBCghSdW5TdGF0ZRIZChVSVU5fU1RBVEVfVU5TUEVDSUZJRUQQABIUChBSVU5fU1RBVEVfUVVFVUVEEAESFQoRUlVOX1NUQVRFX1JVTk5JTkcQAhIYChRSVU5fU1RBVEVfQ0FOQ0VMTElORxADEhMKD1JVTl9TVEFURV9FTkRFRBAEEhcKE1JVTl9TVEFURV9VTlNFVFRMRUQQBRIXChNSVU5fU1RBVEVfVkVSSUZZSU5HEAYqjgEKB091dGNvbWUSFwoTT1VUQ09NRV9VTlNQRUNJRklFRBAAEhUKEU9VVENPTUVfU1VDQ0VFREVEEAESEgoOT1VUQ09NRV9GQUlMRUQQAhIVChFPVVRDT01FX0NBTkNFTExFRBADEhMKD09VVENPTUVfRVhQSVJFRBAEEhMKD09VVENPTUVfVU5LTk9XThAFKoQBCgtDb21taXRMYWJlbBIcChhDT01NSVRfTEFCRUxfVU5TUEVDSUZJRUQQABIeChpDT01NSVRfTEFCRUxfQkVGT1JFX0NPTU1JVBABEh0KGUNPTU1JVF9MQUJFTF9BRlRFUl9DT01NSVQQAhIYChRDT01NSVRfTEFCRUxfVU5LTk9XThADKoYBCg5BdHRlbXB0UHVycG9zZRIfChtBVFRFTVBUX1BVUlBPU0VfVU5TUEVDSUZJRUQQABIbChdBVFRFTVBUX1BVUlBPU0VfQVRURU1QVBABEhoKFkFUVEVNUFRfUFVSUE9TRV9WRVJJRlkQAhIaChZBVFRFTVBUX1BVUlBPU0VfVVBLRUVQEAMqbgoJUmVzb2x2ZUFzEhoKFlJFU09MVkVfQVNfVU5TUEVDSUZJRUQQABIYChRSRVNPTFZFX0FTX1NVQ0NFRURFRBABEhUKEVJFU09MVkVfQVNfRkFJTEVEEAISFAoQUkVTT0xWRV9BU19SRVRSWRADKooECgxSdW5FdmVudEtpbmQSHgoaUlVOX0VWRU5UX0tJTkRfVU5TUEVDSUZJRUQQABIZChVSVU5fRVZFTlRfS0lORF9RVUVVRUQQARIZChVSVU5fRVZFTlRfS0lORF9QTEFDRUQQAhIZChVSVU5fRVZFTlRfS0lORF9QUk9WRUQQAxIcChhSVU5fRVZFTlRfS0lORF9SRVBBSVJJTkcQBBIfChtSVU5fRVZFTlRfS0lORF9TVEVQX1NUQVJURUQQBRIcChhSVU5fRVZFTlRfS0lORF9TVEVQX0RPTkUQBhIeChpSVU5fRVZFTlRfS0lORF9TVEVQX0ZBSUxFRBAHEhoKFlJVTl9FVkVOVF9LSU5EX0hPTERJTkcQCBIaChZSVU5fRVZFTlRfS0lORF9SRVNVTUVEEAkSIAocUlVOX0VWRU5UX0tJTkRfQVRURU1QVF9FTkRFRBAKEhsKF1JVTl9FVkVOVF9LSU5EX1JFUVVFVUVEEAsSIwofUlVOX0VWRU5UX0tJTkRfQ0FOQ0VMX1JFUVVFU1RFRBAMEhgKFFJVTl9FVkVOVF9LSU5EX0VOREVEEA0SHAoYUlVOX0VWRU5UX0tJTkRfVU5TRVRUTEVEEA4SGwoXUlVOX0VWRU5UX0tJTkRfVkVSSUZJRUQQDxIbChdSVU5fRVZFTlRfS0lORF9SRVNPTFZFRBAQKngKDFZlcmlmaWNhdGlvbhIcChhWRVJJRklDQVRJT05fVU5TUEVDSUZJRUQQABIVChFWRVJJRklDQVRJT05fSEVMRBABEhkKFVZFUklGSUNBVElPTl9OT1RfSEVMRBACEhgKFFZFUklGSUNBVElPTl9VTkNMRUFSEAMy9wMKClJ1blNlcnZpY2USQwoIU3RhcnRSdW4SGi5kcm92ZXIudjEuU3RhcnRSdW5SZXF1ZXN0GhsuZHJvdmVyLnYxLlN0YXJ0UnVuUmVzcG9uc2USRgoJU3RhcnRSdW5zEhsuZHJvdmVyLnYxLlN0YXJ0UnVuc1JlcXVlc3QaHC5kcm92ZXIudjEuU3RhcnRSdW5zUmVzcG9uc2USPQoGR2V0UnVuEhguZHJvdmVyLnYxLkdldFJ1blJlcXVlc3QaGS5kcm92ZXIudjEuR2V0UnVuUmVzcG9uc2USQwoITGlzdFJ1bnMSGi5kcm92ZXIudjEuTGlzdFJ1bnNSZXF1ZXN0GhsuZHJvdmVyLnYxLkxpc3RSdW5zUmVzcG9uc2USRgoJQ2FuY2VsUnVuEhsuZHJvdmVyLnYxLkNhbmNlbFJ1blJlcXVlc3QaHC5kcm92ZXIudjEuQ2FuY2VsUnVuUmVzcG9uc2USSQoKUmVzb2x2ZVJ1bhIcLmRyb3Zlci52MS5SZXNvbHZlUnVuUmVxdWVzdBodLmRyb3Zlci52MS5SZXNvbHZlUnVuUmVzcG9uc2USRQoIV2F0Y2hSdW4SGi5kcm92ZXIudjEuV2F0Y2hSdW5SZXF1ZXN0GhsuZHJvdmVyLnYxLldhdGNoUnVuUmVzcG9uc2UwAWIGcHJvdG8z", [file_google_protobuf_duration, file_google_protobuf_struct, file_google_protobuf_timestamp]);
+  fileDesc("ChNkcm92ZXIvdjEvcnVuLnByb3RvEglkcm92ZXIudjEilQUKA1J1bhIKCgJpZBgBIAEoCRIQCgh3b3JrZmxvdxgCIAEoCRIYChB3b3JrZmxvd192ZXJzaW9uGAMgASgNEiIKBXN0YXRlGAQgASgOMhMuZHJvdmVyLnYxLlJ1blN0YXRlEiMKB291dGNvbWUYBSABKA4yEi5kcm92ZXIudjEuT3V0Y29tZRInCgZpbnB1dHMYBiABKAsyFy5nb29nbGUucHJvdG9idWYuU3RydWN0EigKB291dHB1dHMYByABKAsyFy5nb29nbGUucHJvdG9idWYuU3RydWN0EiMKB2ZhaWx1cmUYCCABKAsyEi5kcm92ZXIudjEuRmFpbHVyZRIsCgxjb21taXRfbGFiZWwYCSABKA4yFi5kcm92ZXIudjEuQ29tbWl0TGFiZWwSEgoKbGFzdF9ldmVudBgKIAEoBBIQCghwcmlvcml0eRgLIAEoBRIuCgpjcmVhdGVkX2F0GAwgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIuCgpzdGFydGVkX2F0GA0gASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIsCghlbmRlZF9hdBgOIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASJAoIYXR0ZW1wdHMYDyADKAsyEi5kcm92ZXIudjEuQXR0ZW1wdBIyCg9mYWlsdXJlX2NvbnRleHQYECABKAsyGS5kcm92ZXIudjEuRmFpbHVyZUNvbnRleHQSKQoKcmVzb2x1dGlvbhgRIAEoCzIVLmRyb3Zlci52MS5SZXNvbHV0aW9uEi4KCm5vdF9iZWZvcmUYEiABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wIuoCCgdBdHRlbXB0EgoKAmlkGAEgASgJEg4KBm51bWJlchgCIAEoDRISCgptYWNoaW5lX2lkGAMgASgJEhQKDG1hY2hpbmVfbmFtZRgEIAEoCRIuCgpzdGFydGVkX2F0GAUgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIsCghlbmRlZF9hdBgGIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASLAoMY29tbWl0X2xhYmVsGAcgASgOMhYuZHJvdmVyLnYxLkNvbW1pdExhYmVsEiMKB2ZhaWx1cmUYCCABKAsyEi5kcm92ZXIudjEuRmFpbHVyZRIoCgVwcm9vZhgJIAEoCzIZLmRyb3Zlci52MS5SZWFkaW5lc3NQcm9vZhISCgpzdGVwc19kb25lGAogASgNEioKB3B1cnBvc2UYCyABKA4yGS5kcm92ZXIudjEuQXR0ZW1wdFB1cnBvc2UixAQKCFJ1bkV2ZW50Eg4KBm51bWJlchgBIAEoBBImCgJhdBgCIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASJQoEa2luZBgDIAEoDjIXLmRyb3Zlci52MS5SdW5FdmVudEtpbmQSDwoHYXR0ZW1wdBgEIAEoDRIPCgdtYWNoaW5lGAUgASgJEgwKBHN0ZXAYBiABKAkSDwoHdmVyZGljdBgHIAEoCRIjCgdmYWlsdXJlGAggASgLMhIuZHJvdmVyLnYxLkZhaWx1cmUSLAoMY29tbWl0X2xhYmVsGAkgASgOMhYuZHJvdmVyLnYxLkNvbW1pdExhYmVsEiMKB291dGNvbWUYCiABKA4yEi5kcm92ZXIudjEuT3V0Y29tZRIoCgdvdXRwdXRzGAsgASgLMhcuZ29vZ2xlLnByb3RvYnVmLlN0cnVjdBIrCghkdXJhdGlvbhgMIAEoCzIZLmdvb2dsZS5wcm90b2J1Zi5EdXJhdGlvbhIqCgdwdXJwb3NlGA0gASgOMhkuZHJvdmVyLnYxLkF0dGVtcHRQdXJwb3NlEhMKC2hvbGRfcmVhc29uGA4gASgJEi0KDHZlcmlmaWNhdGlvbhgPIAEoDjIXLmRyb3Zlci52MS5WZXJpZmljYXRpb24SKQoLcmVzb2x2ZWRfYXMYECABKA4yFC5kcm92ZXIudjEuUmVzb2x2ZUFzEi4KCm5vdF9iZWZvcmUYESABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wIu8BCg9TdGFydFJ1blJlcXVlc3QSEAoId29ya2Zsb3cYASABKAkSGAoQd29ya2Zsb3dfdmVyc2lvbhgCIAEoDRInCgZpbnB1dHMYAyABKAsyFy5nb29nbGUucHJvdG9idWYuU3RydWN0EhcKD2lkZW1wb3RlbmN5X2tleRgEIAEoCRIQCghwcmlvcml0eRgFIAEoBRIwCg1xdWV1ZV90aW1lb3V0GAYgASgLMhkuZ29vZ2xlLnByb3RvYnVmLkR1cmF0aW9uEioKB3RpbWVvdXQYByABKAsyGS5nb29nbGUucHJvdG9idWYuRHVyYXRpb24iQAoQU3RhcnRSdW5SZXNwb25zZRIbCgNydW4YASABKAsyDi5kcm92ZXIudjEuUnVuEg8KB2V4aXN0ZWQYAiABKAgiPAoQU3RhcnRSdW5zUmVxdWVzdBIoCgRydW5zGAEgAygLMhouZHJvdmVyLnYxLlN0YXJ0UnVuUmVxdWVzdCJAChFTdGFydFJ1bnNSZXNwb25zZRIrCgdyZXN1bHRzGAEgAygLMhouZHJvdmVyLnYxLlN0YXJ0UnVuc1Jlc3VsdCJyCg9TdGFydFJ1bnNSZXN1bHQSLgoHc3RhcnRlZBgBIAEoCzIbLmRyb3Zlci52MS5TdGFydFJ1blJlc3BvbnNlSAASJQoHcmVmdXNhbBgCIAEoCzISLmRyb3Zlci52MS5SZWZ1c2FsSABCCAoGcmVzdWx0IioKB1JlZnVzYWwSDgoGcmVhc29uGAEgASgJEg8KB21lc3NhZ2UYAiABKAkiHwoNR2V0UnVuUmVxdWVzdBIOCgZydW5faWQYASABKAkiLQoOR2V0UnVuUmVzcG9uc2USGwoDcnVuGAEgASgLMg4uZHJvdmVyLnYxLlJ1biKTAQoPTGlzdFJ1bnNSZXF1ZXN0EhAKCHdvcmtmbG93GAEgASgJEiIKBXN0YXRlGAIgASgOMhMuZHJvdmVyLnYxLlJ1blN0YXRlEiMKB291dGNvbWUYAyABKA4yEi5kcm92ZXIudjEuT3V0Y29tZRIRCglwYWdlX3NpemUYBCABKA0SEgoKcGFnZV90b2tlbhgFIAEoCSJJChBMaXN0UnVuc1Jlc3BvbnNlEhwKBHJ1bnMYASADKAsyDi5kcm92ZXIudjEuUnVuEhcKD25leHRfcGFnZV90b2tlbhgCIAEoCSIiChBDYW5jZWxSdW5SZXF1ZXN0Eg4KBnJ1bl9pZBgBIAEoCSIwChFDYW5jZWxSdW5SZXNwb25zZRIbCgNydW4YASABKAsyDi5kcm92ZXIudjEuUnVuIjYKD1dhdGNoUnVuUmVxdWVzdBIOCgZydW5faWQYASABKAkSEwoLYWZ0ZXJfZXZlbnQYAiABKAQiNgoQV2F0Y2hSdW5SZXNwb25zZRIiCgVldmVudBgBIAEoCzITLmRyb3Zlci52MS5SdW5FdmVudCKgAQoRUmVzb2x2ZVJ1blJlcXVlc3QSDgoGcnVuX2lkGAEgASgJEigKCnJlc29sdmVfYXMYAiABKA4yFC5kcm92ZXIudjEuUmVzb2x2ZUFzEigKB291dHB1dHMYAyABKAsyFy5nb29nbGUucHJvdG9idWYuU3RydWN0EhkKEW5vdGhpbmdfY29tbWl0dGVkGAQgASgIEgwKBG5vdGUYBSABKAkiMQoSUmVzb2x2ZVJ1blJlc3BvbnNlEhsKA3J1bhgBIAEoCzIOLmRyb3Zlci52MS5SdW4qswEKCFJ1blN0YXRlEhkKFVJVTl9TVEFURV9VTlNQRUNJRklFRBAAEhQKEFJVTl9TVEFURV9RVUVVRUQQARIVChFSVU5fU1RBVEVfUlVOTklORxACEhgKFFJVTl9TVEFURV9DQU5DRUxMSU5HEAMSEwoPUlVOX1NUQVRFX0VOREVEEAQSFwoTUlVOX1NUQVRFX1VOU0VUVExFRBAFEhcKE1JVTl9TVEFURV9WRVJJRllJTkcQBiqGAQoOQXR0ZW1wdFB1cnBvc2USHwobQVRURU1QVF9QVVJQT1NFX1VOU1BFQ0lGSUVEEAASGwoXQVRURU1QVF9QVVJQT1NFX0FUVEVNUFQQARIaChZBVFRFTVBUX1BVUlBPU0VfVkVSSUZZEAISGgoWQVRURU1QVF9QVVJQT1NFX1VQS0VFUBADKooECgxSdW5FdmVudEtpbmQSHgoaUlVOX0VWRU5UX0tJTkRfVU5TUEVDSUZJRUQQABIZChVSVU5fRVZFTlRfS0lORF9RVUVVRUQQARIZChVSVU5fRVZFTlRfS0lORF9QTEFDRUQQAhIZChVSVU5fRVZFTlRfS0lORF9QUk9WRUQQAxIcChhSVU5fRVZFTlRfS0lORF9SRVBBSVJJTkcQBBIfChtSVU5fRVZFTlRfS0lORF9TVEVQX1NUQVJURUQQBRIcChhSVU5fRVZFTlRfS0lORF9TVEVQX0RPTkUQBhIeChpSVU5fRVZFTlRfS0lORF9TVEVQX0ZBSUxFRBAHEhoKFlJVTl9FVkVOVF9LSU5EX0hPTERJTkcQCBIaChZSVU5fRVZFTlRfS0lORF9SRVNVTUVEEAkSIAocUlVOX0VWRU5UX0tJTkRfQVRURU1QVF9FTkRFRBAKEhsKF1JVTl9FVkVOVF9LSU5EX1JFUVVFVUVEEAsSIwofUlVOX0VWRU5UX0tJTkRfQ0FOQ0VMX1JFUVVFU1RFRBAMEhgKFFJVTl9FVkVOVF9LSU5EX0VOREVEEA0SHAoYUlVOX0VWRU5UX0tJTkRfVU5TRVRUTEVEEA4SGwoXUlVOX0VWRU5UX0tJTkRfVkVSSUZJRUQQDxIbChdSVU5fRVZFTlRfS0lORF9SRVNPTFZFRBAQKngKDFZlcmlmaWNhdGlvbhIcChhWRVJJRklDQVRJT05fVU5TUEVDSUZJRUQQABIVChFWRVJJRklDQVRJT05fSEVMRBABEhkKFVZFUklGSUNBVElPTl9OT1RfSEVMRBACEhgKFFZFUklGSUNBVElPTl9VTkNMRUFSEAMy9wMKClJ1blNlcnZpY2USQwoIU3RhcnRSdW4SGi5kcm92ZXIudjEuU3RhcnRSdW5SZXF1ZXN0GhsuZHJvdmVyLnYxLlN0YXJ0UnVuUmVzcG9uc2USRgoJU3RhcnRSdW5zEhsuZHJvdmVyLnYxLlN0YXJ0UnVuc1JlcXVlc3QaHC5kcm92ZXIudjEuU3RhcnRSdW5zUmVzcG9uc2USPQoGR2V0UnVuEhguZHJvdmVyLnYxLkdldFJ1blJlcXVlc3QaGS5kcm92ZXIudjEuR2V0UnVuUmVzcG9uc2USQwoITGlzdFJ1bnMSGi5kcm92ZXIudjEuTGlzdFJ1bnNSZXF1ZXN0GhsuZHJvdmVyLnYxLkxpc3RSdW5zUmVzcG9uc2USRgoJQ2FuY2VsUnVuEhsuZHJvdmVyLnYxLkNhbmNlbFJ1blJlcXVlc3QaHC5kcm92ZXIudjEuQ2FuY2VsUnVuUmVzcG9uc2USSQoKUmVzb2x2ZVJ1bhIcLmRyb3Zlci52MS5SZXNvbHZlUnVuUmVxdWVzdBodLmRyb3Zlci52MS5SZXNvbHZlUnVuUmVzcG9uc2USRQoIV2F0Y2hSdW4SGi5kcm92ZXIudjEuV2F0Y2hSdW5SZXF1ZXN0GhsuZHJvdmVyLnYxLldhdGNoUnVuUmVzcG9uc2UwAWIGcHJvdG8z", [file_drover_v1_outcome, file_google_protobuf_duration, file_google_protobuf_struct, file_google_protobuf_timestamp]);
 
 /**
  * A request to do a workflow with inputs.
@@ -155,48 +157,6 @@ export const RunSchema: GenMessage<Run> = /*@__PURE__*/
   messageDesc(file_drover_v1_run, 0);
 
 /**
- * Why something failed.
- *
- * @generated from message drover.v1.Failure
- */
-export type Failure = Message<"drover.v1.Failure"> & {
-  /**
-   * From the closed list in docs/failures.md, for example TARGET_NOT_FOUND.
-   *
-   * @generated from field: string category = 1;
-   */
-  category: string;
-
-  /**
-   * For people. Holds no input and nothing read from a screen.
-   *
-   * @generated from field: string message = 2;
-   */
-  message: string;
-
-  /**
-   * The step's id or place, if it happened in a step.
-   *
-   * @generated from field: string step = 3;
-   */
-  step: string;
-
-  /**
-   * Whether and why it was tried again, in words.
-   *
-   * @generated from field: string retry_decision = 4;
-   */
-  retryDecision: string;
-};
-
-/**
- * Describes the message drover.v1.Failure.
- * Use `create(FailureSchema)` to create a new message.
- */
-export const FailureSchema: GenMessage<Failure> = /*@__PURE__*/
-  messageDesc(file_drover_v1_run, 1);
-
-/**
  * One try of a run on one machine.
  *
  * @generated from message drover.v1.Attempt
@@ -285,372 +245,7 @@ export type Attempt = Message<"drover.v1.Attempt"> & {
  * Use `create(AttemptSchema)` to create a new message.
  */
 export const AttemptSchema: GenMessage<Attempt> = /*@__PURE__*/
-  messageDesc(file_drover_v1_run, 2);
-
-/**
- * How it came that a run did not succeed, as data.
- *
- * @generated from message drover.v1.FailureContext
- */
-export type FailureContext = Message<"drover.v1.FailureContext"> & {
-  /**
-   * Why: category, message, step, and whether and why it was tried again.
-   *
-   * @generated from field: drover.v1.Failure failure = 1;
-   */
-  failure?: Failure | undefined;
-
-  /**
-   * The attempt that decided it, by its number.
-   *
-   * @generated from field: uint32 attempt = 2;
-   */
-  attempt: number;
-
-  /**
-   * The machine of that attempt, by name.
-   *
-   * @generated from field: string machine = 3;
-   */
-  machine: string;
-
-  /**
-   * The last frames of that attempt, in order; fetched with ArtifactService.
-   *
-   * @generated from field: repeated drover.v1.FilmFrame film = 4;
-   */
-  film: FilmFrame[];
-
-  /**
-   * What happened in that attempt, in order: at most the last 200 entries.
-   *
-   * @generated from field: repeated drover.v1.TimelineEntry timeline = 5;
-   */
-  timeline: TimelineEntry[];
-
-  /**
-   * The evidence that the machine was ready, or why it was not.
-   *
-   * @generated from field: drover.v1.ReadinessProof proof = 6;
-   */
-  proof?: ReadinessProof | undefined;
-
-  /**
-   * What the machine was and had when the attempt began.
-   *
-   * @generated from field: repeated drover.v1.InventoryFact inventory = 7;
-   */
-  inventory: InventoryFact[];
-
-  /**
-   * How that differs from the machine on which the same workflow last succeeded before. Empty: it does not, or it never did.
-   *
-   * @generated from field: repeated drover.v1.InventoryDifference differences = 8;
-   */
-  differences: InventoryDifference[];
-
-  /**
-   * The run that succeeded last before, with which the machine was compared.
-   *
-   * @generated from field: string compared_run_id = 9;
-   */
-  comparedRunId: string;
-};
-
-/**
- * Describes the message drover.v1.FailureContext.
- * Use `create(FailureContextSchema)` to create a new message.
- */
-export const FailureContextSchema: GenMessage<FailureContext> = /*@__PURE__*/
-  messageDesc(file_drover_v1_run, 3);
-
-/**
- * A frame of a film strip.
- *
- * @generated from message drover.v1.FilmFrame
- */
-export type FilmFrame = Message<"drover.v1.FilmFrame"> & {
-  /**
-   * Its artifact.
-   *
-   * @generated from field: string artifact_id = 1;
-   */
-  artifactId: string;
-
-  /**
-   * The step it was taken in.
-   *
-   * @generated from field: string step = 2;
-   */
-  step: string;
-
-  /**
-   * When the server got it.
-   *
-   * @generated from field: google.protobuf.Timestamp at = 3;
-   */
-  at?: Timestamp | undefined;
-};
-
-/**
- * Describes the message drover.v1.FilmFrame.
- * Use `create(FilmFrameSchema)` to create a new message.
- */
-export const FilmFrameSchema: GenMessage<FilmFrame> = /*@__PURE__*/
-  messageDesc(file_drover_v1_run, 4);
-
-/**
- * One command of an attempt.
- *
- * @generated from message drover.v1.TimelineEntry
- */
-export type TimelineEntry = Message<"drover.v1.TimelineEntry"> & {
-  /**
-   * When it was saved, just before it was sent.
-   *
-   * @generated from field: google.protobuf.Timestamp at = 1;
-   */
-  at?: Timestamp | undefined;
-
-  /**
-   * The step, or `prove`, `launch`.
-   *
-   * @generated from field: string step = 2;
-   */
-  step: string;
-
-  /**
-   * The kind of action, for example `click`.
-   *
-   * @generated from field: string action = 3;
-   */
-  action: string;
-
-  /**
-   * How long it took on the machine; absent if its result never came.
-   *
-   * @generated from field: google.protobuf.Duration duration = 4;
-   */
-  duration?: Duration | undefined;
-
-  /**
-   * How much input reached the desktop: NONE, SOME, ALL; empty if its result never came.
-   *
-   * @generated from field: string input = 5;
-   */
-  input: string;
-
-  /**
-   * Why it failed, if it did.
-   *
-   * @generated from field: drover.v1.Failure failure = 6;
-   */
-  failure?: Failure | undefined;
-};
-
-/**
- * Describes the message drover.v1.TimelineEntry.
- * Use `create(TimelineEntrySchema)` to create a new message.
- */
-export const TimelineEntrySchema: GenMessage<TimelineEntry> = /*@__PURE__*/
-  messageDesc(file_drover_v1_run, 5);
-
-/**
- * Something that a machine is or has.
- *
- * @generated from message drover.v1.InventoryFact
- */
-export type InventoryFact = Message<"drover.v1.InventoryFact"> & {
-  /**
-   * For example `screen`, `application mousepad`, `agent`.
-   *
-   * @generated from field: string name = 1;
-   */
-  name: string;
-
-  /**
-   * For example `1280x800`.
-   *
-   * @generated from field: string value = 2;
-   */
-  value: string;
-};
-
-/**
- * Describes the message drover.v1.InventoryFact.
- * Use `create(InventoryFactSchema)` to create a new message.
- */
-export const InventoryFactSchema: GenMessage<InventoryFact> = /*@__PURE__*/
-  messageDesc(file_drover_v1_run, 6);
-
-/**
- * Something in which two machines differ.
- *
- * @generated from message drover.v1.InventoryDifference
- */
-export type InventoryDifference = Message<"drover.v1.InventoryDifference"> & {
-  /**
-   * As in InventoryFact.
-   *
-   * @generated from field: string name = 1;
-   */
-  name: string;
-
-  /**
-   * On the machine of the attempt; empty: it is not there.
-   *
-   * @generated from field: string value = 2;
-   */
-  value: string;
-
-  /**
-   * On the machine that the workflow last succeeded on; empty: it was not there.
-   *
-   * @generated from field: string before = 3;
-   */
-  before: string;
-};
-
-/**
- * Describes the message drover.v1.InventoryDifference.
- * Use `create(InventoryDifferenceSchema)` to create a new message.
- */
-export const InventoryDifferenceSchema: GenMessage<InventoryDifference> = /*@__PURE__*/
-  messageDesc(file_drover_v1_run, 7);
-
-/**
- * How a person settled a run that had ended UNKNOWN.
- *
- * @generated from message drover.v1.Resolution
- */
-export type Resolution = Message<"drover.v1.Resolution"> & {
-  /**
-   * As what.
-   *
-   * @generated from field: drover.v1.ResolveAs resolved_as = 1;
-   */
-  resolvedAs: ResolveAs;
-
-  /**
-   * The owner of the key that did it.
-   *
-   * @generated from field: string by = 2;
-   */
-  by: string;
-
-  /**
-   * When.
-   *
-   * @generated from field: google.protobuf.Timestamp at = 3;
-   */
-  at?: Timestamp | undefined;
-
-  /**
-   * What they looked at, in their words. Sensitive.
-   *
-   * @generated from field: string note = 4;
-   */
-  note: string;
-};
-
-/**
- * Describes the message drover.v1.Resolution.
- * Use `create(ResolutionSchema)` to create a new message.
- */
-export const ResolutionSchema: GenMessage<Resolution> = /*@__PURE__*/
-  messageDesc(file_drover_v1_run, 8);
-
-/**
- * The evidence that the machine was ready for this attempt.
- *
- * @generated from message drover.v1.ReadinessProof
- */
-export type ReadinessProof = Message<"drover.v1.ReadinessProof"> & {
-  /**
-   * READY, NO_SURFACE, APP_NOT_RUNNING, LOGIN_REQUIRED, MFA_PROMPT, MODAL_BLOCKING, WRONG_SCREEN or FROZEN.
-   *
-   * @generated from field: string verdict = 1;
-   */
-  verdict: string;
-
-  /**
-   * What each probe saw.
-   *
-   * @generated from field: repeated drover.v1.ProbeEvidence evidence = 2;
-   */
-  evidence: ProbeEvidence[];
-
-  /**
-   * The frame it was taken on.
-   *
-   * @generated from field: string frame_artifact_id = 3;
-   */
-  frameArtifactId: string;
-
-  /**
-   * Screen width in pixels.
-   *
-   * @generated from field: uint32 screen_width = 4;
-   */
-  screenWidth: number;
-
-  /**
-   * Screen height in pixels.
-   *
-   * @generated from field: uint32 screen_height = 5;
-   */
-  screenHeight: number;
-
-  /**
-   * With NO_SURFACE, why there is none: LOCKED, BLANK, NO_SESSION, UNREACHABLE, DISCONNECTED or SECURE_DESKTOP. Empty when the
-   * agent did not say.
-   *
-   * @generated from field: string surface_cause = 6;
-   */
-  surfaceCause: string;
-};
-
-/**
- * Describes the message drover.v1.ReadinessProof.
- * Use `create(ReadinessProofSchema)` to create a new message.
- */
-export const ReadinessProofSchema: GenMessage<ReadinessProof> = /*@__PURE__*/
-  messageDesc(file_drover_v1_run, 9);
-
-/**
- * What one probe saw.
- *
- * @generated from message drover.v1.ProbeEvidence
- */
-export type ProbeEvidence = Message<"drover.v1.ProbeEvidence"> & {
-  /**
-   * Its kind and place in the application's list.
-   *
-   * @generated from field: string probe = 1;
-   */
-  probe: string;
-
-  /**
-   * Whether it held.
-   *
-   * @generated from field: bool held = 2;
-   */
-  held: boolean;
-
-  /**
-   * How sure, 0 to 1, where that can be said.
-   *
-   * @generated from field: double score = 3;
-   */
-  score: number;
-};
-
-/**
- * Describes the message drover.v1.ProbeEvidence.
- * Use `create(ProbeEvidenceSchema)` to create a new message.
- */
-export const ProbeEvidenceSchema: GenMessage<ProbeEvidence> = /*@__PURE__*/
-  messageDesc(file_drover_v1_run, 10);
+  messageDesc(file_drover_v1_run, 1);
 
 /**
  * Something that happened to a run.
@@ -783,7 +378,7 @@ export type RunEvent = Message<"drover.v1.RunEvent"> & {
  * Use `create(RunEventSchema)` to create a new message.
  */
 export const RunEventSchema: GenMessage<RunEvent> = /*@__PURE__*/
-  messageDesc(file_drover_v1_run, 11);
+  messageDesc(file_drover_v1_run, 2);
 
 /**
  * A run to start.
@@ -846,7 +441,7 @@ export type StartRunRequest = Message<"drover.v1.StartRunRequest"> & {
  * Use `create(StartRunRequestSchema)` to create a new message.
  */
 export const StartRunRequestSchema: GenMessage<StartRunRequest> = /*@__PURE__*/
-  messageDesc(file_drover_v1_run, 12);
+  messageDesc(file_drover_v1_run, 3);
 
 /**
  * The run.
@@ -874,7 +469,7 @@ export type StartRunResponse = Message<"drover.v1.StartRunResponse"> & {
  * Use `create(StartRunResponseSchema)` to create a new message.
  */
 export const StartRunResponseSchema: GenMessage<StartRunResponse> = /*@__PURE__*/
-  messageDesc(file_drover_v1_run, 13);
+  messageDesc(file_drover_v1_run, 4);
 
 /**
  * Runs to start.
@@ -895,7 +490,7 @@ export type StartRunsRequest = Message<"drover.v1.StartRunsRequest"> & {
  * Use `create(StartRunsRequestSchema)` to create a new message.
  */
 export const StartRunsRequestSchema: GenMessage<StartRunsRequest> = /*@__PURE__*/
-  messageDesc(file_drover_v1_run, 14);
+  messageDesc(file_drover_v1_run, 5);
 
 /**
  * What became of each, in the order given.
@@ -916,7 +511,7 @@ export type StartRunsResponse = Message<"drover.v1.StartRunsResponse"> & {
  * Use `create(StartRunsResponseSchema)` to create a new message.
  */
 export const StartRunsResponseSchema: GenMessage<StartRunsResponse> = /*@__PURE__*/
-  messageDesc(file_drover_v1_run, 15);
+  messageDesc(file_drover_v1_run, 6);
 
 /**
  * What became of one run to start.
@@ -953,7 +548,7 @@ export type StartRunsResult = Message<"drover.v1.StartRunsResult"> & {
  * Use `create(StartRunsResultSchema)` to create a new message.
  */
 export const StartRunsResultSchema: GenMessage<StartRunsResult> = /*@__PURE__*/
-  messageDesc(file_drover_v1_run, 16);
+  messageDesc(file_drover_v1_run, 7);
 
 /**
  * A refusal of one item among many.
@@ -981,7 +576,7 @@ export type Refusal = Message<"drover.v1.Refusal"> & {
  * Use `create(RefusalSchema)` to create a new message.
  */
 export const RefusalSchema: GenMessage<Refusal> = /*@__PURE__*/
-  messageDesc(file_drover_v1_run, 17);
+  messageDesc(file_drover_v1_run, 8);
 
 /**
  * Which run.
@@ -1002,7 +597,7 @@ export type GetRunRequest = Message<"drover.v1.GetRunRequest"> & {
  * Use `create(GetRunRequestSchema)` to create a new message.
  */
 export const GetRunRequestSchema: GenMessage<GetRunRequest> = /*@__PURE__*/
-  messageDesc(file_drover_v1_run, 18);
+  messageDesc(file_drover_v1_run, 9);
 
 /**
  * The run.
@@ -1023,7 +618,7 @@ export type GetRunResponse = Message<"drover.v1.GetRunResponse"> & {
  * Use `create(GetRunResponseSchema)` to create a new message.
  */
 export const GetRunResponseSchema: GenMessage<GetRunResponse> = /*@__PURE__*/
-  messageDesc(file_drover_v1_run, 19);
+  messageDesc(file_drover_v1_run, 10);
 
 /**
  * Which runs.
@@ -1072,7 +667,7 @@ export type ListRunsRequest = Message<"drover.v1.ListRunsRequest"> & {
  * Use `create(ListRunsRequestSchema)` to create a new message.
  */
 export const ListRunsRequestSchema: GenMessage<ListRunsRequest> = /*@__PURE__*/
-  messageDesc(file_drover_v1_run, 20);
+  messageDesc(file_drover_v1_run, 11);
 
 /**
  * A page.
@@ -1100,7 +695,7 @@ export type ListRunsResponse = Message<"drover.v1.ListRunsResponse"> & {
  * Use `create(ListRunsResponseSchema)` to create a new message.
  */
 export const ListRunsResponseSchema: GenMessage<ListRunsResponse> = /*@__PURE__*/
-  messageDesc(file_drover_v1_run, 21);
+  messageDesc(file_drover_v1_run, 12);
 
 /**
  * Which run to stop.
@@ -1121,7 +716,7 @@ export type CancelRunRequest = Message<"drover.v1.CancelRunRequest"> & {
  * Use `create(CancelRunRequestSchema)` to create a new message.
  */
 export const CancelRunRequestSchema: GenMessage<CancelRunRequest> = /*@__PURE__*/
-  messageDesc(file_drover_v1_run, 22);
+  messageDesc(file_drover_v1_run, 13);
 
 /**
  * The run after the request was saved.
@@ -1142,7 +737,7 @@ export type CancelRunResponse = Message<"drover.v1.CancelRunResponse"> & {
  * Use `create(CancelRunResponseSchema)` to create a new message.
  */
 export const CancelRunResponseSchema: GenMessage<CancelRunResponse> = /*@__PURE__*/
-  messageDesc(file_drover_v1_run, 23);
+  messageDesc(file_drover_v1_run, 14);
 
 /**
  * Which events.
@@ -1170,7 +765,7 @@ export type WatchRunRequest = Message<"drover.v1.WatchRunRequest"> & {
  * Use `create(WatchRunRequestSchema)` to create a new message.
  */
 export const WatchRunRequestSchema: GenMessage<WatchRunRequest> = /*@__PURE__*/
-  messageDesc(file_drover_v1_run, 24);
+  messageDesc(file_drover_v1_run, 15);
 
 /**
  * One message of a watch.
@@ -1191,7 +786,7 @@ export type WatchRunResponse = Message<"drover.v1.WatchRunResponse"> & {
  * Use `create(WatchRunResponseSchema)` to create a new message.
  */
 export const WatchRunResponseSchema: GenMessage<WatchRunResponse> = /*@__PURE__*/
-  messageDesc(file_drover_v1_run, 25);
+  messageDesc(file_drover_v1_run, 16);
 
 /**
  * How a run that ended UNKNOWN is settled.
@@ -1240,7 +835,7 @@ export type ResolveRunRequest = Message<"drover.v1.ResolveRunRequest"> & {
  * Use `create(ResolveRunRequestSchema)` to create a new message.
  */
 export const ResolveRunRequestSchema: GenMessage<ResolveRunRequest> = /*@__PURE__*/
-  messageDesc(file_drover_v1_run, 26);
+  messageDesc(file_drover_v1_run, 17);
 
 /**
  * The run as it is settled.
@@ -1261,7 +856,7 @@ export type ResolveRunResponse = Message<"drover.v1.ResolveRunResponse"> & {
  * Use `create(ResolveRunResponseSchema)` to create a new message.
  */
 export const ResolveRunResponseSchema: GenMessage<ResolveRunResponse> = /*@__PURE__*/
-  messageDesc(file_drover_v1_run, 27);
+  messageDesc(file_drover_v1_run, 18);
 
 /**
  * Where a run stands.
@@ -1333,116 +928,6 @@ export const RunStateSchema: GenEnum<RunState> = /*@__PURE__*/
   enumDesc(file_drover_v1_run, 0);
 
 /**
- * How a run ended.
- *
- * @generated from enum drover.v1.Outcome
- */
-export const Outcome = {
-  /**
-   * Not ended.
-   *
-   * @generated from enum value: OUTCOME_UNSPECIFIED = 0;
-   */
-  UNSPECIFIED: 0,
-
-  /**
-   * All steps were done and the result fits the schema.
-   *
-   * @generated from enum value: OUTCOME_SUCCEEDED = 1;
-   */
-  SUCCEEDED: 1,
-
-  /**
-   * It did not succeed; `commit_label` says whether a commit step took hold.
-   *
-   * @generated from enum value: OUTCOME_FAILED = 2;
-   */
-  FAILED: 2,
-
-  /**
-   * It was cancelled.
-   *
-   * @generated from enum value: OUTCOME_CANCELLED = 3;
-   */
-  CANCELLED: 3,
-
-  /**
-   * Its deadline passed before it was done.
-   *
-   * @generated from enum value: OUTCOME_EXPIRED = 4;
-   */
-  EXPIRED: 4,
-
-  /**
-   * Nobody can say whether a commit step took hold. Look before you start it again.
-   *
-   * @generated from enum value: OUTCOME_UNKNOWN = 5;
-   */
-  UNKNOWN: 5,
-} as const;
-
-/**
- * How a run ended.
- *
- * @generated from enum drover.v1.Outcome
- */
-export type Outcome = (typeof Outcome)[keyof typeof Outcome] | UnknownEnum;
-
-/**
- * Describes the enum drover.v1.Outcome.
- */
-export const OutcomeSchema: GenEnum<Outcome> = /*@__PURE__*/
-  enumDesc(file_drover_v1_run, 1);
-
-/**
- * How far commit steps came.
- *
- * @generated from enum drover.v1.CommitLabel
- */
-export const CommitLabel = {
-  /**
-   * Not ended.
-   *
-   * @generated from enum value: COMMIT_LABEL_UNSPECIFIED = 0;
-   */
-  UNSPECIFIED: 0,
-
-  /**
-   * No commit step reached the desktop: safe to start again.
-   *
-   * @generated from enum value: COMMIT_LABEL_BEFORE_COMMIT = 1;
-   */
-  BEFORE_COMMIT: 1,
-
-  /**
-   * Commit steps were done, and their own checks passed.
-   *
-   * @generated from enum value: COMMIT_LABEL_AFTER_COMMIT = 2;
-   */
-  AFTER_COMMIT: 2,
-
-  /**
-   * It cannot be known.
-   *
-   * @generated from enum value: COMMIT_LABEL_UNKNOWN = 3;
-   */
-  UNKNOWN: 3,
-} as const;
-
-/**
- * How far commit steps came.
- *
- * @generated from enum drover.v1.CommitLabel
- */
-export type CommitLabel = (typeof CommitLabel)[keyof typeof CommitLabel] | UnknownEnum;
-
-/**
- * Describes the enum drover.v1.CommitLabel.
- */
-export const CommitLabelSchema: GenEnum<CommitLabel> = /*@__PURE__*/
-  enumDesc(file_drover_v1_run, 2);
-
-/**
  * What an attempt is for.
  *
  * @generated from enum drover.v1.AttemptPurpose
@@ -1488,55 +973,7 @@ export type AttemptPurpose = (typeof AttemptPurpose)[keyof typeof AttemptPurpose
  * Describes the enum drover.v1.AttemptPurpose.
  */
 export const AttemptPurposeSchema: GenEnum<AttemptPurpose> = /*@__PURE__*/
-  enumDesc(file_drover_v1_run, 3);
-
-/**
- * What a person found out about a run that had ended UNKNOWN.
- *
- * @generated from enum drover.v1.ResolveAs
- */
-export const ResolveAs = {
-  /**
-   * Never sent.
-   *
-   * @generated from enum value: RESOLVE_AS_UNSPECIFIED = 0;
-   */
-  UNSPECIFIED: 0,
-
-  /**
-   * What the run was to do has been done: the run has SUCCEEDED, AFTER_COMMIT.
-   *
-   * @generated from enum value: RESOLVE_AS_SUCCEEDED = 1;
-   */
-  SUCCEEDED: 1,
-
-  /**
-   * It shall count as FAILED and not be tried again. Its commit label stays UNKNOWN, unless `nothing_committed` is said.
-   *
-   * @generated from enum value: RESOLVE_AS_FAILED = 2;
-   */
-  FAILED: 2,
-
-  /**
-   * Nothing of it took hold, and it shall be tried again.
-   *
-   * @generated from enum value: RESOLVE_AS_RETRY = 3;
-   */
-  RETRY: 3,
-} as const;
-
-/**
- * What a person found out about a run that had ended UNKNOWN.
- *
- * @generated from enum drover.v1.ResolveAs
- */
-export type ResolveAs = (typeof ResolveAs)[keyof typeof ResolveAs] | UnknownEnum;
-
-/**
- * Describes the enum drover.v1.ResolveAs.
- */
-export const ResolveAsSchema: GenEnum<ResolveAs> = /*@__PURE__*/
-  enumDesc(file_drover_v1_run, 4);
+  enumDesc(file_drover_v1_run, 1);
 
 /**
  * What happened.
@@ -1675,7 +1112,7 @@ export type RunEventKind = (typeof RunEventKind)[keyof typeof RunEventKind] | Un
  * Describes the enum drover.v1.RunEventKind.
  */
 export const RunEventKindSchema: GenEnum<RunEventKind> = /*@__PURE__*/
-  enumDesc(file_drover_v1_run, 5);
+  enumDesc(file_drover_v1_run, 2);
 
 /**
  * What `verify` steps found out.
@@ -1723,7 +1160,7 @@ export type Verification = (typeof Verification)[keyof typeof Verification] | Un
  * Describes the enum drover.v1.Verification.
  */
 export const VerificationSchema: GenEnum<Verification> = /*@__PURE__*/
-  enumDesc(file_drover_v1_run, 6);
+  enumDesc(file_drover_v1_run, 3);
 
 /**
  * Runs: requests to do a workflow. The conversation: `StartRun` answers once the run is saved, and from then on it
