@@ -1,10 +1,10 @@
 // Breaks the product on purpose and shows who notices: npm run mutations -- [--only NAME ...] [--json]
 //
 // Each patch in this folder is applied by itself, in a copy of the checkout, and those that its head names are run
-// (`mutation.ts`). Before that they are run with nothing broken, and have to be content. Progress goes to stderr; the table, or
-// one JSON document, to stdout.
+// (`mutation.ts`). Before that they are run with nothing broken: what is not content then is asked about no mutation. Progress
+// goes to stderr; the table, or one JSON document, to stdout.
 //
-// Exit code 0: every mutation was caught. 1: one was not, or the tests fail as they are. 2: wrong arguments.
+// Exit code 0: every mutation was caught. 1: one was not, or its tests fail as they are. 2: wrong arguments.
 
 import { chmodSync, mkdtempSync, rmSync } from "node:fs";
 import { availableParallelism, tmpdir } from "node:os";
@@ -36,17 +36,13 @@ function wanted(): { readonly mutations: readonly Mutation[]; readonly json: boo
   }
 }
 
-/** Undefined when nothing can be tried, because tests fail as they are. */
-async function verdicts(trying: Trying, mutations: readonly Mutation[]): Promise<Verdict[] | undefined> {
+async function verdicts(trying: Trying, mutations: readonly Mutation[]): Promise<Verdict[]> {
   const catchers = new Map(mutations.flatMap((mutation) => mutation.catchers).map((one) => [sayCatcher(one), one]));
   say(`With nothing broken, ${catchers.size} tests and simulations:`);
   const failing = await failUnbroken(trying, [...catchers.values()]);
-  if (failing.length > 0) {
-    say(`Nothing is tried: these fail as they are.\n  ${failing.join("\n  ")}`);
-    return undefined;
-  }
+  for (const [catcher, why] of failing) say(`Fails although nothing is broken: ${catcher}: ${why}`);
   say(`With one thing broken, ${mutations.length} times:`);
-  return await tryMutations(trying, mutations);
+  return await tryMutations(trying, mutations, failing);
 }
 
 function tell(found: readonly Verdict[]): void {
@@ -80,7 +76,7 @@ try {
     benches.push({ copy, faults: await typeFaults(copy.folder) });
   }
   const found = await verdicts({ benches, say, databaseUrl: server.url, stopping: stopping.signal }, mutations);
-  if (found !== undefined && !stopping.signal.aborted) {
+  if (!stopping.signal.aborted) {
     const caught = found.filter(({ verdict }) => verdict === "caught").length;
     const seconds = secondsSince(begunAt);
     if (json) {

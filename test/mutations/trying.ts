@@ -14,7 +14,7 @@ export interface Bench {
 
 export interface Verdict {
   readonly mutation: Mutation;
-  readonly verdict: "caught" | "NOT CAUGHT" | "does not apply" | "does not compile";
+  readonly verdict: "caught" | "NOT CAUGHT" | "does not apply" | "does not compile" | "fails unbroken";
   /** Who noticed, or why nobody did. */
   readonly says: readonly string[];
   readonly seconds: number;
@@ -27,23 +27,32 @@ export interface Trying extends Surroundings {
 
 export const secondsSince = (begunAt: number): number => Math.round((performance.now() - begunAt) / 100) / 10;
 
-/** What is said of catchers that fail although nothing is broken. */
-export async function failUnbroken(trying: Trying, catchers: readonly Catcher[]): Promise<string[]> {
-  const found = await onBenches(trying, catchers, async ({ copy }, catcher) => {
+/** Catchers that fail although nothing is broken, with why. What they would say of a mutation is worth nothing. */
+export async function failUnbroken(trying: Trying, catchers: readonly Catcher[]): Promise<Map<string, string>> {
+  const failing = new Map<string, string>();
+  await onBenches(trying, catchers, async ({ copy }, catcher) => {
     const begunAt = performance.now();
     const caught = await tryCatcher(catcher, copy.folder, trying);
-    const fails = caught.is === "unnoticed" ? [] : [`${sayCatcher(catcher)}: ${textOf(caught)}`];
-    const seconds = secondsSince(begunAt).toFixed(1);
-    trying.say(`  ${fails.length === 0 ? "good" : "FAILS"}  ${seconds} s  ${sayCatcher(catcher)}`);
-    return fails;
+    const good = caught.is === "unnoticed";
+    if (!good) failing.set(sayCatcher(catcher), textOf(caught));
+    trying.say(`  ${good ? "good" : "FAILS"}  ${secondsSince(begunAt).toFixed(1)} s  ${sayCatcher(catcher)}`);
   });
-  return found.flat();
+  return failing;
 }
 
-export async function tryMutations(trying: Trying, mutations: readonly Mutation[]): Promise<Verdict[]> {
+/** `failing` as `failUnbroken` found it. */
+export async function tryMutations(
+  trying: Trying,
+  mutations: readonly Mutation[],
+  failing: ReadonlyMap<string, string>,
+): Promise<Verdict[]> {
   return onBenches(trying, mutations, async (bench, mutation) => {
     const begunAt = performance.now();
-    const judged = await tryMutation(bench, mutation, trying);
+    const useless = mutation.catchers.map(sayCatcher).filter((catcher) => failing.has(catcher));
+    const judged =
+      useless.length > 0
+        ? ({ verdict: "fails unbroken", says: useless } as const)
+        : await tryMutation(bench, mutation, trying);
     const seconds = secondsSince(begunAt);
     trying.say(`  ${judged.verdict}  ${seconds.toFixed(1)} s  ${mutation.name}`);
     return { mutation, ...judged, seconds };
