@@ -5,8 +5,8 @@
 // It starts one Postgres for all test files and stops it at the end, and the run fails if a process that it began is
 // still there afterwards: everything a test starts inherits DROVER_TEST_RUN.
 //
-// The system tests come last and one file after the other: each has several desktops and servers of its own, and
-// deadlines that a busy processor would break.
+// The system tests and the tests of faults come last and one file after the other: each has several desktops and servers of
+// its own, and deadlines that a busy processor would break.
 
 import { spawn } from "node:child_process";
 import { randomUUID } from "node:crypto";
@@ -47,7 +47,7 @@ interface Batch {
 }
 
 function batchesOf(files: string[]): Batch[] {
-  const isSystem = (file: string) => file.startsWith("test/system/");
+  const isSystem = (file: string) => /^test\/(system|faults)\//.test(file);
   const batches = [
     { files: files.filter((file) => !isSystem(file)), atOnce: availableParallelism() },
     { files: files.filter(isSystem), atOnce: 1 },

@@ -1,7 +1,7 @@
 // An external PostgreSQL as an operator would have it: Debian's own (15 or later), started as the user `postgres` on a
 // TCP port of loopback.
 
-import { execFileSync, spawn } from "node:child_process";
+import { type ChildProcess, execFileSync, spawn } from "node:child_process";
 import { once } from "node:events";
 import { chmodSync, chownSync, existsSync, mkdtempSync, readdirSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
@@ -12,6 +12,10 @@ import { freePort, until } from "./product.ts";
 export interface ExternalPostgres {
   readonly url: string;
   readonly version: string;
+  /** Ends it by this signal, SIGINT (as an administrator would) or SIGKILL; its data stay. */
+  down(signal: "SIGINT" | "SIGKILL"): Promise<void>;
+  /** Starts it again and waits until it answers. */
+  up(): Promise<void>;
   stop(): Promise<void>;
 }
 
@@ -38,13 +42,14 @@ export async function startExternalPostgres(): Promise<ExternalPostgres> {
   });
   const port = await freePort();
   const settings = ["-c", "listen_addresses=127.0.0.1", "-c", `unix_socket_directories=${dir}`, "-c", "fsync=off"];
-  const server = spawn(bin("postgres"), ["-D", data, "-p", `${port}`, ...settings], {
-    ...account,
-    cwd: "/",
-    stdio: "ignore",
-  });
+  const start = () =>
+    spawn(bin("postgres"), ["-D", data, "-p", `${port}`, ...settings], { ...account, cwd: "/", stdio: "ignore" });
+  const hasEnded = ({ exitCode, signalCode }: ChildProcess) => exitCode !== null || signalCode !== null;
+  let server = start();
   const url = `postgres://drover@127.0.0.1:${port}/postgres`;
-  await until("the external Postgres answers", async () => {
+  const answers = async () => {
+    // After a kill it does not start before the last backend of the old one has noticed.
+    if (hasEnded(server)) server = start();
     const sql = openDatabase(url, { max: 1, connect_timeout: 2 });
     try {
       return (await sql`select 1`).length === 1;
@@ -53,14 +58,22 @@ export async function startExternalPostgres(): Promise<ExternalPostgres> {
     } finally {
       await sql.end();
     }
-  });
+  };
+  const down = async (signal: "SIGINT" | "SIGKILL") => {
+    server.kill(signal);
+    if (!hasEnded(server)) await once(server, "exit");
+  };
+  await until("the external Postgres answers", answers);
   return {
     url,
     version,
+    down,
+    async up() {
+      await until("the external Postgres answers again", answers);
+    },
     async stop() {
-      server.kill("SIGINT");
-      if (server.exitCode === null && server.signalCode === null) await once(server, "exit");
-      rmSync(dir, { recursive: true, force: true });
+      await down("SIGINT");
+      rmSync(dir, { recursive: true, force: true, maxRetries: 5, retryDelay: 100 });
     },
   };
 }

@@ -1,0 +1,48 @@
+// kill -9 of one of three replicas under load, with 50 machines: G1, G5, G9.
+
+import assert from "node:assert/strict";
+import { after, before, test } from "node:test";
+import { until } from "../support/product.ts";
+import { assertAllGapless, endsOf, Fleet, followAll } from "./fleet.ts";
+import { assertEachOnce, note } from "./journal.ts";
+import { tellRecovery } from "./recovery.ts";
+
+const machines = 50;
+const runs = 200;
+
+let fleet: Fleet;
+
+before(async () => {
+  fleet = await Fleet.start({ replicas: 3, machines, inputMs: 20 });
+});
+
+after(() => fleet?.stop());
+
+test("a killed replica's machines go on at the others, and no run notices", async (t) => {
+  const [killed] = fleet.servers;
+  assert.ok(killed !== undefined);
+  const notes = Array.from({ length: runs }, (_, i) => note(i, 200));
+  const started = await fleet.startRuns(notes);
+  const over = followAll(started);
+  await fleet.typing(machines, 1);
+  const killedAt = Date.now();
+  await killed.kill();
+  const cutOff = () =>
+    fleet.machines.filter((machine) => machine.said("the stream ended").some((at) => at >= killedAt));
+  await until("its machines notice", () => cutOff().length >= Math.floor(machines / 3), 10_000);
+  const againAt = await Promise.all(
+    cutOff().map((machine) =>
+      until("attached again", () => machine.said("attached").find((at) => at >= killedAt), 30_000),
+    ),
+  );
+  tellRecovery(t, "one of three replicas killed, its machines attached", ...againAt.map((at) => at - killedAt));
+  assertAllGapless(await over);
+  tellRecovery(t, "one of three replicas killed, all 200 runs done", Date.now() - killedAt);
+  const { notSucceeded, attempts } = await endsOf(started);
+  assert.deepEqual(notSucceeded, [], fleet.tell());
+  assert.ok(
+    attempts.every((count) => count === 1),
+    "nothing was handed on",
+  );
+  assertEachOnce(fleet.journals(), notes);
+});
