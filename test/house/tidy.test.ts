@@ -117,6 +117,10 @@ const pauses: Readonly<Record<string, readonly [number, string]>> = {
   "test/sdk/runs.test.ts": [1, "a consumer that is slow on purpose"],
   "test/system/server-outage.long.test.ts": [2, "an outage has a length; and a deadline for what must be told in time"],
   "test/system/interrupting-window.test.ts": [1, "a window comes at an instant that is drawn at random"],
+  "test/faults/all-down.long.test.ts": [1, "an outage has a length"],
+  "test/faults/bad-network.long.test.ts": [1, "a stall has a length"],
+  "test/faults/paused-agent.long.test.ts": [1, "a pause has a length"],
+  "test/support/tcp-proxy.ts": [1, "a network that is late on purpose"],
 };
 
 test("tests wait for values, not for time to pass", () => {
