@@ -85,10 +85,10 @@ for (const [what, direction, longestMs] of [
 }
 
 test("half a second of delay each way costs a run time and nothing else", async () => {
-  proxy.delay(500);
+  proxy.delayAll(500);
   const { run, over } = await typing(200);
   assertAllGapless(await over);
-  proxy.delay(0);
+  proxy.delayAll(0);
   const { notSucceeded, attempts } = await endsOf([run]);
   assert.deepEqual([notSucceeded, attempts], [[], [1]], fleet.tell());
   assertEachOnce(fleet.journals(), asked);

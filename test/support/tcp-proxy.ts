@@ -18,7 +18,7 @@ export interface TcpProxy {
   /** What was held arrives, in order. */
   letThrough(): void;
   /** Everything arrives so much later from now on. */
-  delay(delayMs: number): void;
+  delayAll(delayMs: number): void;
   stop(): Promise<void>;
 }
 
@@ -98,7 +98,7 @@ export async function startProxy(targetPort: number): Promise<TcpProxy> {
       weather.held.clear();
       for (const lane of [...lanes]) lane.flow();
     },
-    delay(delayMs) {
+    delayAll(delayMs) {
       weather.delayMs = delayMs;
     },
     async stop() {
