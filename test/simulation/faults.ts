@@ -107,8 +107,7 @@ export class Faults {
     const later = (durationMs: number, work: () => void) => schedule.in(undefined, durationMs, work);
     const on = (machine: SimulatedMachine, durationMs: number): Struck => ({ on: machine.name, durationMs });
     const everywhere = (durationMs: number): Struck => ({ on: "", durationMs });
-    const paused = (how: Pause): Strike =>
-      this.#atMachine((machine, durationMs) => machine.process?.pause(how, durationMs));
+    const paused = (how: Pause): Strike => this.#atMachine((machine, durationMs) => machine.pause(how, durationMs));
     const cut = (...sides: ("up" | "down")[]): Strike =>
       this.#atMachine(({ name }, durationMs) => {
         for (const side of sides) network.lineOf(name).blockedUntil[side] = schedule.now + durationMs;
@@ -153,14 +152,7 @@ export class Faults {
         machine.world.kill(ledgerProcess);
         return on(machine, 0);
       },
-      "application frozen": this.#atMachine(({ world }, durationMs) => {
-        const window = world.active;
-        if (window === undefined) return;
-        window.frozen = true;
-        later(durationMs, () => {
-          window.frozen = false;
-        });
-      }),
+      "application frozen": this.#atMachine((machine, durationMs) => machine.freeze(durationMs)),
       "window in the way": this.#atMachine(({ world }, durationMs) => {
         const window = world.open({ title: "News", process: "stranger" });
         later(durationMs, () => world.remove(window.id));

@@ -4,7 +4,6 @@
 
 import type { SimulatedApplication, SimulatedWindow } from "../../agent/desktop/simulated-world.ts";
 import type { Chance } from "./chance.ts";
-import type { Schedule } from "./schedule.ts";
 
 export const ledgerProcess = "ledger";
 
@@ -15,6 +14,8 @@ export interface LedgerWorld {
   /** The key to enter an order arrived; what it returns is called when the order is in the books. */
   pressed(order: string): () => void;
   isEntered(order: string): boolean;
+  /** The machine's own time goes by: while it is suspended, none does. */
+  later(delayMs: number, work: () => void): void;
 }
 
 export interface Ledger {
@@ -23,7 +24,7 @@ export interface Ledger {
   shownBy(window: SimulatedWindow | undefined): string;
 }
 
-export function ledger(schedule: Schedule, chance: Chance, world: LedgerWorld): Ledger {
+export function ledger(chance: Chance, world: LedgerWorld): Ledger {
   const shownBy = new WeakMap<SimulatedWindow, string>();
   const show = (window: SimulatedWindow, text: string) => {
     window.text = text;
@@ -33,12 +34,12 @@ export function ledger(schedule: Schedule, chance: Chance, world: LedgerWorld): 
   };
   /** A moment later, if the window still shows the order then. */
   const showOf = (window: SimulatedWindow, order: string, delayMs: number, title: () => string) =>
-    schedule.in(undefined, delayMs, () => {
+    world.later(delayMs, () => {
       if (window.text === order) window.title = title();
     });
   const enter = (window: SimulatedWindow, order: string, windows: () => readonly SimulatedWindow[]) => {
     const entered = world.pressed(order);
-    schedule.in(undefined, chance.mostlyShort(5, 1_500), () => {
+    world.later(chance.mostlyShort(5, 1_500), () => {
       if (!windows().includes(window)) return;
       entered();
       // Now and then it does not show that the order is in the books, or not in time.
@@ -51,7 +52,7 @@ export function ledger(schedule: Schedule, chance: Chance, world: LedgerWorld): 
     application: {
       process: ledgerProcess,
       start(desktop, pid) {
-        schedule.in(undefined, chance.mostlyShort(200, 4_000), () => {
+        world.later(chance.mostlyShort(200, 4_000), () => {
           if (desktop.processes().some((process) => process.pid === pid)) {
             desktop.open({ title: "Ledger", process: ledgerProcess, pid });
           }

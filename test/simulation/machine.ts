@@ -8,15 +8,15 @@ import { serverAddress } from "../../agent/connection/server-address.ts";
 import type { Desktop } from "../../agent/desktop/desktop.ts";
 import { simulatedDesktop } from "../../agent/desktop/simulated.ts";
 import { simulatedSight } from "../../agent/desktop/simulated-sight.ts";
-import { SimulatedWorld } from "../../agent/desktop/simulated-world.ts";
+import { type SimulatedWindow, SimulatedWorld } from "../../agent/desktop/simulated-world.ts";
 import type { ProcessGroups } from "../../agent/host/host.ts";
 import type { AttachResponse } from "../../proto/gen/drover/agent/v1/channel_pb.ts";
 import type { Chance } from "./chance.ts";
 import { type Ledger, ledger, ledgerProcess } from "./ledger.ts";
 import type { Network } from "./network.ts";
-import { SimulatedProcess } from "./process.ts";
+import { type Pause, SimulatedProcess } from "./process.ts";
 import type { Entry } from "./record.ts";
-import { here, type Schedule } from "./schedule.ts";
+import { here, type Place, type Schedule } from "./schedule.ts";
 import { journal } from "./workflows.ts";
 
 export interface MachineOptions {
@@ -50,9 +50,12 @@ export class SimulatedMachine {
   /** The orders that were entered on this machine. */
   readonly #journal = new Set<string>();
   #boot = 1;
+  #applications: SimulatedProcess;
   #process: SimulatedProcess | undefined;
   #lockedBy: SimulatedProcess | undefined;
   #attached = false;
+  /** Keys that wait in frozen windows, and what they were sent because of. */
+  readonly #waiting = new Map<string, { readonly key: string; readonly place: Place | undefined }[]>();
   /** When a person moves the mouse last, as far as is known yet. */
   #personUntil = Number.NEGATIVE_INFINITY;
   lastInputAt = Number.NEGATIVE_INFINITY;
@@ -61,7 +64,9 @@ export class SimulatedMachine {
     const { id, name, schedule, chance, network, log, books } = options;
     this.#options = options;
     [this.id, this.name] = [id, name];
-    this.#ledger = ledger(schedule, chance, {
+    this.#applications = new SimulatedProcess(`${name}'s applications`, schedule);
+    this.#ledger = ledger(chance, {
+      later: (delayMs, work) => schedule.in({ process: this.#applications }, delayMs, work, "timer"),
       attempt: () => toldHere().attempt,
       isEntered: (order) => books.has(order),
       pressed: (order) => {
@@ -81,6 +86,11 @@ export class SimulatedMachine {
       log: ({ receiver, key }) => {
         this.lastInputAt = schedule.now;
         const open = this.#ledger.shownBy(this.world.active);
+        const { active } = this.world;
+        if (active?.frozen) {
+          const waiting = this.#waiting.get(active.id) ?? [];
+          this.#waiting.set(active.id, [...waiting, { key, place: here.getStore() }]);
+        }
         const halted = network.lineOf(name).assignment?.halted === true;
         log({ at: schedule.now, is: "input", machine: name, ...toldHere(), receiver, key, open, halted });
       },
@@ -91,10 +101,12 @@ export class SimulatedMachine {
     return this.#process?.isDead === false ? this.#process : undefined;
   }
 
-  /** Starts the agent; nothing when it runs. */
+  /** Starts the agent, when the machine does not stand still; nothing when it runs. */
   start(): void {
-    if (this.process !== undefined) return;
     const { name, id, key, schedule, chance, network, servers } = this.#options;
+    const { resumesAt } = this.#applications;
+    if (resumesAt !== undefined) schedule.in(undefined, resumesAt - schedule.now, () => this.start());
+    if (this.process !== undefined || resumesAt !== undefined) return;
     const process = new SimulatedProcess(name, schedule, `${name} boot ${this.#boot}`);
     this.#process = process;
     const [server, ...others] = servers.map((url) => serverAddress(url, { insecure: true }));
@@ -148,6 +160,32 @@ export class SimulatedMachine {
     return Object.assign(simulatedDesktop(this.world), { foreignInputMsAgo });
   }
 
+  /** The agent stands still, or the whole machine. */
+  pause(how: Pause, durationMs: number): void {
+    this.process?.pause(how, durationMs);
+    if (how !== "stopped") this.#applications.pause(how, durationMs);
+  }
+
+  /** The active window's application answers nothing for a while. What it is sent meanwhile, it finds when it does again. */
+  freeze(durationMs: number): void {
+    const { schedule } = this.#options;
+    const window = this.world.active;
+    if (window === undefined || window.frozen) return;
+    window.frozen = true;
+    schedule.in(undefined, durationMs, () => {
+      window.frozen = false;
+      const waiting = this.#waiting.get(window.id) ?? [];
+      this.#waiting.delete(window.id);
+      for (const { key, place } of waiting) {
+        if (this.world.windows.includes(window)) here.run(place, () => this.#key(window, key));
+      }
+    });
+  }
+
+  #key(window: SimulatedWindow, key: string): void {
+    if (window.process === ledgerProcess) this.#ledger.application.key?.(this.world, window, key);
+  }
+
   /** The agent's process ends at once; the system closes its sockets. */
   kill(): void {
     const { process } = this;
@@ -162,6 +200,8 @@ export class SimulatedMachine {
     const { process } = this;
     this.#boot++;
     this.world.kill(ledgerProcess);
+    this.#applications.kill();
+    this.#applications = new SimulatedProcess(this.#applications.name, this.#options.schedule);
     if (process === undefined) return;
     process.kill();
     this.#options.network.died(process, "silently");
