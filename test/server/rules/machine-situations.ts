@@ -1,6 +1,7 @@
-// Every status of a machine, every kind of lease, and everything that can happen to either: the rows and columns of their tables,
+// Every status of a machine, every kind of lease and cordon, and everything that can happen to them: the rows and columns of their tables,
 // and what docs/states.md is compared with. What is missing here does not compile.
 
+import type { Cordon, CordonHappening } from "../../../server/rules/cordon.ts";
 import type { Lease, LeaseHappening } from "../../../server/rules/lease.ts";
 import type { MachineStatus } from "../../../server/rules/machine.ts";
 import type { MachineHappening, MachineState } from "../../../server/rules/machine-life.ts";
@@ -55,6 +56,16 @@ export const leaseHappenings = {
 } as const satisfies Record<string, LeaseHappening>;
 export type LeaseHappeningName = keyof typeof leaseHappenings;
 
+export const cordons: { [K in Cordon["is"]]: Extract<Cordon, { readonly is: K }> } = {
+  open: { is: "open" },
+  cordoned: { is: "cordoned", since: 1 },
+  draining: { is: "draining", since: 1, by: 9 },
+};
+export const cordonHappenings: { [K in CordonHappening["is"]]: Extract<CordonHappening, { readonly is: K }> } = {
+  cordon: { is: "cordon" },
+  uncordon: { is: "uncordon" },
+  drain: { is: "drain", by: 99 },
+};
 type Untold<All, Told> = Exclude<All, Told> extends never ? "none" : never;
 export const untoldOfMachines: Untold<MachineHappening["is"], (typeof machineHappenings)[MachineName]["is"]> = "none";
 export const untoldOfLeases: Untold<LeaseHappening["is"], (typeof leaseHappenings)[LeaseHappeningName]["is"]> = "none";

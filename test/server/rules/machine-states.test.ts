@@ -7,6 +7,8 @@ import { type MachineStatus, machineStatuses } from "../../../server/rules/machi
 import { advanceMachine } from "../../../server/rules/machine-life.ts";
 import { now } from "./fakes.ts";
 import {
+  cordonHappenings,
+  cordons,
   type LeaseName,
   leases,
   type MachineName,
@@ -111,16 +113,6 @@ describe("a machine", () => {
   });
 });
 
-const cordons: Record<Cordon["is"], Cordon> = {
-  open: { is: "open" },
-  cordoned: { is: "cordoned", since: 1 },
-  draining: { is: "draining", since: 1, by: 9 },
-};
-const wishes: { [K in CordonHappening["is"]]: Extract<CordonHappening, { readonly is: K }> } = {
-  cordon: { is: "cordon" },
-  uncordon: { is: "uncordon" },
-  drain: { is: "drain", by: 99 },
-};
 const cordonRows: Record<Cordon["is"], Record<CordonHappening["is"], Cordon>> = {
   open: {
     cordon: { is: "cordoned", since: now },
@@ -133,7 +125,7 @@ const cordonRows: Record<Cordon["is"], Record<CordonHappening["is"], Cordon>> = 
 
 for (const state of cordonStates) {
   test(`the cordon of a machine that is ${state} changes by what its row says`, () => {
-    for (const wish of Object.values(wishes)) {
+    for (const wish of Object.values(cordonHappenings)) {
       assert.deepEqual(advanceCordon(cordons[state], wish, now), cordonRows[state][wish.is]);
     }
     const same = advanceCordon(cordons.draining, { is: "drain", by: 9 }, now);
