@@ -97,20 +97,22 @@ export function exploreRuns(): { readonly runs: Edges; readonly attempts: Edges 
     const open: Node[] = [{ run: first, attempt: undefined, at: now }];
     const seen = new Set(open.map(keyOf));
     const reach = (node: Node) => {
-      if (seen.has(keyOf(node))) return;
-      seen.add(keyOf(node));
-      open.push(node);
+      const key = keyOf(node);
+      if (!seen.has(key)) open.push(node);
+      seen.add(key);
     };
     for (let node = open.shift(); node !== undefined; node = open.shift()) {
       const { run, attempt } = node;
+      const alive = attempt && live(attempt, workflow);
+      const happens = all(attempt?.commandNumber ?? 1);
       for (const at of laterMs.map((ms) => node.at + ms)) {
         const begun = beginRun(run, "a1" as AttemptId, at);
         if (begun !== undefined) {
           runs.add(run.state.is, begun.run.state.is, "placed");
           reach({ run: begun.run, attempt: begin({ purpose: begun.purpose }, at), at });
         }
-        for (const happening of all(attempt?.commandNumber ?? 1)) {
-          const change = advance(run, attempt && live(attempt, workflow), happening, at);
+        for (const happening of happens) {
+          const change = advance(run, alive, happening, at);
           if (change === undefined) continue;
           runs.add(run.state.is, change.run.state.is, happening.is);
           const after = change.attempt;
