@@ -10,18 +10,20 @@ export class CutOff {
   readonly run: RunHandle;
   /** The machine that it is on when its step begins. */
   readonly machine: string;
+  readonly #attempt: number;
 
-  private constructor(product: Product, run: RunHandle, machine: string) {
+  private constructor(product: Product, run: RunHandle, { machine, attempt }: { machine: string; attempt: number }) {
     this.product = product;
     this.run = run;
     this.machine = machine;
+    this.#attempt = attempt;
   }
 
   /** Starts the workflow, and gives the run once its step `step` begins. */
   static async at(product: Product, step: string, workflow: string, inputs: Inputs = {}): Promise<CutOff> {
     const run = await product.client().start(workflow, inputs);
     for await (const event of run) {
-      if (event.kind === "STEP_STARTED" && event.step === step) return new CutOff(product, run, event.machine);
+      if (event.kind === "STEP_STARTED" && event.step === step) return new CutOff(product, run, event);
     }
     return assert.fail(`the step ${step} never began\n${await product.tell(run.id)}`);
   }
@@ -64,9 +66,10 @@ export class CutOff {
     return events;
   }
 
-  /** What was done, and where. */
+  /** What was done, and where, from the attempt on that was cut off: a machine before it may not have been ready. */
   async attempts(): Promise<string[]> {
     const { attempts } = await this.run.refresh();
-    return attempts.map((each) => `${nameOf(AttemptPurpose, each.purpose)?.toLowerCase()} on ${each.machineName}`);
+    const since = attempts.filter(({ number }) => number >= this.#attempt);
+    return since.map((each) => `${nameOf(AttemptPurpose, each.purpose)?.toLowerCase()} on ${each.machineName}`);
   }
 }
