@@ -128,7 +128,7 @@ class Agent {
     };
     const clock = options.clock ?? thisHost.clock();
     const holding = new Holding(desktop, options.personQuietMs ?? PERSON_QUIET_MS);
-    this.#permission = new Permission(clock, voided, holding);
+    this.#permission = new Permission(clock, voided, holding, () => this.#dial?.beat());
     this.#pictures = new Pictures(desktop, sight, this.#artifacts, log, () => this.#dial?.sendArtifacts());
     this.#probe = new DesktopProbe(desktop, options.probeTimes ?? PROBE_TIMES, (state) => {
       if (state === DesktopState.STUCK) log.warn("the desktop does not answer");
@@ -189,6 +189,7 @@ class Agent {
       const leave = () => void this.#leave(dial);
       this.#stopping.addEventListener("abort", leave, { once: true });
       const end = await dial.ended;
+      this.#permission.streamEnded();
       this.#stopping.removeEventListener("abort", leave);
       this.#pictures.watchHealth(0, 0);
       if (this.#stopping.aborted) return;

@@ -3,7 +3,7 @@
 // lease is told here. Who holds the agent takes no lease away: what `exec` started goes on, and the agent does when it is let go.
 
 import { HoldReason } from "@drover/proto/gen/drover/agent/v1/channel_pb.ts";
-import type { Holding, Instruction } from "./holding.ts";
+import type { HeldBy, Holding, Instruction } from "./holding.ts";
 import type { AgentClock } from "./host/host.ts";
 import { LeaseClock } from "./lease.ts";
 
@@ -16,22 +16,29 @@ export class Permission {
   readonly #holdListeners = new Set<(cause: HoldCause) => void>();
   #changed = Promise.withResolvers<void>();
   #named = false;
+  #streaming = false;
   #wasLive = false;
   #tickMs = 250;
   #ticking: NodeJS.Timeout | undefined;
   readonly #voided: () => void;
   readonly #holding: Holding;
+  readonly #heldChanged: () => void;
+  #heldBy: HeldBy | undefined;
 
-  /** `voided` is called when the machine was found to have stood still; the next beat is wanted at once. */
-  constructor(clock: AgentClock, voided: () => void, holding: Holding) {
+  /**
+   * `voided` is called when the machine was found to have stood still, `heldChanged` when somebody else holds the agent than
+   * before, or nobody: after both the next beat is wanted at once.
+   */
+  constructor(clock: AgentClock, voided: () => void, holding: Holding, heldChanged: () => void) {
     this.#clock = clock;
     this.#voided = voided;
     this.#holding = holding;
+    this.#heldChanged = heldChanged;
     this.#startTicking();
   }
 
   mayInject(): boolean {
-    return this.#leased() && this.#held() === undefined;
+    return this.#streaming && this.#leased() && this.#held() === undefined;
   }
 
   /** For how long somebody has held the agent so far, all in all: no command's time. */
@@ -61,10 +68,19 @@ export class Permission {
   }
 
   streamBegan(stopAfterMs: number): void {
+    this.#streaming = true;
     this.#named = false;
     this.#tickMs = Math.max(5, Math.min(250, stopAfterMs / 8));
     this.#lease.streamBegan(stopAfterMs, this.#tickMs);
     this.#startTicking();
+  }
+
+  /**
+   * No input between two streams, although the lease may run on: a machine that was stunned, and whose clocks do not show it,
+   * learns by nothing else that its work was handed on. What `exec` started goes on meanwhile.
+   */
+  streamEnded(): void {
+    this.#streaming = false;
   }
 
   /** An assignment of this stream was received: it holds at once, whatever becomes of its command. */
@@ -118,10 +134,14 @@ export class Permission {
       for (const listener of [...this.#holdListeners]) listener(cause);
     }
     // Asked at every tick, so that a person is seen while the agent sends nothing.
-    if (this.#held() === undefined && live) {
+    const heldBy = this.#held();
+    if (heldBy === undefined && live) {
       this.#changed.resolve();
       this.#changed = Promise.withResolvers();
     }
     this.#wasLive = live;
+    const before = this.#heldBy;
+    this.#heldBy = heldBy;
+    if (heldBy !== before) this.#heldChanged();
   }
 }

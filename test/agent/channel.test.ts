@@ -184,6 +184,27 @@ test("the agent holds when acknowledgements stop, and goes on in place when it c
   assert.equal(typed(inputs), text);
 });
 
+test("between two streams nothing is injected although the lease clock runs on, and the next one goes on in place (G1)", async () => {
+  const { server, inputs } = await begin({ inputLatencyMs: 5 });
+  const text = "abcdefghij".repeat(12);
+  const stopAfterMs = 60_000;
+  const first = await server.welcome(1, { stopAfterMs });
+  first.say(assign(1, typing(text)));
+  await until("it types", () => inputs.length > 5);
+  first.refuse(status.UNAVAILABLE, "the machine was declared silent; attach again");
+  const second = await server.stream(2);
+  await second.heardOf("hello");
+  const typedSoFar = inputs.length;
+  assert.ok(typedSoFar < text.length);
+  const since = performance.now();
+  await until("it would have typed on", () => performance.now() > since + 100);
+  assert.equal(inputs.length, typedSoFar);
+  await server.welcome(2, { stopAfterMs });
+  second.say(assign(1, typing(text), { epoch: 2n }));
+  assert.equal((await second.result(1)).input, InputAmount.ALL);
+  assert.equal(typed(inputs), text);
+});
+
 test("a lease clock that ran out is logged, and an attempt that is over is not", async () => {
   const warnings: string[] = [];
   const { server, inputs } = await begin({
