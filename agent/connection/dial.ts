@@ -91,7 +91,7 @@ export class Dial {
     if (this.serving) this.#write(message);
   }
 
-  /** Sends a beat out of turn, for a lease clock that was voided. */
+  /** Sends a beat out of turn: the lease clock was voided, or somebody else holds the agent than before. */
   beat(): void {
     if (this.#state.is !== "serving") return;
     const number = ++this.#state.beatNumber;

@@ -10,6 +10,8 @@ import type { FakeStream } from "../support/fake-server.ts";
 import { until } from "./desktop/until.ts";
 
 const text = "abcdefghij".repeat(6);
+/** A busy machine must not be taken for a stream that is dead. */
+const times = { beatIntervalMs: 150, stopAfterMs: 1_500 };
 
 let rig: AgentRig;
 const begin = async (inputLatencyMs = 5) => {
@@ -34,7 +36,7 @@ const acked = (stream: FakeStream, count: number) => stream.heardOf("assignmentA
 async function stopped({ inputs }: AgentRig, stream: FakeStream): Promise<number> {
   const before = inputs.length;
   assert.ok(before > 0 && before < text.length);
-  await stream.heardOf("beat", stream.all("beat").length + 3);
+  await stream.heardOf("beat", stream.all("beat").length + 2);
   assert.equal(inputs.length, before);
   return before;
 }
@@ -43,7 +45,7 @@ async function stopped({ inputs }: AgentRig, stream: FakeStream): Promise<number
 async function halted(timeoutMs = 5_000): Promise<{ stream: FakeStream; command: Command }> {
   const { server, inputs } = await begin();
   const command: Command = [1, typing(text), { timeoutMs }];
-  const stream = await server.welcome();
+  const stream = await server.welcome(1, times);
   says(stream, command, {});
   await until("it types", () => inputs.length > 5);
   says(stream, command, { halted: true });
@@ -74,7 +76,7 @@ test("a halted command can be abandoned, and says how much of it arrived", async
 
 test("a command that arrives halted sends nothing, and abandoned it was as if it had not been tried", async () => {
   const { server, inputs } = await begin();
-  const stream = await server.welcome();
+  const stream = await server.welcome(1, times);
   const command: Command = [1, typing(text)];
   says(stream, command, { halted: true });
   await stream.heardOf("beat", 4);
@@ -97,7 +99,7 @@ test("while somebody holds the agent the time of its command stands still, and i
   await until("it is typed", () => rig.inputs.length > text.length);
   says(stream, checked, { halted: true });
   const beats = stream.all("beat").length;
-  await stream.heardOf("beat", beats + 6);
+  await stream.heardOf("beat", beats + 3);
   assert.equal(stream.all("result").filter(({ number }) => number === 2).length, 0);
   says(stream, checked, {});
   assert.equal((await stream.result(2)).failure?.category, FailureCategory.NOT_DONE);
@@ -105,7 +107,7 @@ test("while somebody holds the agent the time of its command stands still, and i
 
 test("a halted agent goes on looking", async () => {
   const { server } = await begin();
-  const stream = await server.welcome();
+  const stream = await server.welcome(1, times);
   const wait: Command = [
     1,
     { case: "wait", value: { conditions: [{ kind: { case: "window", value: { title: "*Mousepad" } } }] } },
@@ -118,7 +120,7 @@ test("an agent that was away stays halted until an assignment of the new stream 
   const { stream, command } = await halted();
   const before = await stopped(rig, stream);
   stream.refuse(status.UNAVAILABLE, "later");
-  const second = await rig.server.welcome(2);
+  const second = await rig.server.welcome(2, times);
   await second.heardOf("beat", 2);
   assert.equal(holds(second), HoldReason.HALTED);
   assert.equal(rig.inputs.length, before);
@@ -130,7 +132,7 @@ test("an agent that was away stays halted until an assignment of the new stream 
 
 test("a late assignment of an older epoch neither halts nor lets go", async () => {
   const { server, inputs } = await begin();
-  const stream = await server.welcome();
+  const stream = await server.welcome(1, times);
   says(stream, [1, typing(text), { epoch: 7n }], {});
   await until("it types", () => inputs.length > 5);
   says(stream, [1, typing(text), { epoch: 6n }], { halted: true });
@@ -139,7 +141,7 @@ test("a late assignment of an older epoch neither halts nor lets go", async () =
 
 test("an operator's word lets the agent go on at once although a person was at the mouse, and only for what was before it", async () => {
   const { server, inputs, world } = await begin();
-  const stream = await server.welcome();
+  const stream = await server.welcome(1, times);
   const command: Command = [1, typing(text)];
   says(stream, command, { resumeNumber: 3 });
   await until("it types", () => inputs.length > 5);
@@ -155,4 +157,14 @@ test("an operator's word lets the agent go on at once although a person was at t
   world.personMsAgo = 0;
   await until("it says so again", () => holds(stream) === HoldReason.HUMAN_PRESENT);
   await stopped(rig, stream);
+});
+
+test("that somebody holds the agent, or does no longer, is said at once and not with the next beat", async () => {
+  const { server, world } = await begin();
+  const stream = await server.welcome(1, { beatIntervalMs: 10_000, stopAfterMs: 30_000 });
+  await stream.heardOf("beat");
+  world.personMsAgo = 0;
+  assert.equal((await stream.heardOf("beat", 2)).hold, HoldReason.HUMAN_PRESENT);
+  world.personMsAgo = undefined;
+  assert.equal((await stream.heardOf("beat", 3)).hold, HoldReason.UNSPECIFIED);
 });

@@ -45,7 +45,7 @@
 //
 // ## Holding
 // An agent that holds injects nothing, and keeps its place: what is half typed is gone on with. There are three reasons, said
-// in each `Beat`: its lease clock ran out (LEASE); an `Assignment` says `halted` (HALTED): then nothing is injected from the
+// in each `Beat`, and in one out of turn when it changes: its lease clock ran out (LEASE); an `Assignment` says `halted` (HALTED): then nothing is injected from the
 // moment of its receipt; or a person is at the mouse or keyboard (HUMAN_PRESENT), until nobody was for 5 s, or
 // `Assignment.resume_number` grew. While it holds for one of the latter two, the time of the command in hand stands still:
 // `Command.timeout_ms` counts only time without them. What `exec` started goes on under both. Looking goes on; `abandon`
