@@ -118,6 +118,7 @@ test("a drain in the middle of a commit step leaves nothing untold: the run is t
   assert.equal(await machine.status(), "idle");
   // What looks whether it took hold is drained in its turn, and is no answer.
   const other = await TestMachine.idle(rig);
+  await sql`update runs set not_before_at = null where id = ${run}`;
   await placeAll(context);
   await other.upTo("look");
   await drain(other, 0);
@@ -191,6 +192,17 @@ test("nothing is taken away from a machine without an attempt, and nobody's mach
   const machine = await TestMachine.idle(rig);
   await release(machine);
   assert.equal(await machine.status(), "idle");
+  // Its agent restarts into a release: nothing is injected, and what is begun on it meanwhile would be lost.
+  const leaseId = uuid() as LeaseId;
+  await sql.begin(async (tx) => {
+    const now = await readNow(tx);
+    const lease = { purpose: "service", epoch: 9, attemptId: null, deadlineAt: now + 60_000, now } as const;
+    await grantLease(tx, { ...lease, id: leaseId, tenantId, machineId: machine.id });
+  });
+  await drain(machine, 0);
+  await expireAll(context);
+  await release(machine);
+  assert.equal((await machine.row())["leaseId"], leaseId);
   const stranger = uuid() as TenantId;
   const answers = [
     await releaseMachine(context, stranger, machine.id),
