@@ -2,6 +2,8 @@
 
 import assert from "node:assert/strict";
 import { beforeEach, test } from "node:test";
+import { timestampFromMs } from "@bufbuild/protobuf/wkt";
+import { runMessage } from "../../../server/api/run-messages.ts";
 import { placeAll } from "../../../server/engine/placing.ts";
 import type { RunId } from "../../../server/rules/names.ts";
 import { retryBudget } from "../../../server/rules/retry.ts";
@@ -40,8 +42,11 @@ const budgetOf = async (workflow: string) =>
 async function waitMs(run: RunId): Promise<number> {
   const [event] = await sql`select at, body from events where run_id = ${run} and body ->> 'kind' = 'REQUEUED'
     order by number desc limit 1`;
-  const { notBeforeAt } = (await readRunView(sql, tenantId, run)) ?? {};
+  const view = await readRunView(sql, tenantId, run);
+  assert.ok(view !== undefined);
+  const { notBeforeAt } = view;
   assert.equal(event?.["body"].notBeforeAt, notBeforeAt, "watchers are told the same");
+  assert.deepEqual(runMessage(view).notBefore, timestampFromMs(notBeforeAt ?? 0), "and so is who asks");
   return (notBeforeAt ?? 0) - event?.["at"];
 }
 
