@@ -6,13 +6,14 @@ import type { AttemptPhase, AttemptPurpose } from "../rules/attempt.ts";
 import type { CommandSpec } from "../rules/command.ts";
 import { limits } from "../rules/limits.ts";
 import type { ApplicationVersionId, AttemptId, Instant, LeaseId } from "../rules/names.ts";
+import type { Run } from "../rules/run.ts";
 import { beginRun } from "../rules/run-beginning.ts";
 import { beginUpkeep } from "../rules/upkeep.ts";
 import { json, type Tx } from "../store/database.ts";
 import { latestApplication } from "../store/definitions.ts";
 import { appendEvents } from "../store/events.ts";
 import { inventoryDigest } from "../store/inventories.ts";
-import { grantLease, type MachineRow, nextEpoch, saveStatus, type UncleanMachine } from "../store/machines.ts";
+import { grantLease, isBack, type MachineRow, nextEpoch, saveStatus, type UncleanMachine } from "../store/machines.ts";
 import { type LockedRun, saveRun } from "../store/runs.ts";
 import type { EngineContext } from "./context.ts";
 
@@ -27,7 +28,8 @@ export async function beginWaiting(
   const attemptId = uuid() as AttemptId;
   const begun = beginRun(locked.run, attemptId, now);
   if (begun === undefined) return false;
-  const { run, purpose, deadlineAt } = begun;
+  const { purpose, deadlineAt } = begun;
+  const run = purpose === "verify" ? await asSeen(tx, begun.run, now) : begun.run;
   const program = await context.interpreters.program(tx, locked.workflowVersionId);
   const application = await latestApplication(tx, locked.tenantId, program.application);
   if (application === undefined) return false;
@@ -55,6 +57,14 @@ export async function beginWaiting(
     ),
   ]);
   return true;
+}
+
+/** What verify steps do not find may still take hold while the machine is away, or has only just come back. */
+async function asSeen(tx: Tx, run: Run, now: Instant): Promise<Run> {
+  const { unsettled } = run;
+  if (unsettled === undefined) throw new Error(`run ${run.id} has nothing to settle`);
+  const away = !(await isBack(tx, unsettled.machineId, now - limits.verifyAfterMs));
+  return { ...run, unsettled: { ...unsettled, away } };
 }
 
 /** Cleans up a machine after an attempt of the run, which goes on undisturbed elsewhere, or has ended. */

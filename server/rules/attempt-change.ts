@@ -328,7 +328,8 @@ export class AttemptChange {
     if (ending.is === "cancelled")
       return endUnknown(this.run, "it was cancelled before verify had found out", this.#now);
     const deadlineAt = state.is === "ended" || ending.is === "expired" ? this.#now : state.deadlineAt;
-    const verification = ending.is !== "verified" ? "UNCLEAR" : ending.held ? "HELD" : "NOT_HELD";
+    const missing = this.run.unsettled?.away === true ? "UNCLEAR" : "NOT_HELD";
+    const verification = ending.is !== "verified" ? "UNCLEAR" : ending.held ? "HELD" : missing;
     this.events.push({ kind: "VERIFIED", verification, ...this.#where });
     const outputs = ending.is === "verified" && ending.outputs !== undefined ? { outputs: ending.outputs } : {};
     const decided = settle(this.run, { verification, deadlineAt, ...outputs }, this.#budgetLeft, this.#now);

@@ -45,6 +45,10 @@ export interface Unsettled {
   readonly on: VerifyPlan["on"];
   /** Verify attempts so far. */
   readonly tries: number;
+  /**
+   * When the newest verify attempt began, the machine was away, or just back: what has not taken hold on it may still do so.
+   */
+  readonly away?: boolean;
   /** A cancel was asked for meanwhile: whatever is found out, the run is not tried again. */
   readonly cancelled?: true;
 }

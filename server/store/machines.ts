@@ -105,6 +105,14 @@ export async function readLiveLease(query: Query, machineId: MachineId): Promise
   return row;
 }
 
+/** Whether the machine is attached, and has been since an instant. */
+export async function isBack(query: Query, id: MachineId, since: Instant): Promise<boolean> {
+  const rows = await query`
+    select 1 from machines where id = ${id} and status in ('idle', 'busy')
+      and (attached_at is null or attached_at <= ${since}::timestamptz)`;
+  return rows.length === 1;
+}
+
 /** Machines of a pool that are idle and not locked by anybody, locked, longest idle first. */
 export async function lockIdle(tx: Tx, ids: readonly MachineId[]): Promise<MachineRow[]> {
   return await tx<MachineRow[]>`
@@ -190,7 +198,8 @@ export async function saveAttached(
         when boot_id = ${incarnation.bootId} and start_id = ${incarnation.startId} then incarnation_since
         else ${attached.now}::timestamptz end,
       executable = ${inventory.executable}, ${release},
-      status = ${attached.state.is}, status_since = ${attached.now}::timestamptz, takeover_at = null,
+      status = ${attached.state.is}, status_since = ${attached.now}::timestamptz,
+      attached_at = ${attached.now}::timestamptz, takeover_at = null,
       boot_id = ${incarnation.bootId}, start_id = ${incarnation.startId}, dial_number = ${incarnation.dialNumber},
       replica_id = ${attached.replicaId}, session_id = ${attached.sessionId},
       inventory = ${json(inventory)}::jsonb,

@@ -65,7 +65,8 @@ export async function unsettledHead(query: Query, poolId: PoolId, limit: number,
       and exists (
         select 1 from machines m
         where m.pool_id = ${poolId} and ${machineFree(query, now)} and r.route = any(m.applications)
-          and (unsettled ->> 'on' <> 'same-machine' or m.id = (unsettled ->> 'machineId')::uuid))
+          and (unsettled ->> 'on' <> 'same-machine' or m.id = (unsettled ->> 'machineId')::uuid
+            and (m.attached_at is null or m.attached_at <= ${now - limits.verifyAfterMs}::timestamptz)))
       and not exists (
         select 1 from machines m
         where m.id = (unsettled ->> 'machineId')::uuid and m.unclean_attempt_id is not null and m.status <> 'offline')

@@ -64,6 +64,8 @@ export const machines = pgTable(
     /** The replica and the stream that the machine is attached to; kept while reattaching. */
     replicaId: uuid().$type<ReplicaId>(),
     sessionId: uuid(),
+    /** When its newest stream opened. */
+    attachedAt: instant(),
     /** When reattaching: its work is handed on then. */
     takeoverAt: instant(),
     inventory: jsonb().$type<Inventory>(),

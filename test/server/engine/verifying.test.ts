@@ -61,13 +61,17 @@ async function lost(workflow: string): Promise<{ machine: TestMachine; run: RunI
 async function looking(workflow: string): Promise<{ machine: TestMachine; run: RunId }> {
   const { machine, run } = await lost(workflow);
   await machine.restart();
+  await waited();
   await placeAll(context);
   await machine.upTo("kept");
   return { machine, run };
 }
 
-/** As if the time before the next try had passed. */
-const waited = () => sql`update runs set not_before_at = null`;
+/** As if the time before the next try had passed, and every machine had been attached for as long as an application needs. */
+const waited = async () => {
+  await sql`update runs set not_before_at = null`;
+  await sql`update machines set attached_at = attached_at - interval '3 seconds'`;
+};
 const outputsOf = async (run: RunId) => (await sql`select outputs from runs where id = ${run}`)[0]?.["outputs"];
 const purposes = async (run: RunId) =>
   (await sql`select purpose, machine_id from attempts where run_id = ${run} order by number`).map((row) => [
@@ -81,6 +85,7 @@ test("a run lost inside its commit waits for its own machine, under a verify lea
   await placeAll(context);
   assert.equal(await other.status(), "idle");
   await machine.restart();
+  await waited();
   await placeAll(context);
   assert.equal(await told(rig, run), "verifying");
   assert.equal((await machine.wish()).wanted.lease?.purpose, "verify");
@@ -110,6 +115,7 @@ test("what is found not to have taken hold is done again, on another machine and
   await other.takeoverDue();
   await takeOver(context, other.id);
   await other.restart();
+  await waited();
   await placeAll(context);
   await other.upTo("kept");
   await other.report(no);
@@ -133,6 +139,7 @@ test("with `on: any` nobody looks while the first machine is there and not clean
   const { machine, run } = await lost("tidy.any");
   const other = await TestMachine.idle(rig);
   await machine.restart();
+  await waited();
   await placeAll(context);
   assert.equal((await machine.wish()).wanted.lease?.purpose, "upkeep");
   assert.equal(await other.status(), "idle");
@@ -145,6 +152,7 @@ test("with `on: any` nobody looks while the first machine is there and not clean
 test("a machine is cleaned up before verify steps are done on it", async () => {
   const { machine, run } = await lost("tidy");
   await machine.restart();
+  await waited();
   await placeAll(context);
   assert.equal((await machine.wish()).wanted.lease?.purpose, "upkeep");
   assert.equal(await told(rig, run), "unsettled");
@@ -282,9 +290,42 @@ test("verify goes before the runs that wait, and runs that wait for absent machi
   const { machine, run } = await lost("same");
   const waiting = await begin(rig, { priority: 100 });
   await machine.restart();
+  await waited();
   await placeAll(context);
   assert.equal(await told(rig, run), "verifying");
   assert.equal(await told(rig, waiting), "queued");
+});
+
+test("what is not found while its machine is away may still take hold there: it is looked for again when that is back", async () => {
+  const { machine, run } = await lost("any");
+  const other = await TestMachine.idle(rig);
+  await placeAll(context);
+  await other.upTo("kept");
+  await other.report(no);
+  assert.equal(await told(rig, run), "unsettled");
+  await machine.restart();
+  await sql`update runs set not_before_at = null`;
+  await placeAll(context);
+  const just = (await machine.status()) === "busy" ? machine : other;
+  await just.upTo("kept");
+  await just.report(no);
+  assert.equal(await told(rig, run), "unsettled", "it is only just back");
+  await waited();
+  await placeAll(context);
+  const back = (await machine.status()) === "busy" ? machine : other;
+  await back.upTo("kept");
+  await back.report(no);
+  assert.equal(await told(rig, run), "queued");
+});
+
+test("nothing is looked for on a machine that is only just back", async () => {
+  const { machine, run } = await lost("same");
+  await machine.restart();
+  await placeAll(context);
+  assert.equal(await told(rig, run), "unsettled");
+  await waited();
+  await placeAll(context);
+  assert.equal(await told(rig, run), "verifying");
 });
 
 test("a verify attempt that is lost as well is followed by another, whichever replica sees it first", async () => {

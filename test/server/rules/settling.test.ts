@@ -201,6 +201,17 @@ test("a verify attempt that its time runs out for is stopped, and its run is UNK
   );
 });
 
+test("what is not found while the machine that was at it is away is not known, and what is found is", () => {
+  const no = after(verifying({ away: true }), looking(), said(2, { failure: asserted }));
+  assert.equal(told(no.run), "unsettled");
+  assert.deepEqual(
+    no.events.flatMap((event) => (event.kind === "VERIFIED" ? [event.verification] : [])),
+    ["UNCLEAR"],
+  );
+  assert.equal(told(after(verifying({ away: true }), looking(), said(2)).run), "SUCCEEDED AFTER_COMMIT");
+  assert.equal(told(after(verifying({ away: false }), looking(), said(2, { failure: asserted })).run), "queued");
+});
+
 test("a verify attempt that is lost, or whose machine is not ready, has found nothing out", () => {
   assert.equal(told(after(verifying(), looking(), { is: "holder-gone", why: "MACHINE_LOST" }).run), "unsettled");
   const proving = looking({ phase: "proving" });

@@ -1,0 +1,1 @@
+ALTER TABLE "machines" ADD COLUMN "attached_at" timestamp (3) with time zone;
