@@ -1,9 +1,19 @@
 // Runs on real desktops that a test stops at a chosen step, by what it does to their machine; and what became of them.
 
 import assert from "node:assert/strict";
+import type { TestContext } from "node:test";
 import { AttemptPurpose, type Inputs, nameOf, type RunEvent, type RunHandle } from "../../sdk/index.ts";
 import { Onlooker, type ShownWindow } from "./onlooker.ts";
 import { killProcess, type Product } from "./product.ts";
+
+/** A process that stands still outlives its X server, and would be seen on the next one of that name. */
+export function killIfThere(pid: number): void {
+  try {
+    killProcess(pid);
+  } catch {
+    // It has ended, as it should.
+  }
+}
 
 export class CutOff {
   readonly product: Product;
@@ -42,6 +52,14 @@ export class CutOff {
   async editor(): Promise<number> {
     const editor = (await this.windows()).find(({ title }) => title.endsWith("Mousepad"));
     return editor?.pid ?? assert.fail("there is no editor");
+  }
+
+  /** Lets the machine's editor stand still; gives its pid. When the test is over it is killed, if it is still there. */
+  async freezeEditor(t: TestContext): Promise<number> {
+    const pid = await this.editor();
+    process.kill(pid, "SIGSTOP");
+    t.after(() => killIfThere(pid));
+    return pid;
   }
 
   killAgent(): void {

@@ -9,6 +9,7 @@ import type { RunEvent } from "../../sdk/index.ts";
 import { openDatabase } from "../../server/postgres/connect.ts";
 import { limits } from "../../server/rules/limits.ts";
 import { showUnmanagedWindow } from "../agent/desktop/unmanaged-window.ts";
+import { killIfThere } from "../support/cut-off.ts";
 import { Onlooker, type ShownWindow } from "../support/onlooker.ts";
 import { createDatabase } from "../support/postgres.ts";
 import { type Product, startProduct, until } from "../support/product.ts";
@@ -246,9 +247,10 @@ function lives(pid: number): boolean {
   }
 }
 
-test("an editor that hangs in mid-run is FROZEN within the step's deadline; the next run begins after its end (G13)", async () => {
+test("an editor that hangs in mid-run is FROZEN within the step's deadline; the next run begins after its end (G13)", async (t) => {
   const client = product.client();
   const { pid } = await editor();
+  t.after(() => killIfThere(pid));
   const run = await client.start("hangs");
   const events: RunEvent[] = [];
   for await (const event of run) {

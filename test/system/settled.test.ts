@@ -48,12 +48,11 @@ describe("a run that is cut off inside its commit step", { concurrency: true }, 
     assert.deepEqual(found, ["HELD"]);
   });
 
-  test("is done again elsewhere if its note is not on the disk, which is then written once", async () => {
+  test("is done again elsewhere if its note is not on the disk, which is then written once", async (t) => {
     const path = join(product.dir, "absent.txt");
     const run = await CutOff.at(product, "steps[9]", "freezes", { path, text: "written once" });
-    const pid = await run.editor();
     // It takes no key any more, so that the commit cannot take hold.
-    process.kill(pid, "SIGSTOP");
+    const pid = await run.freezeEditor(t);
     await run.reaches("save");
     run.killAgent();
     killProcess(pid);
