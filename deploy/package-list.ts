@@ -72,6 +72,7 @@ const testsBesideDemo: SystemPackage[] = [
   { package: "openssl", programs: ["openssl"], why: "makes the certificates of the tests of TLS" },
   { package: "curl", programs: ["curl"], why: "calls the API as any other program would" },
   { package: "procps", programs: ["ps"], why: "ps, to look for processes that were left behind" },
+  { package: "faketime", programs: ["faketime"], why: "clocks that stand still, for a machine that was stunned" },
   { package: "iproute2", programs: ["tc"], why: "tc and ip, to break and slow the network" },
 ];
 

@@ -120,6 +120,8 @@ const pauses: Readonly<Record<string, readonly [number, string]>> = {
   "test/faults/all-down.long.test.ts": [1, "an outage has a length"],
   "test/faults/bad-network.long.test.ts": [1, "a stall has a length"],
   "test/faults/paused-agent.long.test.ts": [1, "a pause has a length"],
+  "test/faults/paused-desktop.long.test.ts": [1, "a pause has a length"],
+  "test/faults/stopped-clock.long.test.ts": [1, "a pause has a length"],
   "test/support/tcp-proxy.ts": [1, "a network that is late on purpose"],
 };
 
