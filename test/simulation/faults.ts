@@ -210,9 +210,11 @@ export class Faults {
     };
   }
 
-  /** Rather one that is at work: that is where faults are found. */
+  /** Rather one that is at work, and best of all at a commit: that is where faults are found. */
   #machine(): SimulatedMachine {
     const { chance, machines, schedule } = this.#options;
+    const committing = machines.filter(({ lastCommitAt }) => schedule.now - lastCommitAt < 1_500);
+    if (committing.length > 0 && chance.happens(0.4)) return chance.pick(committing);
     const working = machines.filter(({ lastInputAt }) => schedule.now - lastInputAt < 500);
     return chance.pick(working.length > 0 && chance.happens(0.7) ? working : machines);
   }

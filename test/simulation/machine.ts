@@ -59,6 +59,8 @@ export class SimulatedMachine {
   /** When a person moves the mouse last, as far as is known yet. */
   #personUntil = Number.NEGATIVE_INFINITY;
   lastInputAt = Number.NEGATIVE_INFINITY;
+  /** When the key to enter an order arrived last. */
+  lastCommitAt = Number.NEGATIVE_INFINITY;
 
   constructor(options: MachineOptions) {
     const { id, name, schedule, chance, network, log, books } = options;
@@ -71,6 +73,7 @@ export class SimulatedMachine {
       isEntered: (order) => books.has(order),
       pressed: (order) => {
         const { attempt } = toldHere();
+        this.lastCommitAt = schedule.now;
         return () => {
           books.add(order);
           this.#journal.add(order);
