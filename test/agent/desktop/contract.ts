@@ -353,6 +353,7 @@ export function desktopContract(name: string, open: () => Promise<DesktopUnderTe
 
     test("a capture shows the surface, and a health screenshot the same", () =>
       withEditor("", async ({ window }) => {
+        assert.deepEqual([await desktop.answers(5_000), await desktop.answers(5_000)], [true, true]);
         const surface = await desktop.surface();
         assert.equal(surface.is, "present");
         const frame = await desktop.capture();

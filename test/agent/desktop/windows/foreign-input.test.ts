@@ -45,8 +45,10 @@ test("a pointer that somebody moves is a person's at once, and the time since th
   const { windows, foreign } = watched();
   windows.input(500, 3);
   assert.equal(foreign.msAgo(), 0);
+  assert.equal(foreign.seen(), 1);
   windows.now += 700;
   assert.equal(foreign.msAgo(), 700);
+  assert.equal(foreign.seen(), 1, "the same once");
 });
 
 test("the agent's own input is nobody else's, with the moves of the pointer that it makes", () => {
@@ -57,6 +59,7 @@ test("the agent's own input is nobody else's, with the moves of the pointer that
     windows.now += 10;
     assert.equal(foreign.msAgo(), undefined);
   }
+  assert.equal(foreign.seen(), 0);
 });
 
 test("input of the agent's that is stamped a little later than it was sent is still its own", () => {
