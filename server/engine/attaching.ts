@@ -91,7 +91,9 @@ async function applyToMachine(
     await endLease(tx, id, lease.id, now);
     woken.push(topics.placing);
   }
-  if (change.lease === "renew" && lease !== undefined) await nextEpoch(tx, id, lease.id);
+  if (change.lease === "renew" || change.lease === "fence") {
+    await nextEpoch(tx, id, change.lease === "renew" ? lease?.id : undefined);
+  }
   return { state: change.state, woken };
 }
 

@@ -3,7 +3,8 @@
 //
 // 1. A machine is busy exactly while it is attached and has a lease that has not ended.
 // 2. Nothing is handed on before takeover, unless the holder is proven dead.
-// 3. An agent that comes back to a live lease has it under a higher epoch; one that is being fenced stays fenced.
+// 3. An agent that comes back to a live lease has it under a higher epoch; one that is being fenced stays fenced, and its lease
+//    keeps the lower epoch: that is how the end of the lease is told from its holder's return.
 
 import { advanceLease, isOverdue, type Lease } from "./lease.ts";
 import type { Holder } from "./machine.ts";
@@ -42,8 +43,11 @@ export type AttemptNews =
 
 export interface MachineChange {
   readonly state: MachineState;
-  /** `renew`: its holder has it from now on under the machine's next epoch. */
-  readonly lease: "keep" | "renew" | "end";
+  /**
+   * `renew`: its holder has it from now on under the machine's next epoch; `fence`: that is the epoch under which its holder is
+   * told once more that it has nothing to do.
+   */
+  readonly lease: "keep" | "renew" | "fence" | "end";
   readonly attempt?: AttemptNews;
 }
 
@@ -78,7 +82,7 @@ export function advanceMachine(
 function onAttached({ state, lease }: LeasedMachine, holder: Holder): MachineChange {
   if (lease === undefined) return { state: { is: "idle" }, lease: "keep" };
   if (holder === "gone") return withoutHolder({ is: "idle" }, lease, "AGENT_RESTARTED");
-  if (lease.state === "fencing") return { state: { is: "busy" }, lease: "keep" };
+  if (lease.state === "fencing") return { state: { is: "busy" }, lease: "fence" };
   const news = lease.injects && state.is === "reattaching" ? { attempt: { is: "machine-back" } as const } : {};
   return { state: { is: "busy" }, lease: "renew", ...news };
 }

@@ -236,11 +236,12 @@ test("a fenced machine that comes back is still fenced; restarted with its lock 
     await sql`update attempts set command_deadline_at = now() - interval '1 ms' where run_id = ${run}`;
     await expireAll(context);
   }
+  const { epoch } = await machine.row();
   await silent(context, machine.id, machine.sessionId, 0);
   await machine.attach();
   assert.equal(await machine.status(), "busy");
   const { wanted, fencing } = await machine.wish();
-  assert.deepEqual([wanted.lease, fencing], [undefined, true]);
+  assert.deepEqual([wanted.lease, wanted.epoch, fencing], [undefined, epoch + 1, true]);
   await silent(context, machine.id, machine.sessionId, 0);
   await machine.restart();
   assert.equal(await machine.status(), "idle");

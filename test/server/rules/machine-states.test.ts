@@ -41,7 +41,7 @@ const admitted = {
     attachedGone: "idle end holder-gone",
   },
   service: { attachedNone: "busy renew", attachedBack: "busy renew", attachedGone: "idle end" },
-  fencing: { attachedNone: "busy keep", attachedBack: "busy keep", attachedGone: "idle end" },
+  fencing: { attachedNone: "busy fence", attachedBack: "busy fence", attachedGone: "idle end" },
 };
 
 const quiet = { silent: "nothing", leaseOverdue: "nothing", takeoverEarly: "nothing", takeoverDue: "nothing" };
