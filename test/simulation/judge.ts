@@ -14,7 +14,7 @@
 import { judgeCommits, judgeSettling } from "./judge/commits.ts";
 import { judgeEvents } from "./judge/events.ts";
 import type { Finding, Nature } from "./judge/finding.ts";
-import { judgeHalts, judgePersons, judgePlacing } from "./judge/holding.ts";
+import { judgeDrains, judgeHalts, judgePersons, judgePlacing } from "./judge/holding.ts";
 import { judgeInputs } from "./judge/inputs.ts";
 import { judgeLeases, judgeTakeovers } from "./judge/leases.ts";
 import { judgeRetries, judgeRuns } from "./judge/runs.ts";
@@ -30,6 +30,7 @@ export function judge(record: SimulationRecord, nature: Nature): Finding[] {
   judgeHalts(record, find);
   judgePersons(record, find);
   judgePlacing(record, find);
+  judgeDrains(record, find);
   judgeCommits(record, nature, find);
   judgeSettling(record, nature, find);
   judgeRuns(record, nature, find);

@@ -54,7 +54,7 @@ export class Operators {
 
   drain(machine: SimulatedMachine, durationMs: number): void {
     const timeoutMs = this.#options.chance.between(500, 10_000);
-    this.#cordon(machine, { is: "drain", timeoutMs }, durationMs);
+    this.#cordon(machine, { is: "drain", timeoutMs }, durationMs, timeoutMs);
   }
 
   release(machine: SimulatedMachine): void {
@@ -73,7 +73,7 @@ export class Operators {
     );
   }
 
-  #cordon({ id, name }: SimulatedMachine, wanted: CordonWanted, durationMs: number): void {
+  #cordon({ id, name }: SimulatedMachine, wanted: CordonWanted, durationMs: number, drainMs?: number): void {
     const cordon = (to: CordonWanted) => (context: EngineContext) =>
       cordonMachine(context, this.#options.tenantId, id as MachineId, to);
     this.#stop(
@@ -81,16 +81,17 @@ export class Operators {
       cordon(wanted),
       cordon({ is: "uncordon" }),
       durationMs,
+      drainMs,
     );
   }
 
   /** Stops something for a while. */
-  #stop(stop: Stop, begin: Ask, end: Ask, durationMs: number): void {
+  #stop(stop: Stop, begin: Ask, end: Ask, durationMs: number, drainMs?: number): void {
     const { schedule, log } = this.#options;
     const target = `${stop.stop} ${stop.kind} ${stop.target}`;
     if (this.#taken.has(target)) return;
     this.#taken.add(target);
-    this.#ask(begin, () => log({ at: schedule.now, is: "stopped", ...stop }));
+    this.#ask(begin, () => log({ at: schedule.now, is: "stopped", ...stop, ...(drainMs && { drainMs }) }));
     schedule.in(undefined, durationMs, () => {
       log({ at: schedule.now, is: "going on", ...stop });
       let certain = true;

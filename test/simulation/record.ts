@@ -38,8 +38,11 @@ export type Entry = { readonly at: number } & (
   /** A caller was answered that this run is saved. */
   | { readonly is: "accepted"; readonly order: string; readonly run: string }
   | { readonly is: "cancelled"; readonly run: string }
-  /** An operator was answered that it is stopped; an operator asks for it to go on. */
-  | ({ readonly is: "stopped" } & Stop)
+  /**
+   * An operator was answered that it is stopped, and what it does within `drainMs`, if that is said; an operator asks for it to
+   * go on.
+   */
+  | ({ readonly is: "stopped"; readonly drainMs?: number } & Stop)
   | ({ readonly is: "going on" } & Stop)
   /** A replica tells an agent that it is halted. */
   | { readonly is: "halting"; readonly machine: string; readonly attempt: string }

@@ -10,6 +10,7 @@ export interface Finding {
     | "input while halted"
     | "input beside a person"
     | "placed on what is stopped"
+    | "endless drain"
     | "double commit"
     | "wrong label"
     | "lost run"

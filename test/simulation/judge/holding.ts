@@ -4,7 +4,8 @@
 //    knows, so that nothing of that attempt arrives later than a second after that.
 // 2. A replica knows within the five seconds in which it reads again what it may not have been woken for.
 // 3. Nothing begins on what is halted or cordoned from the moment that the operator has the answer.
-// 4. Nothing is injected while a person moves the mouse, and for five seconds after that, unless an operator says otherwise.
+// 4. What a machine does that is drained ends by the deadline, and what has to be done at its end (G6).
+// 5. Nothing is injected while a person moves the mouse, and for five seconds after that, unless an operator says otherwise.
 
 import type { AttemptFact, SimulationRecord, Stop } from "../record.ts";
 import { type Find, roundingMs } from "./finding.ts";
@@ -14,6 +15,8 @@ import { byKey, disturbances, type Entries, entriesOf } from "./reading.ts";
 const stopMs = 1_000;
 /** How long a replica may not know. */
 const knowMs = 5_000;
+/** How long after a drain's deadline a lease may go on: the last command is abandoned, and cleaned up after. */
+const drainedMs = 15_000;
 /** A person who did nothing for so long has let go. */
 const quietMs = 5_000;
 
@@ -43,6 +46,22 @@ export function judgeHalts(record: SimulationRecord, find: Find): void {
       if (late === undefined) continue;
       find("input while halted", late.at, `the ${halt.kind} ${halt.target} was halted at ${halt.from.toFixed(0)} ms`);
     }
+  }
+}
+
+export function judgeDrains(record: SimulationRecord, find: Find): void {
+  const leases = byKey(record.leases, (lease) => lease.machine);
+  for (const { at, target, drainMs, ...stop } of entriesOf(record, "stopped")) {
+    if (drainMs === undefined) continue;
+    const end =
+      stopped(record).find((one) => one.from === at && one.stop === stop.stop && one.target === target)?.to ?? 0;
+    const by = at + drainMs + drainedMs;
+    const wrong = [...disturbances(record, ""), ...disturbances(record, target)].some(
+      ({ from, to }) => from < by && to > at,
+    );
+    const lasting = leases.get(target)?.find(({ grantedAt, endedAt }) => grantedAt < at && (endedAt ?? by + 1) > by);
+    if (wrong || by > end || lasting === undefined) continue;
+    find("endless drain", by, `${target} was to be drained by ${(at + drainMs).toFixed(0)} ms`);
   }
 }
 
