@@ -4,6 +4,7 @@ import type { HaltKind } from "../rules/halt.ts";
 import type { HoldReason } from "../rules/machine.ts";
 import type { AttemptId, HaltId, Instant, MachineId, RunId, TenantId } from "../rules/names.ts";
 import type { Query, Tx } from "./database.ts";
+import type { halts } from "./schema/halts.ts";
 
 /** A target as it is stored: the machine's or the pool's id, the workflow's or the application's name; empty for the tenant. */
 export interface HaltTarget {
@@ -11,14 +12,10 @@ export interface HaltTarget {
   readonly target: string;
 }
 
-export interface HaltView {
-  readonly id: HaltId;
-  readonly kind: HaltKind;
+export interface HaltView
+  extends Readonly<Pick<typeof halts.$inferSelect, "id" | "kind" | "reason" | "haltedBy" | "haltedAt">> {
   /** In words that its operator knows: the machine's or the pool's name. */
   readonly name: string;
-  readonly reason: string;
-  readonly haltedBy: string;
-  readonly haltedAt: Instant;
 }
 
 /** Whether a halt covers the waiting run `r`: nothing of it may begin. */
