@@ -278,7 +278,9 @@ test("no beat is acked after the replica's row has lapsed, and its agents attach
   const { machine, dial } = await dialler(t, rig, own);
   const agent = await dial().attach();
   await agent.heardOf("beatAck");
-  // Renewals wait for this lock.
+  // Nobody can declare the machine silent meanwhile, which would end its stream; and renewals wait for the other lock.
+  await lock`begin`;
+  await lock`select 1 from machines where id = ${machine.id} for update`;
   await lock`select pg_advisory_lock(7243190118)`;
   await until("the lapse", () => own.engine.replica.life() === undefined);
   const acked = agent.all("beatAck").length;
@@ -288,6 +290,10 @@ test("no beat is acked after the replica's row has lapsed, and its agents attach
     return row?.["ended"];
   });
   agent.beat();
+  agent.say(chunk(randomUUID(), { attemptId: randomUUID() }));
+  await agent.heardOf("artifactAck");
+  assert.equal(agent.all("beatAck").length, acked, "what was said after it is answered, and the beat is not");
+  await lock`commit`;
   const refused = dial();
   refused.hello({ dialNumber: 2n });
   assert.equal((await refused.end()).code, status.UNAVAILABLE);

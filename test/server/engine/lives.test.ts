@@ -248,6 +248,18 @@ test("a fenced machine that comes back is still fenced; restarted with its lock 
   assert.equal((await machine.row())["leaseId"], null);
 });
 
+test("a fenced machine that comes back is free when its agent says that it does nothing (G6)", async () => {
+  const { machine, run } = await at("save");
+  for (let i = 0; i < 2; i++) {
+    await sql`update attempts set command_deadline_at = now() - interval '1 ms' where run_id = ${run}`;
+    await expireAll(context);
+  }
+  await silent(context, machine.id, machine.sessionId, 0);
+  await machine.attach();
+  await fenced(context, machine.id, machine.sessionId, (await machine.wish()).wanted.epoch);
+  assert.equal(await machine.status(), "idle");
+});
+
 test("a lease that outlives its deadline is cut off, and its machine is let in after takeover only (G6)", async () => {
   const { machine, run } = await at("save");
   for (let i = 0; i < 2; i++) {
