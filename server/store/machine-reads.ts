@@ -15,7 +15,7 @@ export interface MachineView {
   readonly enrolledAt: Instant;
   readonly revokedAt: Instant | null;
   readonly inventory: Inventory | null;
-  /** The run it is leased for. */
+  /** The run that it works on: not one that it cleans up after, nor one that it was taken away from. */
   readonly runId: RunId | null;
   readonly cordonedAt: Instant | null;
   readonly drainBy: Instant | null;
@@ -29,7 +29,8 @@ export interface MachineView {
 }
 
 const view = (query: Query) => query`
-  select m.id, m.name, p.name as pool, m.status, m.status_since, m.enrolled_at, m.revoked_at, m.inventory, a.run_id,
+  select m.id, m.name, p.name as pool, m.status, m.status_since, m.enrolled_at, m.revoked_at, m.inventory,
+    case when a.purpose <> 'upkeep' and a.ended_at is null then a.run_id end as run_id,
     m.cordoned_at, m.drain_by, coalesce(m.hold, a.held ->> 'why') as hold, m.desktop, m.unready_verdict, m.unready_until,
     m.unclean_attempt_id is not null as unclean, ${machineHalted(query)} as halted
   from machines m

@@ -11,6 +11,7 @@ import { machineStatuses } from "../../../server/rules/machine.ts";
 import { advanceMachine } from "../../../server/rules/machine-life.ts";
 import type { LeaseId, RunId, TenantId } from "../../../server/rules/names.ts";
 import { readNow } from "../../../server/store/database.ts";
+import { readMachineView } from "../../../server/store/machine-reads.ts";
 import { endLease, grantLease, lockFree, machineState, readMachine } from "../../../server/store/machines.ts";
 import { begin, clear, kinds, put, startRig, TestMachine, told } from "./rig.ts";
 
@@ -60,6 +61,7 @@ test("a cordoned machine is given no run, what it does goes on, and uncordoned i
   const { machine, run } = await at("leave");
   await cordon(machine, "cordon");
   await cordon(machine, "cordon");
+  assert.equal((await readMachineView(sql, tenantId, machine.id))?.runId, run);
   const next = await begin(rig);
   await machine.report();
   assert.equal(await told(rig, run), "SUCCEEDED AFTER_COMMIT");
@@ -157,6 +159,7 @@ test("a machine that is taken away is fenced at once, and its run goes elsewhere
   const { wanted, fencing } = await machine.wish();
   assert.deepEqual([wanted.lease, wanted.epoch, fencing], [undefined, epoch + 1, true]);
   assert.equal(await machine.status(), "busy");
+  assert.equal((await readMachineView(sql, tenantId, machine.id))?.runId, null);
   const before = await kinds(rig, run);
   await release(machine);
   assert.equal((await machine.row())["epoch"], epoch + 1, "what is fenced already stays as it is");
