@@ -5,6 +5,7 @@
 import assert from "node:assert/strict";
 import { readdirSync, readFileSync } from "node:fs";
 import { test } from "node:test";
+import { begin, next, record, verifiedOutputs } from "../../../server/workflows/interpreter.ts";
 import { summary } from "../../../server/workflows/summary.ts";
 import { application, program, walk } from "./fixtures.ts";
 
@@ -127,4 +128,14 @@ test("the multiplication example reads the product as a number, whatever groups 
   const { commands, end } = walk(made, { left: 1234, right: 567 }, () => ({ text: " 699,678\n" }));
   assert.deepEqual(end.is === "finished" && end.outputs, { product: 699_678 });
   assert.equal(commands.filter(({ action }) => action.is === "click").length, 1);
+});
+
+test("the note example tells its outputs when it was cut off in saving, and verify finds the note", () => {
+  const made = program(readFileSync(new URL("../../../examples/notes.save.workflow.yaml", import.meta.url), "utf8"));
+  const inputs = { path: "/tmp/a.txt", text: "hello" };
+  const look = next(made, begin(made, inputs, "verify"));
+  assert.ok(look.is === "command");
+  assert.deepEqual(look.command.action, { is: "exec", name: "note-is", arguments: ["/tmp/a.txt", "hello"] });
+  const found = record(made, look.progress, { exitCode: 0, text: "" });
+  assert.deepEqual(verifiedOutputs(made, begin(made, inputs, "steps"), found), { title: "/tmp/a.txt - Mousepad" });
 });
