@@ -85,6 +85,8 @@ export class Permission {
 
   /** An assignment of this stream was received: it holds at once, whatever becomes of its command. */
   instructed(instruction: Instruction): void {
+    // What a person did until now is noticed now, so that it is not taken for something that came after the instruction.
+    this.#held();
     this.#holding.instructed(instruction, performance.now());
     this.#notice();
   }
