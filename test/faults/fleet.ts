@@ -234,12 +234,13 @@ export async function followAll(runs: readonly RunHandle[]): Promise<RunEvent[][
   );
 }
 
-/** How runs ended: outcomes other than SUCCEEDED, and how many attempts each took. */
+/** How runs ended: each that did not end SUCCEEDED, with what became of its attempts; and how many attempts each took. */
 export async function endsOf(runs: readonly RunHandle[]) {
   const ended = await Promise.all(runs.map((run) => run.refresh()));
-  const outcomes = ended.map(({ outcome }) => nameOf(Outcome, outcome));
+  const toldOf = ({ outcome, attempts }: (typeof ended)[number]) =>
+    [nameOf(Outcome, outcome), ...attempts.map(({ failure }) => failure?.category ?? "")].join(" ");
   return {
-    notSucceeded: outcomes.filter((outcome) => outcome !== "SUCCEEDED"),
+    notSucceeded: ended.filter(({ outcome }) => outcome !== Outcome.SUCCEEDED).map(toldOf),
     attempts: ended.map(({ attempts }) => attempts.length),
   };
 }
