@@ -2,21 +2,11 @@
 // by what arrived at the simulated desktops themselves (G1, G4, G6). This judge imports nothing of the server.
 
 import assert from "node:assert/strict";
-import { mkdtempSync, rmSync } from "node:fs";
-import { tmpdir } from "node:os";
-import { join } from "node:path";
 import { after, before, test } from "node:test";
-import { type RunningAgent, runAgent } from "../../agent/agent.ts";
-import { enrol } from "../../agent/connection/enrolment.ts";
-import { serverAddress } from "../../agent/connection/server-address.ts";
-import { simulatedDesktop } from "../../agent/desktop/simulated.ts";
-import { simulatedNotes } from "../../agent/desktop/simulated-notes.ts";
-import { simulatedSight } from "../../agent/desktop/simulated-sight.ts";
-import { type InputEntry, SimulatedWorld } from "../../agent/desktop/simulated-world.ts";
-import { memoryLocks } from "../../agent/lock.ts";
-import { silentLog } from "../../agent/log.ts";
 import { createDatabase, type TestDatabase } from "../support/postgres.ts";
 import { Product, until } from "../support/product.ts";
+import { SimulatedFleet } from "../support/simulated-fleet.ts";
+import { simulatedMousepad } from "../support/simulated-machine.ts";
 
 const machines = 200;
 const runs = 1_000;
@@ -39,55 +29,21 @@ steps:
 result: {}
 `;
 
-const application = `
-application: mousepad
-launch: { command: [mousepad] }
-ready: [ { window: { title: "*Mousepad", process: mousepad } } ]
-`;
-
 const product = new Product();
 let database: TestDatabase;
-const stateDir = mkdtempSync(join(tmpdir(), "drover-fleet-"));
-const worlds: SimulatedWorld[] = [];
-const agents: RunningAgent[] = [];
-const inputs = new Map<string, InputEntry[]>();
+const fleet = new SimulatedFleet();
 
 before(async () => {
   database = await createDatabase();
   await product.startServers({ databaseUrl: database.url });
-  await product.put(application, workflow);
-  const { secret } = await product.client().createToken({ uses: machines });
-  const server = serverAddress(product.server.agentUrl);
-  const lock = memoryLocks();
-  for (let i = 0; i < machines; i++) {
-    const name = `simulated-${i}`;
-    const dir = join(stateDir, name);
-    await enrol({ server, token: secret, name, stateDir: dir });
-    const log: InputEntry[] = [];
-    inputs.set(name, log);
-    const world = new SimulatedWorld({
-      machine: name,
-      applications: [simulatedNotes()],
-      inputLatencyMs: 1,
-      log: (entry) => log.push(entry),
-    });
-    worlds.push(world);
-    agents.push(
-      runAgent({
-        ...{ server, stateDir: dir, lock, log: silentLog, sight: simulatedSight(), desktop: simulatedDesktop(world) },
-        applications: [{ name: "mousepad", version: "" }],
-        labels: {},
-        allowExec: new Map(),
-      }),
-    );
-  }
+  await product.put(simulatedMousepad, workflow);
+  await fleet.enrol(product, machines, 1);
 });
 
 after(async () => {
-  await Promise.all(agents.map((agent) => agent.stop()));
+  await fleet.stop();
   await product.stop();
   await database?.drop();
-  rmSync(stateDir, { recursive: true, force: true });
 });
 
 test("1,000 runs on 200 simulated machines all end, each done once, and no machine ever has two drivers", async (t) => {
@@ -117,7 +73,7 @@ test("1,000 runs on 200 simulated machines all end, each done once, and no machi
   assert.equal(succeeded, runs);
 
   const saves = new Map<string, number>();
-  for (const world of worlds) {
+  for (const world of fleet.worlds) {
     for (const [path, file] of world.files) saves.set(path, (saves.get(path) ?? 0) + file.saves);
   }
   assert.equal(saves.size, runs, "every note was saved");
@@ -128,7 +84,7 @@ test("1,000 runs on 200 simulated machines all end, each done once, and no machi
   );
 
   const typed: string[] = [];
-  for (const [machine, entries] of inputs) {
+  for (const [machine, entries] of fleet.inputs) {
     const text = entries
       .filter((entry) => entry.kind === "key")
       .map((entry) => entry.key)
