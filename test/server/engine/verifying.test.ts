@@ -70,8 +70,9 @@ async function looking(workflow: string): Promise<{ machine: TestMachine; run: R
 /** As if the time before the next try had passed, and every machine had been attached for as long as an application needs. */
 const waited = async () => {
   await sql`update runs set not_before_at = null`;
-  await sql`update machines set attached_at = attached_at - interval '3 seconds'`;
+  await longAttached();
 };
+const longAttached = () => sql`update machines set attached_at = attached_at - interval '3 seconds'`;
 const outputsOf = async (run: RunId) => (await sql`select outputs from runs where id = ${run}`)[0]?.["outputs"];
 const purposes = async (run: RunId) =>
   (await sql`select purpose, machine_id from attempts where run_id = ${run} order by number`).map((row) => [
@@ -235,6 +236,7 @@ for (const [how, ends, stop] of [
       await stop(run);
       await machine.report({ input: "some", failure: { category: "CANCELLED", message: "" } });
       assert.equal(await told(rig, run), "unsettled");
+      await longAttached();
       await placeAll(context);
       assert.equal(await told(rig, run), "unsettled", "the application may still be at it");
       await waited();
