@@ -16,6 +16,8 @@ const ANSWERS_WITHIN_MS = 1000;
 const DIAGNOSED_WITHIN_MS = 2500;
 /** An application that takes longer at the end of a step's time than this does not answer. */
 const LAST_ANSWER_WITHIN_MS = 1500;
+/** A window system answers in far less, or the probe says what is wrong with it. */
+const SYSTEM_ANSWERS_WITHIN_MS = 500;
 const BETWEEN_LOOKS_MS = 50;
 /** What may come of an application that hangs or is gone. */
 const UNTRUE = new Set<Category>(["TIMEOUT", "NOT_DONE", "TARGET_NOT_FOUND"]);
@@ -42,7 +44,7 @@ export async function diagnosed(ended: StepEnded, scope: Scope): Promise<StepEnd
 
 async function causeOf(scope: Scope): Promise<StepEnded | undefined> {
   // A window system that hangs says nothing of an application.
-  if (!(await scope.desktop.answers(ANSWERS_WITHIN_MS))) return undefined;
+  if (!(await scope.desktop.answers(SYSTEM_ANSWERS_WITHIN_MS))) return undefined;
   const processes = await scope.desktop.processes();
   if (!processes.some(({ name }) => scope.processNames.includes(name))) {
     return new StepEnded("APP_CRASHED", "no process of the application is left");

@@ -265,7 +265,7 @@ test("abandoning in the middle of typing says CANCELLED and SOME", async () => {
 
 test("a command on a desktop that hangs ends by its own time, and the agent stays attached (G13)", async () => {
   const { server, world } = await begin();
-  const stream = await server.welcome();
+  const stream = await server.welcome(1, { beatIntervalMs: 300, stopAfterMs: 2000 });
   const hanging = Promise.withResolvers<void>();
   world.hung = hanging.promise;
   stream.say(assign(1, typing("x"), { timeoutMs: 200 }));
