@@ -16,17 +16,17 @@ const noticingMs = 500;
 let fleet: Fleet;
 
 before(async () => {
-  fleet = await Fleet.start({ replicas: 3, machines: machines + 1, inputMs: 30 });
+  fleet = await Fleet.start({ replicas: 3, machines: machines + 1, inputMs: 100 });
 });
 
 after(() => fleet?.stop());
 
 test("after 30 s without anything, every run goes on where it was, and what is handed on is handed on after the grace", async (t) => {
   // Long enough to be in mid-text when the outage begins and when it is over; and some that still wait for a machine.
-  const notes = Array.from({ length: machines + 6 }, (_, i) => note(i, i < machines + 1 ? 1_000 : 50));
+  const notes = Array.from({ length: machines + 6 }, (_, i) => note(i, i < machines + 1 ? 300 : 30));
   const started = await fleet.startRuns(notes);
   const over = followAll(started);
-  await fleet.typing(machines + 1, 20);
+  await fleet.typing(machines + 1, 10);
 
   const downAt = Date.now();
   await Promise.all([...fleet.servers.map((server) => server.kill()), fleet.postgres.down("SIGKILL")]);

@@ -14,7 +14,7 @@ let fleet: Fleet;
 const asked: Note[] = [];
 
 before(async () => {
-  fleet = await Fleet.start({ replicas: 2, machines, inputMs: 20 });
+  fleet = await Fleet.start({ replicas: 2, machines, inputMs: 100 });
 });
 
 after(() => fleet?.stop());
@@ -24,7 +24,7 @@ for (const [how, signal] of [
   ["is killed and comes back", "SIGKILL"],
 ] as const) {
   test(`when Postgres ${how} under load, every run goes on and is done once`, async (t) => {
-    const notes = Array.from({ length: runs }, (_, i) => note(asked.length + i, 200));
+    const notes = Array.from({ length: runs }, (_, i) => note(asked.length + i, 60));
     const typedBefore = Math.max(0, ...[...fleet.journals().values()].map((journal) => journal.length));
     asked.push(...notes);
     const started = await fleet.startRuns(notes);
@@ -33,7 +33,7 @@ for (const [how, signal] of [
     const downAt = performance.now();
     await fleet.postgres.down(signal);
     await fleet.postgres.up();
-    const late = note(asked.length, 50);
+    const late = note(asked.length, 30);
     asked.push(late);
     let fault: unknown;
     const start = () =>

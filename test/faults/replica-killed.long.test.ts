@@ -13,7 +13,7 @@ const runs = 200;
 let fleet: Fleet;
 
 before(async () => {
-  fleet = await Fleet.start({ replicas: 3, machines, inputMs: 20 });
+  fleet = await Fleet.start({ replicas: 3, machines, inputMs: 100 });
 });
 
 after(() => fleet?.stop());
@@ -21,7 +21,7 @@ after(() => fleet?.stop());
 test("a killed replica's machines go on at the others, and no run notices", async (t) => {
   const [killed] = fleet.servers;
   assert.ok(killed !== undefined);
-  const notes = Array.from({ length: runs }, (_, i) => note(i, 200));
+  const notes = Array.from({ length: runs }, (_, i) => note(i, 60));
   const started = await fleet.startRuns(notes);
   const over = followAll(started);
   await fleet.typing(machines, 1);
