@@ -2,6 +2,7 @@
 
 import assert from "node:assert/strict";
 import { after, before, test } from "node:test";
+import { all, Outcome } from "../../sdk/index.ts";
 import { createDatabase, type TestDatabase } from "../support/postgres.ts";
 import { Product, until } from "../support/product.ts";
 import { SimulatedFleet } from "../support/simulated-fleet.ts";
@@ -10,7 +11,7 @@ import { simulatedMousepad, simulatedNote } from "../support/simulated-machine.t
 const machines = 200;
 const text = "halt me in mid-word, ".repeat(6);
 /** So slow that most are still at it when the last ones begin. */
-const inputLatencyMs = 500;
+const inputLatencyMs = 800;
 
 const product = new Product();
 const fleet = new SimulatedFleet();
@@ -35,7 +36,7 @@ test("Halt on 200 machines in mid-word: no input after a second, and each goes o
   await client.startMany(wanted.map((inputs) => ({ workflow: "fleet.slow", inputs })));
   const logs = [...fleet.inputs.values()];
   const inMidWord = () => logs.filter(({ length }) => length > 0 && length < text.length).length;
-  await until("most of them type", () => inMidWord() > machines * 0.9, 60_000);
+  await until("most of them type", () => inMidWord() > machines * 0.9, 120_000);
   await client.halt({ tenant: true }, "a drill");
   const haltedAt = Date.now();
   await until("they would have typed on", () => Date.now() > haltedAt + 2_000);
@@ -46,7 +47,10 @@ test("Halt on 200 machines in mid-word: no input after a second, and each goes o
 
   for (const world of fleet.worlds) world.inputLatencyMs = 1;
   assert.equal((await client.resume({ tenant: true }))?.reason, "a drill");
-  const saved = () => fleet.worlds.flatMap(({ files }) => [...files.values()]);
-  await until("every note is saved", () => saved().length === machines, 120_000);
-  for (const file of saved()) assert.deepEqual(file, { text, saves: 1 });
+  const outcomes = async () => (await all(client.runs({ workflow: "fleet.slow" }))).map(({ outcome }) => outcome);
+  await until("every run has ended", async () => (await outcomes()).every((outcome) => outcome !== 0), 120_000);
+  assert.ok((await outcomes()).every((outcome) => outcome === Outcome.SUCCEEDED));
+  const saved = fleet.worlds.flatMap(({ files }) => [...files.values()]);
+  assert.equal(saved.length, machines);
+  for (const file of saved) assert.deepEqual(file, { text, saves: 1 });
 });
