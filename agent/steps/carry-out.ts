@@ -11,7 +11,7 @@ import { ReceiverChanged, UnknownKey } from "../desktop/desktop.ts";
 import { act, type Finding, untilHold } from "./actions.ts";
 import { firstFailing, nameOf } from "./conditions.ts";
 import { CommandGate, Outdated } from "./gate.ts";
-import { diagnosed, untilAnswering } from "./liveness.ts";
+import { AnswerWatch, diagnosed, untilAnswering } from "./liveness.ts";
 import { Look } from "./look.ts";
 import { afterOwnTime } from "./own-time.ts";
 import type { Scope } from "./scope.ts";
@@ -44,14 +44,18 @@ export async function carryOut(command: Command, scope: Scope): Promise<CarriedO
     () => {},
   );
   const stopFilming = film(command, scope);
+  const apart = APART.has(command.action.case ?? "");
+  const watch = apart && command.done.length === 0 ? undefined : new AnswerWatch(scope);
   try {
     const { failure, ...finding } = await unlessEnded(scope.signal, performing);
     return { ...finding, input: gate.amount, failure, settled };
   } catch (error) {
     const ended = await asStepEnded(error, scope, progress.checking);
-    const apart = APART.has(command.action.case ?? "") && !progress.checking;
-    return { failure: apart ? ended : await diagnosed(ended, scope), input: gate.amount, settled };
+    const silentMs = watch?.silentMs() ?? 0;
+    const failure = apart && !progress.checking ? ended : await diagnosed(ended, scope, silentMs);
+    return { failure, input: gate.amount, settled };
   } finally {
+    watch?.stop();
     stopFilming();
   }
 }

@@ -16,7 +16,7 @@ ready:
 `;
 const STEP_MS = 2000;
 /** What an agent may take to find out why, the way there and back, and a loaded machine. */
-const SLACK_MS = 4000;
+const SLACK_MS = 2500;
 const workflow = (name: string, last: string) => `
 workflow: ${name}
 application: mousepad
