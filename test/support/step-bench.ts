@@ -24,6 +24,8 @@ export class Bench {
   mayInject = true;
   personPresses = 0;
   heldMs = 0;
+  /** Asks a window that does not answer for as long as it is told to. */
+  patient = false;
   /** Called whenever permission is asked for. */
   asked = () => {};
   #changed = Promise.withResolvers<void>();
@@ -54,7 +56,10 @@ export class Bench {
       return Promise.resolve(this.world.windows.map((window) => ({ ...window, className: "" })));
     };
     const scope: Scope = {
-      desktop: Object.assign(desktop, { windows, responsive: (window: DesktopWindow) => this.#responsive(window) }),
+      desktop: Object.assign(desktop, {
+        windows,
+        responsive: (window: DesktopWindow, waitMs: number) => this.#responsive(window, waitMs),
+      }),
       sight: simulatedSight(),
       processNames: ["mousepad"],
       permission: {
@@ -82,10 +87,12 @@ export class Bench {
     return carryOut(create(CommandSchema, { number: 1, ...command }), scope).finally(() => clearTimeout(timer));
   }
 
-  /** Does not wait as long as it might: a test has no time. */
-  async #responsive({ id }: DesktopWindow): Promise<boolean> {
+  /** Without `patient` it does not wait as long as it might: a test has no time. */
+  async #responsive({ id }: DesktopWindow, waitMs: number): Promise<boolean> {
     await sleep(5);
-    return this.world.windows.some((window) => window.id === id && !window.frozen);
+    const answers = this.world.windows.some((window) => window.id === id && !window.frozen);
+    if (!answers && this.patient) await sleep(waitMs);
+    return answers;
   }
 
   get typed(): string {
