@@ -16,7 +16,9 @@ function timed<T extends object>(row: Timed<T>, names: readonly (keyof T)[]): T 
   return changed as T;
 }
 
-export async function readFacts({ sql }: Database): Promise<Omit<SimulationRecord, "entries" | "endedAt">> {
+export async function readFacts({
+  sql,
+}: Database): Promise<Omit<SimulationRecord, "entries" | "wakeupsLost" | "endedAt">> {
   const runs = await sql<RunFact[]>`
     select id, inputs->>'order' as order, workflow, state, outcome, commit_label as label, created_at, ended_at,
       queue_timeout_ms, timeout_ms, last_event from runs order by id`;

@@ -61,7 +61,8 @@ export async function simulate(options: SimulationOptions): Promise<Simulated> {
     const postgres = new SimulatedPostgres(database, schedule, chance.fork("postgres"));
     const fleet = new Fleet(options, chance, schedule, postgres);
     await fleet.run();
-    const record = { entries: fleet.entries, ...(await readFacts(database)), endedAt: schedule.now };
+    const { entries, wakeupsLost } = fleet;
+    const record = { entries, wakeupsLost, ...(await readFacts(database)), endedAt: schedule.now };
     return { record, calls: postgres.calls };
   } finally {
     process.off("unhandledRejection", unhandled);
@@ -105,6 +106,10 @@ class Fleet {
           told: (replica, message, fields) => options.told?.(schedule.now, replica, message, fields),
         }),
     );
+  }
+
+  get wakeupsLost(): boolean {
+    return this.#wakeups.areLost;
   }
 
   async run(): Promise<void> {

@@ -211,7 +211,16 @@ const settledWrongly: typeof wrongs = [
     (record) => {
       undisturb(record);
       for (const later of [at(record.attempts, 2), at(record.leases, 2)]) later.endedAt = 13_000;
-      record.entries.push({ at: 5_650, is: "stopped", ...machine1 }, input(11_900, "vm-1", "attempt-3"));
+      record.entries.push({ at: 5_650, is: "stopped", ...machine1 }, input(12_100, "vm-1", "attempt-3"));
+    },
+  ],
+  [
+    "an input more than a second after a halt that every replica was woken for",
+    "input while halted",
+    (record) => {
+      undisturb(record);
+      record.wakeupsLost = false;
+      record.entries.push({ at: 4_300, is: "stopped", ...machine1 });
     },
   ],
   ["an input beside a person", "input beside a person", ({ entries }) => entries.push({ ...person, until: 5_600 })],

@@ -112,6 +112,8 @@ export interface SimulationRecord {
   readonly leases: readonly LeaseFact[];
   readonly events: readonly EventFact[];
   readonly stops: readonly StopFact[];
+  /** Replicas were not always woken: then they read later what they were not told of. */
+  readonly wakeupsLost: boolean;
   /** When it ended. */
   readonly endedAt: number;
 }

@@ -41,6 +41,10 @@ export class Wakeups {
     };
   }
 
+  get areLost(): boolean {
+    return this.#lossRate > 0;
+  }
+
   /** Every replica looks again, as after each reconnection. */
   wakeAll(): void {
     for (const subscription of this.#subscriptions) this.#wake(subscription, this.#chance.mostlyShort(1, 200));

@@ -65,6 +65,7 @@ export const good = (): Changing => ({
     event(5, 15_000, "ENDED"),
   ],
   stops: [],
+  wakeupsLost: true,
   endedAt: 20_000,
 });
 
@@ -117,6 +118,7 @@ export const settled = (): Changing => ({
     event(6, 6_000, "ENDED"),
   ],
   stops: [],
+  wakeupsLost: true,
   endedAt: 20_000,
 });
 

@@ -2,7 +2,7 @@
 //
 // 1. An agent that was told that it is halted injects nothing, not even what it was at. Its replica tells it as soon as it
 //    knows, so that nothing of that attempt arrives later than a second after that.
-// 2. A replica knows within the five seconds in which it reads again what it may not have been woken for.
+// 2. A replica knows when it is woken; if that is lost, within the five seconds in which it reads again.
 // 3. Nothing begins on what is halted or cordoned from the moment that the operator has the answer.
 // 4. What a machine does that is drained ends by the deadline, and what has to be done at its end (G6).
 // 5. Nothing is injected while a person moves the mouse, and for five seconds after that, unless an operator says otherwise.
@@ -14,7 +14,7 @@ import { byKey, disturbances, type Entries, entriesOf } from "./reading.ts";
 /** How long an agent has to stop, once its replica knows. */
 const stopMs = 1_000;
 /** How long a replica may not know. */
-const knowMs = 5_000;
+const knowMs = { woken: 300, unwoken: 5_300 };
 /** How long after a drain's deadline a lease may go on: the last command is abandoned, and cleaned up after. */
 const drainedMs = 15_000;
 /** A person who did nothing for so long has let go. */
@@ -40,9 +40,10 @@ export function judgeHalts(record: SimulationRecord, find: Find): void {
     if (late !== undefined) find("input while halted", late.at, `${machine}'s replica knew it at ${at.toFixed(0)} ms`);
   }
   const halts = stopped(record).filter(({ stop }) => stop === "halt");
+  const reactingMs = stopMs + (record.wakeupsLost ? knowMs.unwoken : knowMs.woken);
   for (const attempt of record.attempts) {
     for (const halt of halts.filter((one) => covers(record, one, attempt))) {
-      const late = firstBetween(record, byAttempt.get(attempt.id) ?? [], halt.from + knowMs + stopMs, halt.to);
+      const late = firstBetween(record, byAttempt.get(attempt.id) ?? [], halt.from + reactingMs, halt.to);
       if (late === undefined) continue;
       find("input while halted", late.at, `the ${halt.kind} ${halt.target} was halted at ${halt.from.toFixed(0)} ms`);
     }
@@ -70,7 +71,7 @@ function firstBetween(record: SimulationRecord, inputs: readonly Entries<"input"
   return inputs.find(({ at, machine }) => {
     if (at <= from || at >= to) return false;
     const wrong = [...disturbances(record, ""), ...disturbances(record, machine)];
-    return !wrong.some((span) => span.from <= at && span.to >= from - knowMs - stopMs);
+    return !wrong.some((span) => span.from <= at && span.to >= from - knowMs.unwoken - stopMs);
   });
 }
 
