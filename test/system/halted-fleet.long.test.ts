@@ -9,9 +9,9 @@ import { SimulatedFleet } from "../support/simulated-fleet.ts";
 import { simulatedMousepad, simulatedNote } from "../support/simulated-machine.ts";
 
 const machines = 200;
-const text = "halt me in mid-word, ".repeat(6);
-/** So slow that most are still at it when the last ones begin. */
-const inputLatencyMs = 800;
+const text = "halt me in mid-word, ".repeat(2);
+/** So slow that most are still at it when the last ones begin; all together they make dozens of inputs in a second. */
+const inputLatencyMs = 3_000;
 
 const product = new Product();
 const fleet = new SimulatedFleet();
