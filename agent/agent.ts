@@ -266,6 +266,7 @@ class Agent {
           }
         }
       },
+      leaving: () => this.#permission.streamEnded(),
       beatSending: (number) => this.#permission.beatSending(number),
       holding: () => this.#permission.reason(this.#runner.busy),
       desktop: () => this.#probe.state,

@@ -25,6 +25,8 @@ import type { DialEnd } from "./redial.ts";
 import { channelCredentials, channelOptions, type ServerAddress } from "./server-address.ts";
 
 const WELCOME_WITHIN_MS = 10_000;
+/** For a last word to leave the machine, before another dial. */
+const FAREWELL_MS = 100;
 /** For what was written last to leave the machine. */
 const LINGER_MS = 500;
 
@@ -37,6 +39,8 @@ export interface Conversation {
   welcomed(welcome: Welcome, dial: Dial): void;
   received(message: FromServer, dial: Dial): void;
   beatSending(number: bigint): void;
+  /** It hears nothing: nothing is injected any more. */
+  leaving(): void;
   holding(): HoldReason;
   desktop(): DesktopState;
   nextChunk(): Chunk | undefined;
@@ -165,7 +169,18 @@ export class Dial {
   /** Two intervals without an acknowledgement, unless one is waiting to be read behind a busy event loop. */
   #silent(): void {
     const acked = this.#ackedBeats;
-    setImmediate(() => acked === this.#ackedBeats && this.#end({ was: "half-dead", attachedMs: 0 }));
+    setImmediate(() => acked === this.#ackedBeats && this.#leaveUnheard());
+  }
+
+  /** The server may still hear: it is told that nothing is injected here any more. */
+  #leaveUnheard(): void {
+    if (this.#state.is !== "serving") return;
+    this.#conversation.leaving();
+    this.#write({ case: "goodbye", value: { reason: "no beat is acknowledged", redials: true } });
+    this.#silenceTimers();
+    this.#state = { is: "leaving", since: this.#state.since };
+    this.#call.end();
+    setTimeout(() => this.#end({ was: "half-dead", attachedMs: 0 }), FAREWELL_MS);
   }
 
   #write(message: ToServer, written: () => void = () => {}): void {

@@ -71,6 +71,8 @@ export class Session {
   readonly #incoming: Incoming;
   #heardAt = performance.now();
   #watchedAt = performance.now();
+  /** The agent has said that it injects nothing until it has another stream. */
+  #redials = false;
   #sent = "";
   #sentAt = 0;
   #sentWish = { epoch: -1, number: 0, fencing: false };
@@ -142,6 +144,7 @@ export class Session {
       case "releaseReport":
         return this.#save(() => this.#onReleaseReport(message.value));
       case "goodbye":
+        this.#redials = message.value.redials;
         return this.end(status.OK, "goodbye");
       case "hello":
         return this.end(status.INVALID_ARGUMENT, "message.hello: only the first message of a stream is a Hello");
@@ -290,7 +293,8 @@ export class Session {
     });
     try {
       await this.#saving;
-      await silent(this.#context, this.#machine.id, this.id, performance.now() - this.#heardAt);
+      const silentMs = performance.now() - this.#heardAt;
+      await silent(this.#context, this.#machine.id, this.id, this.#redials ? "redials" : silentMs);
     } catch (error) {
       // Postgres is away: this replica's row lapses too, and its machines are found through that.
       log.warn("a silent machine could not be told of", { machine: this.#machine.name, error: errorText(error) });

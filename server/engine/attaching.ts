@@ -1,6 +1,7 @@
 // Agents come and go (G1): who is let in, what becomes of the attempt that a machine was working on, and silence.
 
 import { advanceLease, isOverdue } from "../rules/lease.ts";
+import { redialGraceMs } from "../rules/limits.ts";
 import {
   type Admission,
   admit,
@@ -166,18 +167,18 @@ async function isBeating(tx: Tx, machine: MachineRow, now: Instant): Promise<boo
 
 /**
  * A session ended, or hears nothing: its machine was last heard `silentMs` ago. Its work is handed on at takeover unless
- * it comes back. Late news of an older session changes nothing. (Its session, if it has one after all, is told, and ends.)
+ * it comes back. `redials`: its agent has said that it injects nothing until it has another stream. Late news of an older
+ * session changes nothing. (Its session, if it has one after all, is told, and ends.)
  */
 export async function silent(
   context: EngineContext,
   id: MachineId,
   sessionId: string,
-  silentMs: number,
+  silentMs: number | "redials",
 ): Promise<void> {
+  const ms = silentMs === "redials" ? context.clocks.takeoverMs - redialGraceMs(context.clocks) : silentMs;
   await changeMachine(context, id, async (tx, { machine }, now) =>
-    machine.sessionId === sessionId
-      ? { is: "silent", takeoverAt: await takeoverOf(context, tx, now, silentMs) }
-      : undefined,
+    machine.sessionId === sessionId ? { is: "silent", takeoverAt: await takeoverOf(context, tx, now, ms) } : undefined,
   );
 }
 

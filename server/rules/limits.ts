@@ -37,6 +37,15 @@ export function checkLeaseClocks(clocks: LeaseClocks): string | undefined {
   return undefined;
 }
 
+/**
+ * How long an agent has to come back that has left a stream on which it heard nothing for two beats, and has said so: it
+ * injects nothing, and what `exec` started ends with its lease, which by then has the rest of its stop to run.
+ */
+export function redialGraceMs(clocks: LeaseClocks): number {
+  const marginMs = Math.min(2_000, clocks.takeoverMs * 0.15);
+  return clocks.agentStopMs - 2 * clocks.beatMs + marginMs;
+}
+
 export const limits = {
   /** How long a run waits for a machine when nobody says: long enough for a night's backlog to be seen, not for ever. */
   queueTimeoutMs: 60 * 60_000,

@@ -314,6 +314,20 @@ test("two beat intervals without an acknowledgement end the stream and the agent
   await server.stream(2);
   assert.ok(performance.now() - silentSince < 1500);
   await until("the old stream is closed", () => first.closed);
+  assert.equal((await first.heardOf("goodbye")).redials, true);
+});
+
+test("an agent that leaves a stream types nothing more before it says so (G1)", async () => {
+  const { server, inputs } = await begin({ inputLatencyMs: 5 });
+  const first = await server.welcome(1, { beatIntervalMs: 100, stopAfterMs: 60_000 });
+  first.say(assign(1, typing("a".repeat(2_000))));
+  await until("it types", () => inputs.length > 3);
+  first.acksBeats = false;
+  await first.heardOf("goodbye");
+  const typed = inputs.length;
+  await until("the stream is closed", () => first.closed);
+  assert.ok(typed < 2_000);
+  assert.equal(inputs.length, typed);
 });
 
 test("after GoAway the agent dials the named address at once", async () => {

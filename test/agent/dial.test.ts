@@ -21,7 +21,14 @@ test("a dial to a server that never closes its end leaves no socket behind", asy
   try {
     for (let dials = 1; dials <= 3; dials++) {
       const dial = new Dial(serverAddress(`http://127.0.0.1:${port}`), "key", {
-        ...{ hello: () => ({}), welcomed() {}, received() {}, beatSending() {}, nextChunk: () => undefined },
+        ...{
+          hello: () => ({}),
+          welcomed() {},
+          received() {},
+          beatSending() {},
+          leaving() {},
+          nextChunk: () => undefined,
+        },
         holding: () => HoldReason.UNSPECIFIED,
         desktop: () => DesktopState.UNSPECIFIED,
       });

@@ -15,6 +15,7 @@ import { status } from "@grpc/grpc-js";
 import { artifactBlob } from "../../../server/engine/artifacts.ts";
 import { cancelRun } from "../../../server/engine/cancelling.ts";
 import { halt, resume } from "../../../server/engine/halting.ts";
+import { redialGraceMs } from "../../../server/rules/limits.ts";
 import type { ArtifactId } from "../../../server/rules/names.ts";
 import { until } from "../../agent/desktop/until.ts";
 import type { FakeAgent } from "../../support/fake-agent.ts";
@@ -94,6 +95,20 @@ test("an agent that does not acknowledge its assignment is cut, and so is one th
   agent.ack(epoch, 1);
   assert.match((await agent.end()).details, /not acknowledged/);
   await until("its silence", async () => (await machine.status()) === "reattaching");
+  await clear(rig);
+});
+
+test("an agent that leaves a stream on which it hears nothing has a shorter time to come back, and says that it will (G1, G9)", async (t) => {
+  const { machine, dial } = await dialler(t, rig, port);
+  const agent = await dial().attach();
+  const { run } = await proving(agent);
+  agent.say({ case: "goodbye", value: { reason: "no beat is acknowledged", redials: true } });
+  await until("its silence", async () => (await machine.status()) === "reattaching");
+  const [row] = await sql`
+    select extract(epoch from takeover_at - status_since) * 1000 as ms from machines where id = ${machine.id}`;
+  assert.equal(Number(row?.["ms"]), redialGraceMs(clocks));
+  assert.equal(await told(rig, run), "running");
+  await until("takeover", async () => (await machine.status()) === "offline");
   await clear(rig);
 });
 
