@@ -112,7 +112,7 @@ const pauses: Readonly<Record<string, readonly [number, string]>> = {
     "what rest costs is measured over a time; and each click finds the agent at rest",
   ],
   "test/server/api/auth.test.ts": [1, "a stalled client must still be stalled after the server's own time for it"],
-  "test/support/step-bench.ts": [1, "the time that a command has"],
+  "test/support/step-bench.ts": [2, "the time that a command has, and that a window keeps a question waiting"],
   "test/agent/steps.test.ts": [2, "something happens to the desktop while a step waits for it; the result is awaited"],
   "test/sdk/runs.test.ts": [1, "a consumer that is slow on purpose"],
   "test/system/server-outage.long.test.ts": [2, "an outage has a length; and a deadline for what must be told in time"],

@@ -84,7 +84,7 @@ test("health follows the replica's row, in Check and in Watch, and needs no key"
     client.check({ service: "no.Such" }),
     (error) => ConnectError.from(error).code === Code.NotFound,
   );
-  assert.equal(Object.keys((await client.list({})).statuses).length, 8);
+  assert.equal(Object.keys((await client.list({})).statuses).length, 9);
   const seen = [];
   for await (const { status } of client.watch({})) {
     seen.push(status);
