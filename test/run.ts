@@ -5,8 +5,9 @@
 // It starts one Postgres for all test files and stops it at the end, and the run fails if a process that it began is
 // still there afterwards: everything a test starts inherits DROVER_TEST_RUN.
 //
-// The system tests and the tests of faults come last and one file after the other: each has several desktops and servers of
-// its own, and deadlines that a busy processor would break.
+// The system tests come after the others, two files at a time: each has several desktops and servers of its own, and mostly
+// waits. Those that keep a processor busy, or have deadlines that a busy one would break, and the tests of faults, come last
+// and one file after the other.
 
 import { spawn } from "node:child_process";
 import { randomUUID } from "node:crypto";
@@ -47,10 +48,13 @@ interface Batch {
 }
 
 function batchesOf(files: string[]): Batch[] {
-  const isSystem = (file: string) => /^test\/(system|faults)\//.test(file);
+  const isAlone = (file: string) =>
+    /^test\/(faults\/|system\/(fleet|halted-fleet|interrupting-window|windows)\.)/.test(file);
+  const isSystem = (file: string) => file.startsWith("test/system/") && !isAlone(file);
   const batches = [
-    { files: files.filter((file) => !isSystem(file)), atOnce: availableParallelism() },
-    { files: files.filter(isSystem), atOnce: 1 },
+    { files: files.filter((file) => !isSystem(file) && !isAlone(file)), atOnce: availableParallelism() },
+    { files: files.filter(isSystem), atOnce: 2 },
+    { files: files.filter(isAlone), atOnce: 1 },
   ];
   return batches.filter((batch) => batch.files.length > 0);
 }

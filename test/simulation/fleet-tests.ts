@@ -1,0 +1,16 @@
+// A test for each of some fleets: what is guaranteed is kept. To be imported once the product is loaded as simulated.
+
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import type { Fleet } from "./fleets.ts";
+import type { Ground } from "./ground.ts";
+import { trial } from "./trial.ts";
+
+export function testFleets(ground: Ground, fleets: readonly Fleet[]): void {
+  for (const [title, faults, runs, seed = 2] of fleets) {
+    test(`a fleet with ${title} keeps what is guaranteed (G1, G3, G4, G5, G6, G7, G8, G14)`, async () => {
+      const { told } = await trial(ground, { seed, runs, faults });
+      assert.deepEqual(told, []);
+    });
+  }
+}
