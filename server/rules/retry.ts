@@ -24,6 +24,9 @@ export const retryOnDefault: readonly FailureCategory[] = [
 /** Not the work's own doing: up to a limit such attempts are not counted. */
 const uncounted: readonly FailureCategory[] = ["NOT_READY", ...byOperators];
 
+/** Many machines are lost at once with a host or a network: the first such loss of a run takes nothing of the budget. */
+const losses: readonly FailureCategory[] = ["MACHINE_LOST", "AGENT_RESTARTED", "LEASE_LOST"];
+
 /** How long a run waits before another attempt, and where that may be. */
 export interface RetryPace {
   /** Before the second attempt; it doubles with each further one ... */
@@ -44,7 +47,15 @@ export const retryBudget = { max: 10, perRun: 0.2, perRetry: 1 } as const;
 export type BudgetChange = "keep" | "earn" | "spend";
 
 export type RetryDecision =
-  | { readonly again: true; readonly why: string; readonly counts: boolean; readonly delayMs: number }
+  | {
+      readonly again: true;
+      readonly why: string;
+      /** It was one of the run's attempts. */
+      readonly counts: boolean;
+      /** It takes of the workflow's budget. */
+      readonly spends: boolean;
+      readonly delayMs: number;
+    }
   | { readonly again: false; readonly why: string };
 
 /** `attemptsUsed` already includes the attempt that failed. */
@@ -54,12 +65,14 @@ export function decideRetry(run: Run, failure: Failure, label: CommitLabel, budg
     return { again: false, why: `${failure.category} is not among the categories to retry` };
   }
   if (uncounted.includes(failure.category) && run.notReadyCount < limits.notReadyMax) {
-    return { again: true, counts: false, why: "it was not the run's doing; another machine may do", delayMs: 0 };
+    const why = "it was not the run's doing; another machine may do";
+    return { again: true, counts: false, spends: false, why, delayMs: 0 };
   }
   if (run.attemptsUsed >= run.attemptsMax) {
     return { again: false, why: `all ${run.attemptsMax} attempts are used` };
   }
-  if (budgetLeft < retryBudget.perRetry) {
+  const spends = run.attemptsUsed > 1 || !losses.includes(failure.category);
+  if (spends && budgetLeft < retryBudget.perRetry) {
     return {
       again: false,
       why: "too many runs of this workflow were tried again of late: its budget of retries is used up",
@@ -69,6 +82,7 @@ export function decideRetry(run: Run, failure: Failure, label: CommitLabel, budg
   return {
     again: true,
     counts: true,
+    spends,
     why: `no commit step had begun (attempt ${run.attemptsUsed} of ${run.attemptsMax})`,
     delayMs: Math.min(delayMs * 2 ** (run.attemptsUsed - 1), delayMaxMs),
   };

@@ -60,7 +60,7 @@ export function decideRun(run: Run, attempt: EndedAttempt, budgetLeft: number, n
   const counted = counts ? run : { ...run, attemptsUsed: run.attemptsUsed - 1, notReadyCount: run.notReadyCount + 1 };
   // Another machine than this one; those before it may have recovered, and a small pool must not run out.
   const avoid = run.pace.anotherMachine || !counts ? [attempt.machineId] : [];
-  return { ...requeue({ ...counted, avoid }, delayMs, why, now), budget: counts ? "spend" : "keep" };
+  return { ...requeue({ ...counted, avoid }, delayMs, why, now), budget: decision.spends ? "spend" : "keep" };
 }
 
 /** Back into the queue, within the whole run's time. */

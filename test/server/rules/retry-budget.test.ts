@@ -8,6 +8,9 @@ import { retryBudget } from "../../../server/rules/retry.ts";
 import type { Run } from "../../../server/rules/run.ts";
 import { attemptOf, command, live, now, runOf } from "./fakes.ts";
 
+const crashed = { category: "APP_CRASHED", message: "" } as const;
+const retried = { retryOn: ["APP_CRASHED", "MACHINE_LOST"], attemptsMax: 10 };
+
 /** What is left of a workflow's budget, changed as the store does it. */
 let left: number = retryBudget.max;
 
@@ -22,7 +25,7 @@ function attemptsOf(start: Run, fails: boolean): number {
       run,
       { ...live(attempt), budgetLeft: left },
       fails
-        ? { is: "holder-gone", why: "MACHINE_LOST" }
+        ? { is: "result", result: { number: 2, input: "none", durationMs: 1, output: {}, failure: crashed } }
         : { is: "result", result: { number: 2, input: "all", durationMs: 1, output: {} } },
       now,
     );
@@ -41,7 +44,7 @@ function attemptsOf(start: Run, fails: boolean): number {
 test("a hundred runs in a row that all fail are tried a hundred and thirty times at the most", () => {
   left = retryBudget.max;
   let attempts = 0;
-  for (let n = 0; n < 100; n++) attempts += attemptsOf(runOf("running", { attemptsMax: 10 }), true);
+  for (let n = 0; n < 100; n++) attempts += attemptsOf(runOf("running", retried), true);
   assert.ok(attempts > 100 + retryBudget.max && attempts <= 130, `${attempts} attempts`);
 });
 
@@ -49,5 +52,23 @@ test("runs that succeed fill the budget again, up to the whole and not beyond", 
   left = 0;
   for (let n = 0; n < 60; n++) attemptsOf(runOf("running"), false);
   assert.equal(left, retryBudget.max);
-  assert.equal(attemptsOf(runOf("running"), true), 2, "one that fails then is tried again");
+  assert.equal(
+    attemptsOf(runOf("running", { ...retried, attemptsMax: 2 }), true),
+    2,
+    "one that fails then is tried again",
+  );
+});
+
+test("fifty machines that are lost at once fail no run, whatever is left of the budget", () => {
+  const lost = { is: "holder-gone", why: "MACHINE_LOST" } as const;
+  const end = (attemptsUsed: number) =>
+    advance(
+      runOf("running", { ...retried, attemptsUsed }),
+      { ...live(attemptOf({ outstanding: { spec: command("write"), deadlineAt: now } })), budgetLeft: 0 },
+      lost,
+      now,
+    );
+  const first = end(0);
+  assert.deepEqual([first?.run.state.is, first?.budget === "spend"], ["queued", false]);
+  assert.equal(end(1)?.run.state.is, "ended", "a run that loses one machine after another is not tried for ever");
 });

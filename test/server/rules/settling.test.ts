@@ -101,7 +101,7 @@ test("a run that is tried again after verify goes to another machine, and its ve
   const { run, budget } = after(verifying(), looking(), said(2, { failure: asserted }));
   assert.deepEqual(run.avoid, [machineId]);
   assert.equal(run.attemptsUsed, 1);
-  assert.equal(budget, "spend");
+  assert.equal(budget, "keep", "its machine was lost, for the first time");
   const used = after({ ...verifying(), attemptsUsed: 2 }, looking(), said(2, { failure: asserted }));
   assert.equal(told(used.run), "FAILED BEFORE_COMMIT");
 });
