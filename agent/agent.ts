@@ -130,9 +130,11 @@ class Agent {
     const holding = new Holding(desktop, options.personQuietMs ?? PERSON_QUIET_MS);
     this.#permission = new Permission(clock, voided, holding, () => this.#dial?.beat());
     this.#pictures = new Pictures(desktop, sight, this.#artifacts, log, () => this.#dial?.sendArtifacts());
-    this.#probe = new DesktopProbe(desktop, options.probeTimes ?? PROBE_TIMES, (state) => {
+    const found = (state: DesktopState) => {
       if (state === DesktopState.STUCK) log.warn("the desktop does not answer");
-    });
+    };
+    const reshaped = () => void this.#tellInventory();
+    this.#probe = new DesktopProbe(desktop, options.probeTimes ?? PROBE_TIMES, found, reshaped);
     const [permission, outbox, groups] = [this.#permission, this.#outbox, this.#groups];
     this.#runner = new Runner({
       ...{ desktop, sight, permission, outbox, groups, allowExec, log },
@@ -216,11 +218,21 @@ class Agent {
     this.#stop.abort();
   }
 
-  /** What this dial says and does. The inventory is taken now, so that a changed screen is told with the next dial. */
+  #whole(taken: Inventory): Inventory {
+    return { ...taken, executable: this.#options.replaceable?.executable ?? "" };
+  }
+
+  /** The desktop is not what it was when this was last told. Without a stream, the next dial takes it anew. */
+  async #tellInventory(): Promise<void> {
+    const { now, later } = await takeInventory(this.#options.desktop, this.#options);
+    const taken = later === undefined ? now : await later;
+    this.#dial?.send({ case: "inventory", value: this.#whole(taken) });
+  }
+
+  /** What this dial says and does. The inventory is taken now. */
   async #conversation(dialNumber: bigint, source: Source): Promise<Conversation> {
     const { now, later } = await takeInventory(this.#options.desktop, this.#options);
-    const whole = (taken: Inventory) => ({ ...taken, executable: this.#options.replaceable?.executable ?? "" });
-    const inventory = whole(now);
+    const inventory = this.#whole(now);
     const incarnation = { bootId: thisHost.bootId(), startId: this.#startId, holdsLock: true };
     return {
       hello: () => {
@@ -238,7 +250,7 @@ class Agent {
         this.#updates.streamBegan(source);
         this.#grant = undefined;
         // On a dial that has ended meanwhile it goes nowhere; the next one takes it anew.
-        void later?.then((taken) => dial.send({ case: "inventory", value: whole(taken) }));
+        void later?.then((taken) => dial.send({ case: "inventory", value: this.#whole(taken) }));
         for (const result of this.#outbox.unacknowledged()) dial.send({ case: "result", value: result });
         this.#pictures.watchHealth(welcome.healthIntervalMs, this.#random() * welcome.healthIntervalMs);
       },

@@ -19,6 +19,9 @@ export class DesktopProbe {
   readonly #desktop: Pick<Desktop, "answers" | "surface">;
   readonly #times: ProbeTimes;
   readonly #changed: (state: DesktopState) => void;
+  readonly #reshaped: () => void;
+  /** Its size when it was last seen. */
+  #size = "";
   #state: DesktopState = DesktopState.UNSPECIFIED;
   #timer: NodeJS.Timeout | undefined;
   #looking = false;
@@ -27,10 +30,12 @@ export class DesktopProbe {
     desktop: Pick<Desktop, "answers" | "surface">,
     times: ProbeTimes,
     changed: (state: DesktopState) => void,
+    reshaped: () => void,
   ) {
     this.#desktop = desktop;
     this.#times = times;
     this.#changed = changed;
+    this.#reshaped = reshaped;
   }
 
   get state(): DesktopState {
@@ -54,11 +59,19 @@ export class DesktopProbe {
       if (!(await this.#desktop.answers(this.#times.answersWithinMs))) return this.#found(DesktopState.STUCK);
       const surface = await this.#desktop.surface();
       this.#found(surface.is === "present" ? DesktopState.PRESENT : DesktopState.ABSENT);
+      if (surface.is === "present") this.#seen(`${surface.width}x${surface.height}`);
     } catch {
       this.#found(DesktopState.ABSENT);
     } finally {
       this.#looking = false;
     }
+  }
+
+  /** What was said of the machine when it had no surface, or another one, is not so any more. */
+  #seen(size: string): void {
+    const before = this.#size;
+    this.#size = size;
+    if (before !== size) this.#reshaped();
   }
 
   #found(state: DesktopState): void {

@@ -55,7 +55,7 @@ export interface ResolveOptions {
   /** With FAILED: it is known that nothing took hold, so that it may be started again. */
   nothingCommitted?: boolean | undefined;
   /** What was looked at, for whoever reads it later. */
-  note?: string | undefined;
+  note: string;
   signal?: AbortSignal | undefined;
 }
 
@@ -118,7 +118,7 @@ export function runsOver(replicas: Replicas, limits: ClientLimits) {
       async cancel({ signal } = {}) {
         return present((await answer(service.cancelRun({ runId: id }, opt(signal)), signal)).run, "run");
       },
-      async resolve({ as, outputs, nothingCommitted = false, note = "", signal }) {
+      async resolve({ as, outputs, nothingCommitted = false, note, signal }) {
         const told = {
           resolveAs: ResolveAs[as],
           nothingCommitted,

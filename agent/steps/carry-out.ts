@@ -30,13 +30,17 @@ const FILM_INTERVAL_MS = 2000;
 const LOOKING = new Set(["prove", "wait", "read", "assert", "screenshot", "pause"]);
 /** Actions on what the application shows or takes: one that hangs shows what is old, and takes it later. */
 const NEEDS_ANSWER = new Set(["click", "move", "drag", "scroll", "type", "press", "paste", "close", "read", "assert"]);
+/** ... and of these, those that send something: done is what has been taken. */
+const TAKEN = new Set([...NEEDS_ANSWER].filter((action) => action !== "read" && action !== "assert"));
 /** Actions whose own end says nothing of the application. */
 const APART = new Set(["prove", "launch", "exec", "screenshot", "pause", "endApplication"]);
 
 const notDone = "the step's own check did not hold in time";
 
 export async function carryOut(command: Command, scope: Scope): Promise<CarriedOut> {
-  const gate = new CommandGate(scope.permission, scope.processNames, scope.signal);
+  const apart = APART.has(command.action.case ?? "");
+  const watch = apart && command.done.length === 0 ? undefined : new AnswerWatch(scope);
+  const gate = new CommandGate(scope.permission, scope.processNames, scope.signal, watch);
   const progress = { checking: false };
   const performing = perform(command, gate, scope, progress);
   const settled = performing.then(
@@ -44,8 +48,6 @@ export async function carryOut(command: Command, scope: Scope): Promise<CarriedO
     () => {},
   );
   const stopFilming = film(command, scope);
-  const apart = APART.has(command.action.case ?? "");
-  const watch = apart && command.done.length === 0 ? undefined : new AnswerWatch(scope);
   try {
     const { failure, ...finding } = await unlessEnded(scope.signal, performing);
     return { ...finding, input: gate.amount, failure, settled };
@@ -64,7 +66,9 @@ async function perform(command: Command, gate: CommandGate, scope: Scope, progre
   const finding = await looked(command, gate, scope);
   gate.complete();
   progress.checking = true;
-  if (command.done.length > 0 && finding.failure === undefined) await untilDone(command, scope);
+  if (finding.failure !== undefined) return finding;
+  if (command.done.length > 0) await untilDone(command, scope);
+  else if (TAKEN.has(command.action.case ?? "")) await untilAnswering(scope);
   return finding;
 }
 

@@ -24,7 +24,17 @@ export class Outdated extends Error {
   override readonly name = "Outdated";
 }
 
+/** What the gate asks of the application (`liveness.ts`). */
+export interface AnswerPermission {
+  /** For how long it has not answered. */
+  silentMs(): number;
+  /** Resolves at its next answer. */
+  answered(): Promise<void>;
+}
+
 const BREATHE_EVERY_MS = 5;
+/** What is sent to an application that hangs lands later, perhaps in another dialog: no more is sent than in this time. */
+const SILENT_MAX_MS = 300;
 
 export class CommandGate implements InputGate {
   /** Windows that may receive input, besides belonging to the application; any of them. Empty: no further rule. */
@@ -32,16 +42,23 @@ export class CommandGate implements InputGate {
   readonly #permission: InjectionPermission;
   readonly #processes: readonly string[];
   readonly #signal: AbortSignal;
+  readonly #answers: AnswerPermission | undefined;
   #admitted = 0;
   #injected = 0;
   #complete = false;
   #pressesBefore = 0;
   #breathedAt = performance.now();
 
-  constructor(permission: InjectionPermission, processes: readonly string[], signal: AbortSignal) {
+  constructor(
+    permission: InjectionPermission,
+    processes: readonly string[],
+    signal: AbortSignal,
+    answers?: AnswerPermission,
+  ) {
     this.#permission = permission;
     this.#processes = processes;
     this.#signal = signal;
+    this.#answers = answers;
   }
 
   /** Waits while the agent holds. For the start of a command, when nothing has been looked at yet. */
@@ -53,11 +70,18 @@ export class CommandGate implements InputGate {
   async ready(): Promise<void> {
     await this.#breathe();
     this.#signal.throwIfAborted();
-    if (!this.#permission.mayInject()) {
-      await this.live();
+    if (!this.#permission.mayInject() || this.#silent()) {
+      do {
+        if (this.#silent()) await unlessEnded(this.#signal, this.#answers?.answered() ?? Promise.resolve());
+        await this.live();
+      } while (this.#silent());
       if (this.#admitted === 0) throw new Outdated();
     }
     if (this.#admitted > 0) this.#checkPlace();
+  }
+
+  #silent(): boolean {
+    return this.#answers !== undefined && this.#answers.silentMs() > SILENT_MAX_MS;
   }
 
   admit(receiver: DesktopWindow | undefined): boolean {

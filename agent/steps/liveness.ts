@@ -44,6 +44,7 @@ export class AnswerWatch {
   readonly #stopped = new AbortController();
   /** When the oldest question was put that has had no answer since. */
   #silentSince: number | undefined;
+  #answer = Promise.withResolvers<void>();
 
   constructor(scope: Scope) {
     // Whatever fails here is found out by the command itself.
@@ -53,6 +54,11 @@ export class AnswerWatch {
   /** For how long no answer has come. */
   silentMs(): number {
     return this.#silentSince === undefined ? 0 : performance.now() - this.#silentSince;
+  }
+
+  /** Resolves at the next answer. */
+  answered(): Promise<void> {
+    return this.#answer.promise;
   }
 
   stop(): void {
@@ -67,6 +73,8 @@ export class AnswerWatch {
       this.#silentSince ??= performance.now();
       if (window === undefined || (await scope.desktop.responsive(window, LAST_ANSWER_WITHIN_MS))) {
         this.#silentSince = undefined;
+        this.#answer.resolve();
+        this.#answer = Promise.withResolvers();
       }
     }
   }

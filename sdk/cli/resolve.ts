@@ -25,12 +25,12 @@ export function addResolve(program: Command): Command {
   ])
     .requiredOption(
       "--as <what>",
-      "succeeded: it was done; failed: not to be tried again; retry: nothing took hold",
+      "needed: succeeded: it was done; failed: not to be tried again; retry: nothing took hold",
       oneOf(ResolveAs),
     )
     .option("--outputs <json>", "with succeeded: the outputs, as a JSON object", objectIn)
     .option("--nothing-committed", "with failed: nothing took hold, so that it may be started again")
-    .requiredOption("--note <text>", "what you looked at, for whoever reads it later")
+    .requiredOption("--note <text>", "needed: what you looked at, for whoever reads it later")
     .action(
       act(async (desk, id: string, { as, outputs, nothingCommitted, note }: ResolveCommandOptions) => {
         if (outputs !== undefined && as !== "SUCCEEDED") throw new UsageError("--outputs goes with --as succeeded.");

@@ -66,7 +66,7 @@ function notUnknown({ state }: Run): string | undefined {
     case "queued":
     case "running":
     case "cancelling":
-      return "The run has not ended.";
+      return "The run has not ended: if it had, somebody has settled it meanwhile.";
   }
 }
 

@@ -37,13 +37,17 @@ export function inventoryFacts(inventory: Inventory): InventoryFact[] {
   return facts.filter(({ value }) => value !== "");
 }
 
+/** What every machine has, known or not: one that is not known differs in nothing. */
+const everywhere: readonly string[] = ["os", "screen", "dpi", "session", "capture"];
+
 /** In what the machine differs from what another was; in the order of its facts, and after them what it has not. */
 export function inventoryDifferences(now: Inventory, before: Inventory): InventoryDifference[] {
   const present = new Map(inventoryFacts(now).map(({ name, value }) => [name, value]));
   const past = new Map(inventoryFacts(before).map(({ name, value }) => [name, value]));
   return [...new Set([...present.keys(), ...past.keys()])]
     .map((name) => ({ name, value: present.get(name) ?? "", before: past.get(name) ?? "" }))
-    .filter((each) => each.value !== each.before);
+    .filter(({ value, before: was }) => value !== was)
+    .filter(({ name, value, before: was }) => !everywhere.includes(name) || (value !== "" && was !== ""));
 }
 
 const sorted = (facts: readonly InventoryFact[]): InventoryFact[] =>

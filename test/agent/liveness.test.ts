@@ -39,6 +39,33 @@ test("that an application hangs is known when the time of the command is over (G
   assert.ok(performance.now() - began < timeMs + 800);
 });
 
+test("an application that hangs in the middle of typing gets no more than it got so far, and FROZEN is told (G13)", async () => {
+  const bench = Object.assign(launched(), { patient: true });
+  const ending = bench.do(type("a".repeat(100_000)), 2_500);
+  await until("it types", () => bench.inputs.length > 10);
+  for (const each of bench.world.windows) each.frozen = true;
+  const frozenAt = performance.now();
+  const late = () => bench.inputs.length;
+  let [typed, since] = [late(), performance.now()];
+  await until("it types no more", () => {
+    if (late() !== typed) [typed, since] = [late(), performance.now()];
+    return performance.now() - since > 500;
+  });
+  assert.ok(since - frozenAt < 1_500, `it typed for ${since - frozenAt} ms`);
+  const { failure, input } = await ending;
+  assert.deepEqual([failure?.category, input], ["FROZEN", InputAmount.SOME]);
+});
+
+test("what an application has not taken by the end of the command's time was not done (G13)", async () => {
+  const bench = Object.assign(launched(), { patient: true });
+  // It hangs before the last of the three.
+  bench.asked = () => {
+    for (const each of bench.world.windows) each.frozen ||= bench.inputs.length === 2;
+  };
+  const { failure, input } = await bench.do(type("xyz"), 1_000);
+  assert.deepEqual([failure?.category, input], ["FROZEN", InputAmount.ALL]);
+});
+
 test("an application that answers again in time gets its input, after a look of that time", async () => {
   const bench = frozen();
   const [editor] = bench.world.windows;

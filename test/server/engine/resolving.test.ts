@@ -60,6 +60,8 @@ await put(
 beforeEach(() => clear(rig));
 
 /** A run that ended UNKNOWN: its commit step failed when some input had reached the desktop. */
+const note = "Chart 7 was looked at.";
+
 async function unknownRun(workflow = "notes.save"): Promise<{ id: RunId; machine: TestMachine }> {
   await clear(rig);
   const machine = await TestMachine.idle(rig);
@@ -126,14 +128,14 @@ test("a person who found the record settles the run as SUCCEEDED, with outputs, 
 
 test("settled as FAILED it says whether it may be started again; settled as RETRY it is tried again", async () => {
   const one = (await unknownRun()).id;
-  const failed = (await operator.resolveRun({ runId: one, resolveAs: ResolveAs.FAILED })).run;
+  const failed = (await operator.resolveRun({ runId: one, resolveAs: ResolveAs.FAILED, note })).run;
   assert.deepEqual([failed?.outcome, failed?.commitLabel], [Outcome.FAILED, CommitLabel.UNKNOWN]);
   const two = (await unknownRun()).id;
-  const safe = await operator.resolveRun({ runId: two, resolveAs: ResolveAs.FAILED, nothingCommitted: true });
+  const safe = await operator.resolveRun({ runId: two, resolveAs: ResolveAs.FAILED, note, nothingCommitted: true });
   assert.equal(safe.run?.commitLabel, CommitLabel.BEFORE_COMMIT);
 
   const { id, machine } = await unknownRun();
-  const again = (await operator.resolveRun({ runId: id, resolveAs: ResolveAs.RETRY })).run;
+  const again = (await operator.resolveRun({ runId: id, resolveAs: ResolveAs.RETRY, note })).run;
   assert.equal(again?.state, RunState.QUEUED);
   assert.deepEqual((await kinds(rig, id)).slice(-3), ["ENDED", "RESOLVED", "REQUEUED"]);
   await placeAll(context);
@@ -146,8 +148,8 @@ test("settled as FAILED it says whether it may be started again; settled as RETR
 test("of two who settle a run at once one is taken and the other refused (G4)", async () => {
   const { id } = await unknownRun();
   const both = await Promise.allSettled([
-    operator.resolveRun({ runId: id, resolveAs: ResolveAs.SUCCEEDED }),
-    operator.resolveRun({ runId: id, resolveAs: ResolveAs.RETRY }),
+    operator.resolveRun({ runId: id, resolveAs: ResolveAs.SUCCEEDED, note }),
+    operator.resolveRun({ runId: id, resolveAs: ResolveAs.RETRY, note }),
   ]);
   const refused = both.filter((each) => each.status === "rejected");
   assert.equal(refused.length, 1);
@@ -157,15 +159,16 @@ test("of two who settle a run at once one is taken and the other refused (G4)", 
 
 test("only a run that has ended UNKNOWN is settled, by an operator, with what fits", async () => {
   const { id: titled } = await unknownRun("notes.titled");
-  const succeed = { runId: titled, resolveAs: ResolveAs.SUCCEEDED };
+  const succeed = { runId: titled, resolveAs: ResolveAs.SUCCEEDED, note };
   assert.deepEqual(await refusal(operator.resolveRun(succeed)), ["OUTPUTS_INVALID", "outputs"]);
   const wrong = operator.resolveRun({ ...succeed, outputs: { title: 7 } });
   assert.deepEqual(await refusal(wrong), ["OUTPUTS_INVALID", "outputs.title"]);
   assert.equal(await told(rig, titled), "UNKNOWN UNKNOWN");
-  const beside = { runId: titled, resolveAs: ResolveAs.RETRY };
+  const beside = { runId: titled, resolveAs: ResolveAs.RETRY, note };
   assert.deepEqual(await refusal(operator.resolveRun({ ...beside, outputs: {} })), ["InvalidArgument", ""]);
   assert.deepEqual(await refusal(operator.resolveRun({ ...beside, nothingCommitted: true })), ["InvalidArgument", ""]);
-  assert.deepEqual(await refusal(operator.resolveRun({ runId: titled })), ["InvalidArgument", "resolve_as"]);
+  assert.deepEqual(await refusal(operator.resolveRun({ runId: titled, note })), ["InvalidArgument", "resolve_as"]);
+  assert.deepEqual(await refusal(operator.resolveRun({ ...beside, note: "" })), ["InvalidArgument", "note"]);
   assert.deepEqual(await refusal((await clientOf("caller")).resolveRun(beside)), ["SCOPE_INSUFFICIENT"]);
 
   const elsewhere = crypto.randomUUID() as TenantId;
@@ -175,7 +178,7 @@ test("only a run that has ended UNKNOWN is settled, by an operator, with what fi
 
   await clear(rig);
   const waits = await begin(rig);
-  const resolve = (runId: string) => operator.resolveRun({ runId, resolveAs: ResolveAs.FAILED });
+  const resolve = (runId: string) => operator.resolveRun({ runId, resolveAs: ResolveAs.FAILED, note });
   assert.deepEqual(await refusal(resolve(waits)), ["RUN_NOT_UNKNOWN"]);
   await cancelRun(context, tenantId, waits);
   assert.deepEqual(await refusal(resolve(waits)), ["RUN_NOT_UNKNOWN"]);
@@ -184,7 +187,7 @@ test("only a run that has ended UNKNOWN is settled, by an operator, with what fi
 test("while verify is at work a run cannot be settled; a cancel ends that, and then it can", async () => {
   const { id } = await unknownRun("notes.verified");
   assert.equal(await told(rig, id), "unsettled");
-  const resolve = () => operator.resolveRun({ runId: id, resolveAs: ResolveAs.FAILED });
+  const resolve = () => operator.resolveRun({ runId: id, resolveAs: ResolveAs.FAILED, note });
   await assert.rejects(resolve(), /verify steps are still to find out.* cancel it/);
   assert.equal((await cancelRun(context, tenantId, id)).ok, true);
   assert.equal(await told(rig, id), "UNKNOWN UNKNOWN");
