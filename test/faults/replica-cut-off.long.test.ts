@@ -7,7 +7,7 @@ import { until } from "../support/product.ts";
 import { startProxy, type TcpProxy } from "../support/tcp-proxy.ts";
 import { assertAllGapless, endsOf, Fleet, followAll } from "./fleet.ts";
 import { assertEachOnce, note, stretchesOf } from "./journal.ts";
-import { tellRecovery } from "./recovery.ts";
+import { recoversWithin, tellRecovery } from "./recovery.ts";
 
 /** How many machines know only the replica that is cut off, both replicas, only the other one. */
 const [bound, free, elsewhere] = [4, 3, 4];
@@ -78,11 +78,21 @@ test("it acks no beat: its machines hold, and only then are handed on by the oth
     assert.ok(lastBefore.to < endedAt, `${machine.name} held before its run was handed on`);
     lostMs.push(endedAt - cutAt);
   }
-  tellRecovery(t, "a replica cut off from Postgres, a machine that knows no other is handed on", ...lostMs);
+  recoversWithin(
+    t,
+    leaseClocks.replicaEndMs + leaseClocks.takeoverMs + 1_000,
+    "a replica cut off from Postgres, a machine that knows no other is handed on",
+    ...lostMs,
+  );
   const movedMs = fleet.machines
     .slice(bound, bound + free)
     .map((machine) => (machine.said("attached").find((at) => at > cutAt) ?? assert.fail("it moved")) - cutAt);
-  tellRecovery(t, "a replica cut off from Postgres, a machine that knows another is attached there", ...movedMs);
+  recoversWithin(
+    t,
+    leaseClocks.takeoverMs,
+    "a replica cut off from Postgres, a machine that knows another is attached there",
+    ...movedMs,
+  );
   const { notSucceeded, attempts } = await endsOf(started.map(({ id }) => fleet.product.client(whole).run(id)));
   assert.deepEqual(notSucceeded, [], fleet.tell());
   assert.equal(attempts.filter((count) => count === 2).length, bound, "what could not move was handed on, once");

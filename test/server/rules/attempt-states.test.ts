@@ -5,6 +5,7 @@ import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import { advance } from "../../../server/rules/advance.ts";
 import type { Attempt, AttemptPhase, AttemptPurpose, Ending } from "../../../server/rules/attempt.ts";
+import { holdReasons } from "../../../server/rules/machine.ts";
 import type { Run } from "../../../server/rules/run.ts";
 import { attemptOf, command, type FakeWorkflow, live, machineId, now, runOf } from "./fakes.ts";
 import { all, happenings, type Name, outstanding, table, told } from "./happenings.ts";
@@ -175,6 +176,22 @@ for (const purpose of ["attempt", "verify"] as const) {
     test("that has ended is not live, whatever happens", () => {
       for (const happening of Object.values(happenings)) {
         assert.throws(() => told(runs[purpose](), inPhase(purpose, "ended"), happening), /without a live attempt/);
+      }
+    });
+
+    test("that is held is not overdue in any phase, and is stopped, ended and lost as one that is not", () => {
+      const ends = ["cancel", "deadline", "silent", "drained", "released", "lost", "restarted"] as const;
+      for (const phase of Object.keys(going[purpose]) as Open[]) {
+        for (const why of holdReasons) {
+          const free = inPhase(purpose, phase);
+          const held: Attempt = { ...free, held: { why, since: now } };
+          assert.equal(told(runs[purpose](), held, happenings.overdue, work), "nothing", phase);
+          for (const end of ends) {
+            const asIfFree = told(runs[purpose](), free, happenings[end], work);
+            assert.equal(told(runs[purpose](), held, happenings[end], work), asIfFree, `${phase}, ${end}`);
+            assert.notEqual(asIfFree, "nothing", `${phase}, ${end}`);
+          }
+        }
       }
     });
 
