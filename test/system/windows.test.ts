@@ -148,6 +148,9 @@ test("a dialog that was left open is MODAL_BLOCKING, without being named; where 
   await product.put(unnamed, look, leave);
   const client = product.client();
   const { machine: left } = await done((await client.start("leave")).id);
+  for (const { name } of product.windowsMachines) {
+    await until("both are free", async () => (await client.machine(name)).status === MachineStatus.IDLE);
+  }
   // One for each machine, at once.
   const started = await client.startMany([{ workflow: "look" }, { workflow: "look" }]);
   const seen = new Map<string, { verdicts: string[]; stepped: boolean; probe: string | undefined }>();
