@@ -149,7 +149,10 @@ test("a dialog that was left open is MODAL_BLOCKING, without being named; where 
   const client = product.client();
   const { machine: left } = await done((await client.start("leave")).id);
   for (const { name } of product.windowsMachines) {
-    await until("both are free", async () => (await client.machine(name)).status === MachineStatus.IDLE);
+    await until("both are free", async () => {
+      const { status, holdReason } = await client.machine(name);
+      return status === MachineStatus.IDLE && holdReason === "";
+    });
   }
   // One for each machine, at once.
   const started = await client.startMany([{ workflow: "look" }, { workflow: "look" }]);
