@@ -181,8 +181,9 @@ test("a dollar doubled is a literal, and braces and quotes inside an expression 
 
 test("texts without expressions come back as they were", () => {
   fc.assert(
-    fc.property(fc.string(), (text) => {
-      const pieces = split(text.replaceAll("${", "$${"));
+    fc.property(fc.string({ unit: fc.constantFrom("$", "{", "}", "'", "a") }), (text) => {
+      // As a function: in a text that replaces, "$$" stands for one dollar.
+      const pieces = split(text.replaceAll("${", () => "$${"));
       assert.equal(pieces?.join(""), text);
     }),
   );
