@@ -35,7 +35,7 @@ interface StepDone {
 /** Something that happened to a run. */
 export type RunEvent = AnyEvent &
   (
-    | { kind: "QUEUED" | "RESUMED" | "CANCEL_REQUESTED" | "UNSETTLED" }
+    | { kind: "QUEUED" | "RESUMED" | "CANCEL_REQUESTED" | "UNSETTLED" | "MOVED_TO_FRONT" }
     /** It waits at least until then. */
     | { kind: "REQUEUED"; notBefore: Date | undefined }
     | { kind: "PLACED"; purpose: AttemptPurposeName | undefined }

@@ -39,6 +39,8 @@ export function eventText(event: RunEvent): string {
       return verified[event.verification ?? "UNCLEAR"];
     case "RESOLVED":
       return `settled by a person: ${event.resolvedAs ?? "otherwise"}`;
+    case "MOVED_TO_FRONT":
+      return "moved to the front of the queue";
     case "CANCEL_REQUESTED":
       return "is to be stopped";
     case "ENDED":

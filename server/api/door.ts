@@ -27,11 +27,16 @@ export interface RunWanted {
   readonly priority: number;
   readonly queueTimeoutMs?: number;
   readonly timeoutMs?: number;
+  readonly notBefore?: Instant;
+  /** The owner of the key. */
+  readonly caller: string;
 }
 
 export interface RunStarted {
   readonly run: RunView;
   readonly existed: boolean;
+  /** What it requires and no machine in the fleet offers, for people; empty when one does. */
+  readonly unmet: string;
 }
 
 export interface DefinitionWanted {

@@ -97,7 +97,7 @@ function runDoor(context: EngineContext): RunDoor {
     );
     if (!answer.ok) return answer;
     const run = there(await readRunView(sql, tenant, answer.value.runId), "run");
-    return run.ok ? accept({ run: run.value, existed: answer.value.existed }) : run;
+    return run.ok ? accept({ run: run.value, existed: answer.value.existed, unmet: answer.value.unmet }) : run;
   }
   return {
     startRun: start,

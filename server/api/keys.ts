@@ -6,7 +6,7 @@ import type { ServiceImpl } from "@connectrpc/connect";
 import { type KeySchema, type KeyService, Scope } from "@drover/proto/gen/drover/v1/key_pb.ts";
 import type { KeyId } from "../rules/names.ts";
 import type { KeyView } from "../store/key-reads.ts";
-import { scopes } from "../store/schema/tenancy.ts";
+import type { Scope as ScopeName } from "../store/schema/tenancy.ts";
 import { principalOf } from "./auth.ts";
 import type { KeyDoor } from "./door.ts";
 import { accepted } from "./errors.ts";
@@ -15,7 +15,7 @@ import { timestamp } from "./run-messages.ts";
 
 export const createKeys = (door: KeyDoor): ServiceImpl<typeof KeyService> => ({
   async createKey({ owner, scope: wanted, lifetime }, context) {
-    const scope = scopes.find((name) => scopeNumbers[name] === wanted);
+    const scope = scopeNames.find((name) => scopeNumbers[name] === wanted);
     // The rules of key.proto let no other number through.
     if (scope === undefined) throw new Error(`scope ${wanted} is none`);
     const life = lifetime === undefined ? {} : { lifetimeMs: Math.ceil(durationMs(lifetime)) || 1 };
@@ -41,7 +41,8 @@ const scopeNumbers = {
   caller: Scope.CALLER,
   operator: Scope.OPERATOR,
   admin: Scope.ADMIN,
-} as const satisfies Record<KeyView["scope"], Scope>;
+} as const satisfies Record<ScopeName, Scope>;
+const scopeNames = Object.keys(scopeNumbers) as ScopeName[];
 
 const keyMessage = (key: KeyView): MessageInitShape<typeof KeySchema> => ({
   id: key.id,

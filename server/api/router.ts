@@ -9,7 +9,9 @@ import { ArtifactService } from "@drover/proto/gen/drover/v1/artifact_pb.ts";
 import { HaltService } from "@drover/proto/gen/drover/v1/halt_pb.ts";
 import { KeyService } from "@drover/proto/gen/drover/v1/key_pb.ts";
 import { MachineService } from "@drover/proto/gen/drover/v1/machine_pb.ts";
+import { QueueService } from "@drover/proto/gen/drover/v1/queue_pb.ts";
 import { ReleaseService } from "@drover/proto/gen/drover/v1/release_pb.ts";
+import { RetentionService } from "@drover/proto/gen/drover/v1/retention_pb.ts";
 import { RunService } from "@drover/proto/gen/drover/v1/run_pb.ts";
 import { WorkflowService } from "@drover/proto/gen/drover/v1/workflow_pb.ts";
 import { Health } from "@drover/proto/gen/grpc/health/v1/health_pb.ts";
@@ -32,6 +34,8 @@ export interface Services {
   readonly machines: ServiceImpl<typeof MachineService>;
   readonly halts: ServiceImpl<typeof HaltService>;
   readonly keys: ServiceImpl<typeof KeyService>;
+  readonly queue: ServiceImpl<typeof QueueService>;
+  readonly retention: ServiceImpl<typeof RetentionService>;
   readonly releases: ServiceImpl<typeof ReleaseService>;
 }
 
@@ -53,6 +57,8 @@ export const publicServices: readonly DescService[] = [
   HaltService,
   KeyService,
   ReleaseService,
+  QueueService,
+  RetentionService,
 ];
 const openServices: readonly DescService[] = [Health, ServerReflection, ServerReflectionAlpha];
 export const allServices: readonly DescService[] = [...publicServices, ...openServices];
@@ -68,6 +74,8 @@ export function routeServices(options: RouterOptions): ConnectRouter["handlers"]
     router.service(MachineService, services.machines);
     router.service(HaltService, services.halts);
     router.service(KeyService, services.keys);
+    router.service(QueueService, services.queue);
+    router.service(RetentionService, services.retention);
     router.service(ReleaseService, services.releases);
     serveHealth(router, publicServices, options.isServing);
     serveReflection(router, allServices);

@@ -1,8 +1,8 @@
 // RunService.
 
 import type { MessageInitShape, MessageShape } from "@bufbuild/protobuf";
-import { durationMs } from "@bufbuild/protobuf/wkt";
-import type { HandlerContext, ServiceImpl } from "@connectrpc/connect";
+import { durationMs, timestampMs } from "@bufbuild/protobuf/wkt";
+import { Code, ConnectError, type HandlerContext, type ServiceImpl } from "@connectrpc/connect";
 import { Outcome, ResolveAs } from "@drover/proto/gen/drover/v1/outcome_pb.ts";
 import type { RunService, StartRunRequestSchema, StartRunResponseSchema } from "@drover/proto/gen/drover/v1/run_pb.ts";
 import { limits } from "../rules/limits.ts";
@@ -15,7 +15,7 @@ import { principalOf } from "./auth.ts";
 import type { RunDoor, RunStarted, RunWanted } from "./door.ts";
 import { accepted, refused } from "./errors.ts";
 import { failureContextMessage } from "./failure-context.ts";
-import type { Wakeup } from "./keyring.ts";
+import type { Principal, Wakeup } from "./keyring.ts";
 import { page } from "./pages.ts";
 import { courseMessage, runMessage, stateOf, valuesMessage } from "./run-messages.ts";
 import { watchRun } from "./watch.ts";
@@ -32,12 +32,12 @@ export function createRuns({ door, wakeup, audit }: RunsOptions): ServiceImpl<ty
   const tenantOf = (context: HandlerContext) => principalOf(context).tenant;
   return {
     async startRun(request, context) {
-      const wanted = accepted(wantedOf(request));
+      const wanted = accepted(wantedOf(request, principalOf(context)));
       return startedMessage(accepted(await door.startRun(tenantOf(context), wanted)));
     },
 
     async startRuns(request, context) {
-      const asked = request.runs.map(wantedOf);
+      const asked = request.runs.map((each) => wantedOf(each, principalOf(context)));
       const fitting = asked.flatMap((answer) => (answer.ok ? [answer.value] : []));
       const started = (await door.startRuns(tenantOf(context), fitting)).values();
       const answers = asked.map((answer): Answer<RunStarted> => {
@@ -103,6 +103,13 @@ export function createRuns({ door, wakeup, audit }: RunsOptions): ServiceImpl<ty
 
     watchRun: (request, context) =>
       watchRun({ door, wakeup, audit }, principalOf(context), runId(request.runId), request.afterEvent, context.signal),
+
+    explainRun: () => Promise.reject(new ConnectError("not yet", Code.Unimplemented)),
+    moveRunToFront: () => Promise.reject(new ConnectError("not yet", Code.Unimplemented)),
+    watchRuns: () => {
+      throw new ConnectError("not yet", Code.Unimplemented);
+    },
+    purgeRun: () => Promise.reject(new ConnectError("not yet", Code.Unimplemented)),
   };
 }
 
@@ -111,7 +118,7 @@ export const runId = (id: string) => id.toLowerCase() as RunId;
 
 export const runNotFound = (id: RunId): never => refused("RUN_NOT_FOUND", `There is no run ${id}.`);
 
-function wantedOf(request: MessageShape<typeof StartRunRequestSchema>): Answer<RunWanted> {
+function wantedOf(request: MessageShape<typeof StartRunRequestSchema>, { owner }: Principal): Answer<RunWanted> {
   const inputs = (request.inputs ?? {}) as RunWanted["inputs"];
   const bytes = Buffer.byteLength(JSON.stringify(inputs));
   if (bytes > limits.inputsBytesMax) {
@@ -129,6 +136,8 @@ function wantedOf(request: MessageShape<typeof StartRunRequestSchema>): Answer<R
       workflowVersion: request.workflowVersion,
       inputs,
       priority: request.priority,
+      caller: owner,
+      ...(request.notBefore === undefined ? {} : { notBefore: timestampMs(request.notBefore) }),
       ...(request.idempotencyKey === "" ? {} : { idempotencyKey: request.idempotencyKey }),
       // A duration below a millisecond is none: rounded up, it still ends.
       ...(queueTimeout === undefined ? {} : { queueTimeoutMs: Math.ceil(durationMs(queueTimeout)) || 1 }),
@@ -137,9 +146,10 @@ function wantedOf(request: MessageShape<typeof StartRunRequestSchema>): Answer<R
   };
 }
 
-const startedMessage = ({ run, existed }: RunStarted): MessageInitShape<typeof StartRunResponseSchema> => ({
+const startedMessage = ({ run, existed, unmet }: RunStarted): MessageInitShape<typeof StartRunResponseSchema> => ({
   run: runMessage(run),
   existed,
+  unmet,
 });
 
 /** One item among many has no details: its problems are in the message. */

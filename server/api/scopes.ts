@@ -7,7 +7,9 @@ import { ArtifactService } from "@drover/proto/gen/drover/v1/artifact_pb.ts";
 import { HaltService } from "@drover/proto/gen/drover/v1/halt_pb.ts";
 import { KeyService } from "@drover/proto/gen/drover/v1/key_pb.ts";
 import { MachineService } from "@drover/proto/gen/drover/v1/machine_pb.ts";
+import { QueueService } from "@drover/proto/gen/drover/v1/queue_pb.ts";
 import { ReleaseService } from "@drover/proto/gen/drover/v1/release_pb.ts";
+import { RetentionService } from "@drover/proto/gen/drover/v1/retention_pb.ts";
 import { RunService } from "@drover/proto/gen/drover/v1/run_pb.ts";
 import { WorkflowService } from "@drover/proto/gen/drover/v1/workflow_pb.ts";
 import { Health } from "@drover/proto/gen/grpc/health/v1/health_pb.ts";
@@ -37,7 +39,20 @@ service(RunService, {
   cancelRun: "caller",
   resolveRun: "operator",
   watchRun: "caller",
+  explainRun: "caller",
+  moveRunToFront: "operator",
+  watchRuns: "caller",
+  purgeRun: "admin",
 });
+service(QueueService, {
+  pause: "operator",
+  unpause: "operator",
+  listPauses: "operator",
+  setLimit: "operator",
+  removeLimit: "operator",
+  listLimits: "operator",
+});
+service(RetentionService, { getRetention: "operator", setRetention: "admin" });
 service(WorkflowService, { putWorkflow: "operator", getWorkflow: "caller", listWorkflows: "caller" });
 service(ApplicationService, { putApplication: "operator", getApplication: "caller", listApplications: "caller" });
 service(ArtifactService, { listArtifacts: "caller", getArtifact: "caller" });

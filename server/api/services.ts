@@ -8,7 +8,9 @@ import { createHalts } from "./halts.ts";
 import type { Wakeup } from "./keyring.ts";
 import { createKeys } from "./keys.ts";
 import { createMachines } from "./machines.ts";
+import { createQueue } from "./queue.ts";
 import { createReleases } from "./releases.ts";
+import { createRetention } from "./retention.ts";
 import type { Services } from "./router.ts";
 import { createRuns } from "./runs.ts";
 import { createWorkflows } from "./workflows.ts";
@@ -21,5 +23,7 @@ export const createServices = (door: Door, wakeup: Wakeup, audit: Audit): Servic
   machines: createMachines(door.machines, audit),
   halts: createHalts(door.halts, audit),
   keys: createKeys(door.keys),
+  queue: createQueue(),
+  retention: createRetention(),
   releases: createReleases(door.releases),
 });

@@ -3,8 +3,10 @@
 import type { BlobStore } from "../blobs/blob-store.ts";
 import type { LeaseClocks } from "../rules/limits.ts";
 import type { ReplicaId } from "../rules/names.ts";
+import type { Placement, PlacingFacts } from "../rules/placement.ts";
 import type { Database } from "../store/database.ts";
 import type { Wakeup } from "../store/wakeup.ts";
+import type { Catalogue } from "./catalogue.ts";
 import type { Interpreters } from "./interpreters.ts";
 
 /** Structured logging; never inputs, outputs, read text, titles, frames or secrets (G10, G11). */
@@ -20,7 +22,10 @@ export interface EngineContext {
   readonly wakeup: Wakeup;
   readonly blobs: BlobStore;
   readonly interpreters: Interpreters;
+  readonly catalogue: Catalogue;
   readonly clocks: LeaseClocks;
   readonly replicaId: ReplicaId;
   readonly log: Log;
+  /** Is told what each pass of placing looked at and what it decided. */
+  readonly onPlacing?: (facts: PlacingFacts, placements: readonly Placement[]) => void;
 }

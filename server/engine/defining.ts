@@ -51,7 +51,6 @@ export function putWorkflow(context: EngineContext, tenantId: TenantId, definiti
       });
       if (missing.workflows.size + missing.applications.size === 0) {
         if (!compiled.ok) return compiled;
-        if (Object.keys(compiled.program.requires.labels).length > 0) return labelsRefused;
         return { ok: true, name: compiled.program.workflow, program: compiled.program as unknown as Json };
       }
       for (const name of missing.workflows) {
@@ -75,20 +74,6 @@ export function putApplication(
     return { ok: true, name: compiled.program.application, program: compiled.program as unknown as Json };
   });
 }
-
-/** What would be stored and not obeyed is refused: a run on the wrong machine is worse than none. */
-const labelsRefused: Compiled = {
-  ok: false,
-  problems: [
-    {
-      line: 1,
-      column: 1,
-      path: "requires.labels",
-      message: "Machines are not chosen by labels yet.",
-      remedy: "Put the machines into a pool of their own, and name it in `requires.pool`.",
-    },
-  ],
-};
 
 type Compiled =
   | { readonly ok: true; readonly name: string; readonly program: Json }

@@ -5,6 +5,7 @@ import { checkLeaseClocks, type LeaseClocks } from "../rules/limits.ts";
 import type { ReplicaId } from "../rules/names.ts";
 import type { Database } from "../store/database.ts";
 import { topics, type Wakeup } from "../store/wakeup.ts";
+import { createCatalogue } from "./catalogue.ts";
 import type { EngineContext, Log } from "./context.ts";
 import { expireAll } from "./expiring.ts";
 import { holdAll } from "./halting.ts";
@@ -23,6 +24,7 @@ export interface EngineOptions {
   /** Where agents can dial this replica. */
   readonly agentAddress: string;
   readonly log: Log;
+  readonly onPlacing?: NonNullable<EngineContext["onPlacing"]>;
 }
 
 export interface Engine {
@@ -38,7 +40,7 @@ const loopMs = 500;
 export async function startEngine(options: EngineOptions): Promise<Engine> {
   const wrong = checkLeaseClocks(options.clocks);
   if (wrong !== undefined) throw new Error(`The lease clocks are unsafe: ${wrong}.`);
-  const context: EngineContext = { ...options, interpreters: createInterpreters() };
+  const context: EngineContext = { ...options, interpreters: createInterpreters(), catalogue: createCatalogue() };
   const replica = await startReplica(options.database.sql, {
     id: options.replicaId,
     agentAddress: options.agentAddress,

@@ -1,23 +1,39 @@
 // Queue x fleet -> leases. One placer per pool at a time, by a lock on the pool's row, on any replica.
 // Machines that an attempt has left unclean come first: they are cleaned up before anything is placed on them.
 
+import { served } from "../rules/fair-share.ts";
 import { limits } from "../rules/limits.ts";
-import type { MachineId, PoolId, RunId } from "../rules/names.ts";
-import { type IdleMachine, type Placement, place, type WaitingRun } from "../rules/placement.ts";
+import { misfit } from "../rules/matching.ts";
+import type { Instant, MachineId, PoolId, RunId } from "../rules/names.ts";
+import { type Placement, type PlacingFacts, place } from "../rules/placement.ts";
+import type { KnownOffer, Route } from "../rules/route.ts";
+import { lockLimits } from "../store/concurrency.ts";
 import { readNow, type Tx } from "../store/database.ts";
-import { lockFree, lockIdle, type MachineRow, readIdle, readUnclean } from "../store/machines.ts";
-import { lockPool, poolsToPlace, queueHead, unsettledHead } from "../store/queue.ts";
+import { lockFree, lockIdle, type MachineRow, readFree, readUnclean } from "../store/machines.ts";
+import {
+  type FittingOffers,
+  type LockedPool,
+  lockPool,
+  makeDue,
+  poolsToPlace,
+  queueHead,
+  unsettledHead,
+  waitingRoutes,
+} from "../store/queue.ts";
 import { type LockedRun, lockRun, lockWaiting } from "../store/runs.ts";
+import { readShares, saveShares } from "../store/shares.ts";
 import { topics } from "../store/wakeup.ts";
 import { beginCleanup, beginWaiting } from "./beginning.ts";
 import type { EngineContext } from "./context.ts";
 import { errorText } from "./loop.ts";
 
-type Choose = (queue: readonly WaitingRun[], fleet: readonly IdleMachine[]) => readonly Placement[];
+type Choose = (facts: PlacingFacts) => readonly Placement[];
 
 /** One pass over all pools in which something waits and something is idle. A pool that cannot be placed holds up no other. */
 export async function placeAll(context: EngineContext): Promise<void> {
-  for (const poolId of await poolsToPlace(context.database.sql)) {
+  const { sql } = context.database;
+  await makeDue(sql, await readNow(sql));
+  for (const poolId of await poolsToPlace(sql)) {
     try {
       await cleanPool(context, poolId);
       while ((await placePool(context, poolId, place)) > 0);
@@ -35,13 +51,11 @@ async function placeOneByOne(context: EngineContext, poolId: PoolId): Promise<vo
   const machines = new Set<MachineId>();
   const runs = new Map<RunId, number>();
   let tried: Placement | undefined;
-  const chooseOne: Choose = (queue, fleet) => {
+  const chooseOne: Choose = (facts) => {
     // One failure may be the machine's; a run that fails on two is at fault itself.
-    const likely = queue.filter((run) => (runs.get(run.id) ?? 0) < 2);
-    tried = place(
-      likely,
-      fleet.filter((machine) => !machines.has(machine.id)),
-    )[0];
+    const queue = facts.queue.filter((run) => (runs.get(run.id) ?? 0) < 2);
+    const fleet = facts.fleet.filter((machine) => !machines.has(machine.id));
+    tried = place({ ...facts, queue, fleet })[0];
     return tried === undefined ? [] : [tried];
   };
   for (;;) {
@@ -60,41 +74,82 @@ async function placeOneByOne(context: EngineContext, poolId: PoolId): Promise<vo
 
 /** Places what fits now; returns how many. */
 async function placePool(context: EngineContext, poolId: PoolId, choose: Choose): Promise<number> {
-  const woken = await context.database.sql.begin(async (tx) => {
-    if (!(await lockPool(tx, poolId))) return [];
+  const begun = await context.database.sql.begin(async (tx) => {
+    const pool = await lockPool(tx, poolId);
+    if (pool === undefined) return [];
     const asked = await readNow(tx);
-    const unsettled = await unsettledHead(tx, poolId, limits.placingHead, asked);
-    const queue = [...unsettled, ...(await queueHead(tx, poolId, limits.placingHead, asked))];
-    if (queue.length === 0) return [];
-    const routes = [...new Set(queue.map((run) => run.application))];
-    const wanted = unsettled.flatMap(({ only }) => only ?? []);
-    const placements = choose(queue, await readIdle(tx, poolId, routes, wanted, limits.placingMachines, asked));
+    const facts = await readFacts(context, tx, poolId, pool, asked);
+    if (facts === undefined) return [];
+    const placements = choose(facts);
+    context.onPlacing?.(facts, placements);
     if (placements.length === 0) return [];
     const runs = await lockWaiting(tx, placements.map((p) => p.run).sort());
     const machines = await lockFree(tx, placements.map((p) => p.machine).sort(), asked);
     const now = await readNow(tx);
     const runById = new Map<RunId, LockedRun>(runs.map((r) => [r.run.id, r]));
     const machineById = new Map<MachineId, MachineRow>(machines.map((m) => [m.id, m]));
-    const topicsWoken: string[] = [];
+    const saved: Placement[] = [];
     for (const placement of placements) {
       const run = runById.get(placement.run);
       const machine = machineById.get(placement.machine);
       if (run === undefined || machine === undefined) continue;
-      if (await beginWaiting(context, tx, run, machine, now)) {
-        topicsWoken.push(topics.run(run.run.id), topics.machine(machine.id));
-      }
+      if (await beginWaiting(context, tx, run, machine, now)) saved.push(placement);
     }
-    return topicsWoken;
+    const shares = saved.reduce((shares, { caller, purpose }) => {
+      return purpose === "attempt" ? served(shares, caller) : shares;
+    }, facts.shares);
+    if (shares !== facts.shares) await saveShares(tx, poolId, shares);
+    return saved;
   });
-  context.wakeup.publish(woken);
-  return woken.length;
+  context.wakeup.publish(begun.flatMap(({ run, machine }) => [topics.run(run), topics.machine(machine)]));
+  return begun.length;
 }
+
+/** What there is to decide about in the pool; undefined when that is nothing. */
+async function readFacts(
+  context: EngineContext,
+  tx: Tx,
+  poolId: PoolId,
+  pool: LockedPool,
+  now: Instant,
+): Promise<PlacingFacts | undefined> {
+  const fleet = await readFree(tx, poolId, limits.placingMachines, now);
+  if (fleet.length === 0) return undefined;
+  const offers = await context.catalogue.offers(
+    tx,
+    fleet.map(({ offer }) => offer),
+  );
+  const perRoute = Math.min(limits.placingHead, fleet.length);
+  const [unsettled, queued] = [await waitingRoutes(tx, poolId, "unsettled"), await waitingRoutes(tx, poolId, "queued")];
+  const fitted = [fitting(unsettled, offers), fitting(queued, offers)] as const;
+  const queue = [
+    ...(fitted[0].length === 0 ? [] : await unsettledHead(tx, poolId, fitted[0], perRoute, now)),
+    ...(fitted[1].length === 0 ? [] : await queueHead(tx, poolId, fitted[1], perRoute, now)),
+  ];
+  if (queue.length === 0) return undefined;
+  const waiting = new Set(queue.map(({ route }) => route));
+  const routes = [...new Map([...unsettled, ...queued].map((route) => [route.id, route])).values()].filter(({ id }) =>
+    waiting.has(id),
+  );
+  const callers = [...new Set(routes.map(({ caller }) => caller))];
+  const shares = await readShares(tx, poolId, pool, callers);
+  return { queue, routes, fleet, offers, shares, limits: await lockLimits(tx, pool.tenantId, routes), now };
+}
+
+/** Routes that fit any of the offers, and which. */
+const fitting = (routes: readonly Route[], offers: readonly KnownOffer[]): FittingOffers[] =>
+  routes
+    .map(({ id, requirement }) => ({
+      route: id,
+      offers: offers.filter((offer) => misfit(requirement, offer) === undefined).map((offer) => offer.id),
+    }))
+    .filter((fits) => fits.offers.length > 0);
 
 /** Begins to clean up the machines of the pool that an attempt has left so, each by itself: one holds up no other (G7). */
 async function cleanPool(context: EngineContext, poolId: PoolId): Promise<void> {
   const passed: MachineId[] = [];
   const cleanNext = async (tx: Tx): Promise<string[]> => {
-    if (!(await lockPool(tx, poolId))) return [];
+    if ((await lockPool(tx, poolId)) === undefined) return [];
     const now = await readNow(tx);
     const unclean = await readUnclean(tx, poolId, passed, now);
     if (unclean === undefined) return [];

@@ -3,7 +3,7 @@
 import { createHash } from "node:crypto";
 import { v7 as uuid } from "uuid";
 import { limits } from "../rules/limits.ts";
-import type { Json, PoolId, RunId, TenantId } from "../rules/names.ts";
+import type { Instant, Json, PoolId, RouteId, RunId, TenantId } from "../rules/names.ts";
 import { type Answer, accept, refuse } from "../rules/refusal.ts";
 import { retryOnDefault, retryPaceDefault } from "../rules/retry.ts";
 import { json, readNow } from "../store/database.ts";
@@ -25,12 +25,18 @@ export interface StartRequest {
   readonly priority?: number;
   readonly queueTimeoutMs?: number;
   readonly timeoutMs?: number;
+  /** Not to begin before then. */
+  readonly notBefore?: Instant;
+  /** The owner of the key. */
+  readonly caller: string;
 }
 
 export interface Started {
   readonly runId: RunId;
   /** The idempotency key had been used before: this is that run. */
   readonly existed: boolean;
+  /** What it requires and no machine in the fleet offers, for people; empty when one does. */
+  readonly unmet: string;
 }
 
 /** Ids are time-ordered, and so is a queue's first come, first served: many runs of one call take theirs in its order. */
@@ -71,16 +77,22 @@ export async function startRun(
     .update(JSON.stringify([request.workflow, request.workflowVersion, canonical(request.inputs)]))
     .digest("hex");
   const poolId = await poolNamed(sql, tenantId, program.requires.pool ?? "default");
-  const saved = await save(context, { id, tenantId, poolId, version, program, request, body, digest });
+  const { application } = program;
+  const { version: range, labels } = program.requires;
+  const requirement = { application, labels, ...(range === undefined ? {} : { version: range }) };
+  const { caller, workflow } = request;
+  const routeId = await context.catalogue.route(sql, tenantId, { poolId, workflow, caller, requirement });
+  const saved = await save(context, { id, tenantId, poolId, routeId, version, program, request, body, digest });
   if (!saved) return await existing(context, tenantId, request.idempotencyKey, digest);
   context.wakeup.publish([topics.placing, topics.run(id)]);
-  return accept({ runId: id, existed: false });
+  return accept({ runId: id, existed: false, unmet: "" });
 }
 
 interface NewRun {
   readonly id: RunId;
   readonly tenantId: TenantId;
   readonly poolId: PoolId;
+  readonly routeId: RouteId;
   readonly version: { readonly id: string; readonly name: string; readonly version: number };
   readonly program: Program;
   readonly request: StartRequest;
@@ -94,22 +106,26 @@ async function save(context: EngineContext, run: NewRun): Promise<boolean> {
   const { request, program, version } = run;
   const now = await readNow(sql);
   const queueTimeoutMs = request.queueTimeoutMs ?? program.queueMs;
+  const notBefore = request.notBefore !== undefined && request.notBefore > now ? request.notBefore : undefined;
   const retryOn = program.retry.on.length > 0 ? program.retry.on : retryOnDefault;
   const rows = await sql`
     with run as (
-      insert into runs (id, tenant_id, workflow_version_id, workflow, workflow_version, pool_id, route, inputs,
+      insert into runs (id, tenant_id, workflow_version_id, workflow, workflow_version, pool_id, application, route_id, caller,
+        inputs,
         idempotency_key, request_digest, priority, state, last_event, attempts_max, retry_on, retry,
-        queue_timeout_ms, timeout_ms, deadline_at, created_at)
+        queue_timeout_ms, timeout_ms, deadline_at, not_before_at, due, created_at)
       values (${run.id}, ${run.tenantId}, ${version.id}, ${version.name}, ${version.version}, ${run.poolId},
-        ${program.application}, ${run.body}::jsonb, ${request.idempotencyKey === "" ? null : request.idempotencyKey},
+        ${program.application}, ${run.routeId}, ${request.caller}, ${run.body}::jsonb, ${request.idempotencyKey === "" ? null : request.idempotencyKey},
         ${run.digest}, ${request.priority ?? program.priority}, 'queued', 1, ${program.retry.attempts},
         ${[...retryOn]}::text[], ${json(program.retry.pace ?? retryPaceDefault)}::jsonb, ${queueTimeoutMs}, ${request.timeoutMs ?? program.timeoutMs},
-        ${now + queueTimeoutMs}::timestamptz, ${now}::timestamptz)
+        ${(notBefore ?? now) + queueTimeoutMs}::timestamptz, ${notBefore ?? null}::timestamptz, ${notBefore === undefined},
+        ${now}::timestamptz)
       on conflict (tenant_id, idempotency_key) where idempotency_key is not null do nothing
       returning id
     )
-    insert into events (run_id, number, at, body)
-    select id, 1, ${now}::timestamptz, ${json({ kind: "QUEUED" })}::jsonb from run returning run_id`;
+    insert into events (run_id, number, at, body, tenant_id)
+    select id, 1, ${now}::timestamptz, ${json({ kind: "QUEUED" })}::jsonb, ${run.tenantId}::uuid from run
+    returning run_id`;
   return rows.length === 1;
 }
 
@@ -125,7 +141,7 @@ async function existing(
   if (row.requestDigest !== digest) {
     return refuse("IDEMPOTENCY_KEY_REUSED", "This idempotency key was used with another workflow or other inputs.");
   }
-  return accept({ runId: row.id, existed: true });
+  return accept({ runId: row.id, existed: true, unmet: "" });
 }
 
 /** Postgres takes neither NUL nor lone surrogates, in values or in names. */

@@ -12,6 +12,7 @@ import type { LeaseFate } from "./lease.ts";
 import { limits } from "./limits.ts";
 import type { HoldReason, MachineMark } from "./machine.ts";
 import type { Instant } from "./names.ts";
+import { blamesMachine } from "./quarantine.ts";
 import { type BudgetChange, retryBudget } from "./retry.ts";
 import type { Run } from "./run.ts";
 import { decideRun, type RunStep, unsettle } from "./run-ending.ts";
@@ -292,6 +293,8 @@ export class AttemptChange {
     // Without a proof nobody knows more than that it did not answer.
     const verdict = rest.proof?.verdict ?? "FROZEN";
     if (failure?.category === "NOT_READY") this.#marks.push({ is: "not-ready", verdict });
+    if (ending.is === "succeeded" || ending.is === "verified") this.#marks.push({ is: "succeeded" });
+    else if (failure !== undefined && blamesMachine(failure.category)) this.#marks.push({ is: "failed" });
     const cut = outstanding !== undefined && this.#owesCleanup();
     const frozen = failure?.category === "FROZEN" || rest.proof?.verdict === "FROZEN";
     if (left === "unclean" || cut || frozen) this.#marks.push({ is: "unclean" });

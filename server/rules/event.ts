@@ -34,6 +34,7 @@ export type EventBody =
   | ({ readonly kind: "VERIFIED"; readonly verification: Verification } & InAttempt)
   | { readonly kind: "RESOLVED"; readonly resolvedAs: ResolveAs }
   | { readonly kind: "CANCEL_REQUESTED" }
+  | { readonly kind: "MOVED_TO_FRONT" }
   | {
       readonly kind: "ENDED";
       readonly outcome: Outcome;

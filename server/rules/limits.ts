@@ -88,10 +88,24 @@ export const limits = {
   abandonGraceMs: 5_000,
   /** How long cleanup may go on past the run's deadline, before the machine is taken over. */
   cleanupMs: 60_000,
+  /** Attempts that fail one after the other on a machine before it is quarantined ... */
+  quarantineAfter: 3,
+  /** ... for so long; it doubles each time in a row ... */
+  quarantineMs: 30_000,
+  /** ... up to this: somebody may have repaired it meanwhile. */
+  quarantineMaxMs: 30 * 60_000,
   /** Runs read per route and placing pass: bounds the pass, not the queue. */
   placingHead: 32,
-  /** Idle machines read per placing pass. */
+  /** Free machines read per placing pass of those that offer the same. */
   placingMachines: 256,
+  /** How far ahead a run can be asked for. */
+  notBeforeMaxMs: 30 * 24 * 60 * 60_000,
+  /** How long runs are kept after they ended when a tenant has set nothing else. */
+  keepRunsMs: 90 * 24 * 60 * 60_000,
+  /** How long artifacts are kept when a tenant has set nothing else. */
+  keepArtifactsMs: 7 * 24 * 60 * 60_000,
+  /** How long it is remembered that an idempotency key was used by a run that was deleted since. */
+  keepSpentKeysMs: 400 * 24 * 60 * 60_000,
   /** Frames of a film strip that are kept for an attempt: the last ones tell why it ended. */
   filmFramesMax: 40,
   /** Commands of an attempt that its failure context tells: the last ones tell why it ended. */

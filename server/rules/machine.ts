@@ -36,7 +36,11 @@ export type MachineMark =
   /** It is to be cleaned up before it is given anything else. */
   | { readonly is: "unclean" }
   /** It has been cleaned up. */
-  | { readonly is: "clean" };
+  | { readonly is: "clean" }
+  /** An attempt there has done what it was for. */
+  | { readonly is: "succeeded" }
+  /** An attempt there has failed, by something that the machine may be to blame for. */
+  | { readonly is: "failed" };
 
 /** What a machine is and has, as its agent says; and which agent that is. */
 export interface Inventory extends TakenInventory {

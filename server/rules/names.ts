@@ -18,6 +18,9 @@ export type ArtifactId = Named<"artifact">;
 export type ReleaseId = Named<"release">;
 export type RolloutId = Named<"rollout">;
 export type HaltId = Named<"halt">;
+export type PauseId = Named<"pause">;
+export type RouteId = Named<"route">;
+export type OfferId = Named<"offer">;
 
 /** Milliseconds since 1970 on Postgres's clock, read once per pass and passed in. Never `Date.now()`. */
 export type Instant = number & { readonly [kind]?: "instant" };

@@ -1,10 +1,15 @@
-// Which waiting run goes to which idle machine. Pure; the same queue and fleet give the same placements.
+// Which waiting run goes to which free machine. Pure; the same facts give the same placements.
 
-import type { Instant, MachineId, RunId } from "./names.ts";
+import { type Shares, served, startTag } from "./fair-share.ts";
+import { misfit } from "./matching.ts";
+import type { Instant, MachineId, OfferId, RouteId, RunId } from "./names.ts";
+import type { KnownOffer, Limit, Route } from "./route.ts";
 
 export interface WaitingRun {
   readonly id: RunId;
-  readonly application: string;
+  readonly route: RouteId;
+  /** Above 0: moved before all others by an operator; the highest goes first. */
+  readonly front: number;
   readonly priority: number;
   readonly avoid: readonly MachineId[];
   /** `verify`: it goes before all others, because nobody can go on before it is known whether a commit took hold. */
@@ -13,39 +18,149 @@ export interface WaitingRun {
   readonly only?: MachineId;
 }
 
-export interface IdleMachine {
+/** When a machine was last proven ready, by application. */
+export type Warm = { readonly [application: string]: Instant };
+
+export interface FreeMachine {
   readonly id: MachineId;
-  readonly applications: readonly string[];
+  readonly offer: OfferId;
   /** Since when it has been idle. */
   readonly idleSince: Instant;
+  readonly warm: Warm;
+  /** How many of its recent attempts failed: 0 none, 1 all. */
+  readonly failureRate: number;
+}
+
+/** All that a pass of placing looks at. */
+export interface PlacingFacts {
+  readonly queue: readonly WaitingRun[];
+  readonly routes: readonly Route[];
+  readonly fleet: readonly FreeMachine[];
+  readonly offers: readonly KnownOffer[];
+  readonly shares: Shares;
+  readonly limits: readonly Limit[];
+  readonly now: Instant;
 }
 
 export interface Placement {
   readonly run: RunId;
   readonly machine: MachineId;
+  readonly caller: string;
+  readonly purpose: WaitingRun["purpose"];
 }
 
 /**
- * Places runs in the order of the queue (verify first, then higher priority, then first come first served by their time-ordered ids),
- * each on the fitting machine that has been idle longest; ties go to the lower id.
+ * Places runs one by one. First go those to be verified; then those that were moved to the front, the last one moved first;
+ * then by priority; then, between callers, whose turn it is (`fair-share.ts`); of one caller first come, first served, by their
+ * time-ordered ids. Each goes to the best machine that is left (`betterFor`). A run that nothing fits holds up nobody.
  */
-export function place(queue: readonly WaitingRun[], fleet: readonly IdleMachine[]): Placement[] {
-  const free = [...fleet].sort((a, b) => a.idleSince - b.idleSince || (a.id < b.id ? -1 : 1));
-  const placements: Placement[] = [];
-  const rank = (run: WaitingRun) => (run.purpose === "verify" ? 0 : 1);
-  const inOrder = (a: WaitingRun, b: WaitingRun) =>
-    rank(a) - rank(b) || b.priority - a.priority || (a.id < b.id ? -1 : 1);
-  for (const run of [...queue].sort(inOrder)) {
-    const index = free.findIndex((m) => fits(run, m));
-    const machine = free[index];
-    if (machine === undefined) continue;
-    free.splice(index, 1);
-    placements.push({ run: run.id, machine: machine.id });
+export function place(facts: PlacingFacts): Placement[] {
+  const routes = new Map(facts.routes.map((route) => [route.id, route]));
+  const fits = fitting(facts);
+  const left = new Map(facts.limits.map((limit) => [`${limit.kind} ${limit.name}`, limit.left]));
+  const free = new Map(facts.fleet.map((machine) => [machine.id, machine]));
+  const lines = new Map<string, WaitingRun[]>();
+  for (const run of [...facts.queue].sort(inLine)) {
+    const caller = routes.get(run.route)?.caller;
+    if (caller !== undefined) lines.set(caller, [...(lines.get(caller) ?? []), run]);
   }
-  return placements;
+  let { shares } = facts;
+  const placements: Placement[] = [];
+  for (;;) {
+    const heads = [...lines].flatMap(([caller, [run]]) => (run === undefined ? [] : [{ caller, run }]));
+    const next = heads.reduce<(typeof heads)[number] | undefined>(
+      (best, head) => (best === undefined || goesBefore(head, best, shares) ? head : best),
+      undefined,
+    );
+    if (next === undefined || free.size === 0) return placements;
+    const { caller, run } = next;
+    lines.get(caller)?.shift();
+    const route = routes.get(run.route);
+    if (route === undefined) continue;
+    const limits = [`workflow ${route.workflow}`, `application ${route.requirement.application}`];
+    if (limits.some((limit) => (left.get(limit) ?? 1) <= 0)) continue;
+    const machine = bestFor(route, run, [...free.values()], fits, facts.now);
+    if (machine === undefined) continue;
+    free.delete(machine.id);
+    for (const limit of limits) left.set(limit, (left.get(limit) ?? Number.POSITIVE_INFINITY) - 1);
+    if (run.purpose === "attempt") shares = served(shares, caller);
+    placements.push({ run: run.id, machine: machine.id, caller, purpose: run.purpose });
+  }
 }
 
-const fits = (run: WaitingRun, machine: IdleMachine): boolean =>
-  machine.applications.includes(run.application) &&
-  !run.avoid.includes(machine.id) &&
-  (run.only === undefined || run.only === machine.id);
+const rank = (run: WaitingRun) => (run.purpose === "verify" ? 0 : 1);
+
+/** What goes before fairness: purpose, front, priority. */
+const urgency = (a: WaitingRun, b: WaitingRun) => rank(a) - rank(b) || b.front - a.front || b.priority - a.priority;
+const inLine = (a: WaitingRun, b: WaitingRun) => urgency(a, b) || (a.id < b.id ? -1 : 1);
+
+interface Head {
+  readonly caller: string;
+  readonly run: WaitingRun;
+}
+
+function goesBefore(a: Head, b: Head, shares: Shares): boolean {
+  const by = urgency(a.run, b.run) || startTag(shares, a.caller) - startTag(shares, b.caller);
+  return by === 0 ? a.run.id < b.run.id : by < 0;
+}
+
+/** Whether a route's requirement is what an offer has; each pair is looked at once. */
+function fitting({ offers }: PlacingFacts): (route: Route, offer: OfferId) => boolean {
+  const known = new Map(offers.map((offer) => [offer.id, offer]));
+  const found = new Map<string, boolean>();
+  return (route, id) => {
+    const key = `${route.id} ${id}`;
+    const before = found.get(key);
+    if (before !== undefined) return before;
+    const offer = known.get(id);
+    const fits = offer !== undefined && misfit(route.requirement, offer) === undefined;
+    found.set(key, fits);
+    return fits;
+  };
+}
+
+function bestFor(
+  route: Route,
+  run: WaitingRun,
+  free: readonly FreeMachine[],
+  fits: (route: Route, offer: OfferId) => boolean,
+  now: Instant,
+): FreeMachine | undefined {
+  const { application } = route.requirement;
+  return free
+    .filter(
+      (machine) =>
+        fits(route, machine.offer) &&
+        !run.avoid.includes(machine.id) &&
+        (run.only === undefined || run.only === machine.id),
+    )
+    .reduce<FreeMachine | undefined>(
+      (best, machine) => (best === undefined || betterFor(application, machine, best, now) < 0 ? machine : best),
+      undefined,
+    );
+}
+
+const minute = 60_000;
+/** A proof is as good as another one of about the same age: younger than a minute, ten, an hour, eight, a day; older, or none. */
+const ages = [minute, 10 * minute, 60 * minute, 480 * minute, 1440 * minute];
+
+/** How long ago the machine was proven ready for the application, as a step of `ages`; `ages.length` is long ago or never. */
+function coldness(application: string, { warm }: FreeMachine, now: Instant): number {
+  const at = Object.hasOwn(warm, application) ? warm[application] : undefined;
+  if (at === undefined) return ages.length;
+  const step = ages.findIndex((age) => now - at < age);
+  return step === -1 ? ages.length : step;
+}
+
+/** Tenths: one failure more or less among many says nothing. */
+const unreliability = (machine: FreeMachine) => Math.round(machine.failureRate * 10);
+
+/**
+ * Below 0 when `a` is the better machine for the application: the one that was proven ready for it more recently, then the one
+ * whose recent attempts failed less, then the one that has been idle longer, then the lower id.
+ */
+export const betterFor = (application: string, a: FreeMachine, b: FreeMachine, now: Instant): number =>
+  coldness(application, a, now) - coldness(application, b, now) ||
+  unreliability(a) - unreliability(b) ||
+  a.idleSince - b.idleSince ||
+  (a.id < b.id ? -1 : 1);

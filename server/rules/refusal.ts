@@ -28,6 +28,11 @@ export const reasons = [
   "RUN_NOT_UNKNOWN",
   "OUTPUTS_INVALID",
   "POOL_NOT_FOUND",
+  "RUN_NOT_WAITING",
+  "CURSOR_INVALID",
+  "RUN_NOT_ENDED",
+  "RUN_IN_USE",
+  "IDEMPOTENCY_KEY_TOO_OLD",
 ] as const;
 
 export type Reason = (typeof reasons)[number];

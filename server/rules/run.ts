@@ -81,6 +81,8 @@ export interface Run {
   readonly notReadyCount: number;
   /** The machine that the attempt before failed on: the next one is on another. */
   readonly avoid: readonly MachineId[];
+  /** Above 0: an operator has moved it before all others of its pool; the highest goes first. */
+  readonly front: number;
   readonly queueTimeoutMs: number;
   readonly timeoutMs: number;
   /** From the first placement on: the whole run's deadline. */

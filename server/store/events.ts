@@ -20,8 +20,9 @@ export async function appendEvents(
 ): Promise<void> {
   if (bodies.length === 0) return;
   await tx`
-    insert into events (run_id, number, at, body)
-    select ${runId}, ${lastEvent}::int + e.place, ${now}::timestamptz, e.body
+    insert into events (run_id, number, at, body, tenant_id)
+    select ${runId}, ${lastEvent}::int + e.place, ${now}::timestamptz, e.body,
+      (select tenant_id from runs where id = ${runId})
     from jsonb_array_elements(${json(bodies)}::jsonb) with ordinality as e(body, place)`;
 }
 

@@ -18,11 +18,12 @@ export interface HaltView
   readonly name: string;
 }
 
-/** Whether a halt covers the waiting run `r`: nothing of it may begin. */
-export const runHalted = (query: Query) => query`exists (
-  select 1 from halts h where h.tenant_id = r.tenant_id and h.resumed_at is null and (
-    h.kind = 'tenant' or (h.kind = 'pool' and h.target = r.pool_id::text)
-    or (h.kind = 'application' and h.target = r.route) or (h.kind = 'workflow' and h.target = r.workflow)))`;
+/** Whether a halt covers the route `t`: nothing of it may begin. */
+export const routeHalted = (query: Query) => query`exists (
+  select 1 from halts h where h.tenant_id = t.tenant_id and h.resumed_at is null and (
+    h.kind = 'tenant' or (h.kind = 'pool' and h.target = t.pool_id::text)
+    or (h.kind = 'application' and h.target = t.requirement ->> 'application')
+    or (h.kind = 'workflow' and h.target = t.workflow)))`;
 
 /** Whether a halt covers the machine `m`, whatever it is leased for. */
 export const machineHalted = (query: Query) => query`exists (
@@ -35,7 +36,7 @@ export const leaseHalted = (query: Query) => query`exists (
   select 1 from halts h where h.tenant_id = m.tenant_id and h.resumed_at is null and (
     h.kind = 'tenant' or (h.kind = 'pool' and h.target = m.pool_id::text)
     or (h.kind = 'machine' and h.target = m.id::text)
-    or (h.kind = 'application' and h.target = r.route) or (h.kind = 'workflow' and h.target = r.workflow)))`;
+    or (h.kind = 'application' and h.target = r.application) or (h.kind = 'workflow' and h.target = r.workflow)))`;
 
 const view = (query: Query) => query`
   select h.id, h.kind, coalesce(m.name, p.name, h.target) as name, h.reason, h.halted_by, h.halted_at

@@ -15,10 +15,11 @@ import type {
   RunId,
   TenantId,
 } from "../rules/names.ts";
-import type { IdleMachine } from "../rules/placement.ts";
+import type { FreeMachine } from "../rules/placement.ts";
 import type { ReleaseReport } from "../rules/release.ts";
 import { json, type Query, type Sql, type Tx } from "./database.ts";
 import { leaseHalted } from "./halts.ts";
+import { keepOffer } from "./offers.ts";
 import { machineFree } from "./queue.ts";
 
 export interface MachineRow {
@@ -128,20 +129,20 @@ export async function lockFree(tx: Tx, ids: readonly MachineId[], now: Instant):
     order by m.id for no key update skip locked`;
 }
 
-/** Machines that are free and have one of the applications: those that are `wanted` by name, then the longest idle. */
-export async function readIdle(
-  query: Query,
-  poolId: PoolId,
-  applications: readonly string[],
-  wanted: readonly MachineId[],
-  limit: number,
-  now: Instant,
-): Promise<IdleMachine[]> {
-  return await query<IdleMachine[]>`
-    select id, applications, status_since as idle_since from machines m
-    where pool_id = ${poolId} and ${machineFree(query, now)}
-      and applications && ${[...applications]}::text[]
-    order by (id = any(${[...wanted]}::uuid[])) desc, status_since limit ${limit}`;
+/**
+ * Machines of the pool that can be given something: of those that offer the same, at most `limit`, those first that were proven
+ * ready for something, then those that have been idle longest; and all on which a run waits to be settled.
+ */
+export async function readFree(query: Query, poolId: PoolId, limit: number, now: Instant): Promise<FreeMachine[]> {
+  return await query<FreeMachine[]>`
+    select id, offer_id as offer, status_since as idle_since, warm, failure_rate from (
+      select m.*, row_number() over (partition by offer_id order by warm = '{}'::jsonb, status_since, id) as place
+      from machines m
+      where pool_id = ${poolId} and offer_id is not null and ${machineFree(query, now)}
+    ) free
+    where place <= ${limit} or id in (
+      select (unsettled ->> 'machineId')::uuid from runs
+      where pool_id = ${poolId} and state = 'unsettled' and due and unsettled ->> 'on' = 'same-machine')`;
 }
 
 /** A machine that is to be cleaned up, and after which attempt. */
@@ -197,13 +198,15 @@ export async function saveAttached(
       incarnation_since = case
         when boot_id = ${incarnation.bootId} and start_id = ${incarnation.startId} then incarnation_since
         else ${attached.now}::timestamptz end,
+      warm = case
+        when boot_id = ${incarnation.bootId} and start_id = ${incarnation.startId} then warm else '{}'::jsonb end,
       executable = ${inventory.executable}, ${release},
       status = ${attached.state.is}, status_since = ${attached.now}::timestamptz,
       attached_at = ${attached.now}::timestamptz, takeover_at = null,
       boot_id = ${incarnation.bootId}, start_id = ${incarnation.startId}, dial_number = ${incarnation.dialNumber},
       replica_id = ${attached.replicaId}, session_id = ${attached.sessionId},
       inventory = ${json(inventory)}::jsonb,
-      applications = ${inventory.applications.map((a) => a.name)}::text[],
+      applications = ${inventory.applications.map((a) => a.name)}::text[], offer_id = ${await keepOffer(tx, inventory)},
       generation = generation + 1
     where id = ${id}`;
 }
@@ -212,7 +215,8 @@ export async function saveAttached(
 export async function saveInventory(sql: Sql, id: MachineId, sessionId: string, taken: TakenInventory): Promise<void> {
   await sql`
     update machines set inventory = inventory || ${json(taken)}::jsonb, executable = ${taken.executable},
-      applications = ${taken.applications.map((a) => a.name)}::text[], generation = generation + 1
+      applications = ${taken.applications.map((a) => a.name)}::text[], offer_id = ${await keepOffer(sql, taken)},
+      generation = generation + 1
     where id = ${id} and session_id = ${sessionId}`;
 }
 

@@ -2,9 +2,14 @@
 
 import type { MachineMark } from "../rules/machine.ts";
 import type { AttemptId, Instant, MachineId } from "../rules/names.ts";
+import { afterFailure, afterSuccess, quarantinesMax, type Reliability } from "../rules/quarantine.ts";
 import { unreadyUntil } from "../rules/readiness-backoff.ts";
-import type { Tx } from "./database.ts";
+import type { Query, Tx } from "./database.ts";
 import { lockMachine } from "./machines.ts";
+
+/** The application of an attempt. */
+const applicationOf = (query: Query, id: AttemptId) => query`(
+  select v.name from attempts a join application_versions v on v.id = a.application_version_id where a.id = ${id})`;
 
 export async function markMachine(
   tx: Tx,
@@ -16,8 +21,9 @@ export async function markMachine(
   switch (mark.is) {
     case "ready":
       await tx`
-        update machines set unready_count = 0, unready_verdict = null, unready_until = null
-        where id = ${id} and unready_count > 0`;
+        update machines set unready_count = 0, unready_verdict = null, unready_until = null,
+          warm = warm || jsonb_build_object(${applicationOf(tx, attemptId)}, ${now}::bigint)
+        where id = ${id}`;
       return;
     case "not-ready": {
       await lockMachine(tx, id);
@@ -25,7 +31,7 @@ export async function markMachine(
       const count = (row?.unreadyCount ?? 0) + 1;
       await tx`
         update machines set unready_count = ${count}, unready_verdict = ${mark.verdict},
-          unready_until = ${unreadyUntil(count, now)}::timestamptz
+          unready_until = ${unreadyUntil(count, now)}::timestamptz, warm = warm - ${applicationOf(tx, attemptId)}
         where id = ${id}`;
       return;
     }
@@ -34,5 +40,41 @@ export async function markMachine(
       return;
     case "clean":
       await tx`update machines set unclean_attempt_id = null where id = ${id}`;
+      return;
+    case "succeeded":
+      await saveReliability(tx, id, afterSuccess(await lockReliability(tx, id)));
+      return;
+    case "failed": {
+      const before = await lockReliability(tx, id);
+      await saveReliability(tx, id, afterFailure(before, await mayQuarantine(tx, id, now), now));
+    }
   }
+}
+
+async function lockReliability(tx: Tx, id: MachineId): Promise<Reliability> {
+  const [row] = await tx<(Omit<Reliability, "quarantinedUntil"> & { quarantinedUntil: Instant | null })[]>`
+    select failures_in_a_row, failure_rate, quarantines, quarantined_until from machines where id = ${id}
+    for no key update`;
+  if (row === undefined) throw new Error(`machine ${id} is gone`);
+  const { quarantinedUntil, ...rest } = row;
+  return quarantinedUntil === null ? rest : { ...rest, quarantinedUntil };
+}
+
+async function saveReliability(tx: Tx, id: MachineId, reliability: Reliability): Promise<void> {
+  await tx`
+    update machines set failures_in_a_row = ${reliability.failuresInARow}, failure_rate = ${reliability.failureRate},
+      quarantines = ${reliability.quarantines},
+      quarantined_until = ${reliability.quarantinedUntil ?? null}::timestamptz
+    where id = ${id}`;
+}
+
+/** Counted without locks: two that fail at the same instant may both be quarantined. */
+async function mayQuarantine(tx: Tx, id: MachineId, now: Instant): Promise<boolean> {
+  const [row] = await tx<{ attached: number; quarantined: number }[]>`
+    select count(*)::int as attached, (count(*) filter (
+      where m.id <> ${id} and m.quarantined_until > ${now}::timestamptz))::int as quarantined
+    from machines m
+    where m.pool_id = (select pool_id from machines where id = ${id}) and m.status in ('idle', 'busy')
+      and m.revoked_at is null`;
+  return row !== undefined && row.quarantined < quarantinesMax(row.attached);
 }

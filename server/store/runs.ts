@@ -52,6 +52,7 @@ interface RunRow {
   attemptsMax: number;
   retryOn: string[];
   retry: RetryPace;
+  front: number;
   notBeforeAt: Instant | null;
   unsettled: Unsettled | null;
   resolution: Resolution | null;
@@ -108,6 +109,7 @@ const runOf = (row: RunRow): Run => ({
   retryOn: row.retryOn,
   pace: row.retry,
   notReadyCount: row.notReadyCount,
+  front: row.front,
   avoid: row.avoid,
   queueTimeoutMs: row.queueTimeoutMs,
   timeoutMs: row.timeoutMs,
@@ -155,6 +157,8 @@ export async function saveRun(
       attempts_max = ${run.attemptsMax},
       not_ready_count = ${run.notReadyCount},
       not_before_at = ${(waits ? state.notBeforeAt : undefined) ?? null}::timestamptz,
+      due = ${!waits || state.notBeforeAt === undefined || state.notBeforeAt <= change.now},
+      front = ${run.front},
       unsettled = ${json(run.unsettled)}::jsonb,
       resolution = ${json(run.resolution)}::jsonb,
       avoid = ${[...run.avoid]}::uuid[],

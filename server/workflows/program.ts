@@ -4,6 +4,7 @@
 
 import type { Action, CommandSpec, Condition, Effect, WindowPattern } from "../rules/command.ts";
 import type { FailureCategory } from "../rules/failure.ts";
+import type { LabelTest } from "../rules/matching.ts";
 import type { Json } from "../rules/names.ts";
 import type { RetryPace } from "../rules/retry.ts";
 
@@ -79,7 +80,7 @@ export interface Program extends Callee {
     readonly pace?: RetryPace;
   };
   readonly readonly: boolean;
-  readonly requires: { readonly pool?: string; readonly labels: { readonly [label: string]: string } };
+  readonly requires: { readonly pool?: string; readonly version?: string; readonly labels: readonly LabelTest[] };
   readonly verify?: {
     readonly on: "any" | "same-machine";
     readonly steps: readonly StepPlan[];

@@ -10,6 +10,7 @@ import { limits } from "./limits.ts";
 import type { Path, Problem, Report } from "./problem.ts";
 import { type ApplicationProgram, type Callee, everyCalledStep, type FileRef, type Program } from "./program.ts";
 import { checkPromises } from "./promises.ts";
+import { labelTests, versionOf } from "./requires.ts";
 import { runRetry } from "./run-retry.ts";
 import { Scope } from "./scope.ts";
 import { checkShape } from "./shape.ts";
@@ -126,7 +127,8 @@ export function compileWorkflow(text: string, context: WorkflowContext): Compile
     readonly,
     requires: {
       ...(typeof requires["pool"] === "string" ? { pool: requires["pool"] } : {}),
-      labels: labelsOf(requires["labels"], source.written),
+      ...(typeof requires["version"] === "string" ? { version: versionOf(requires["version"], report) } : {}),
+      labels: labelTests(requires["labels"], source.written),
     },
     steps,
     ...(verify === undefined
@@ -171,13 +173,6 @@ function duration(given: Json | undefined, path: Path, otherwise: number, max: n
   if (ms !== undefined && ms >= 1 && ms <= max) return ms;
   report(path, `This is not between 1ms and ${max / 3_600_000}h.`, "Write a duration such as 2m or 8h.");
   return otherwise;
-}
-
-function labelsOf(given: Json | undefined, written: (path: Path) => string | undefined): Record<string, string> {
-  const entries = isObject(given) ? Object.entries(given) : [];
-  return Object.fromEntries(
-    entries.map(([key, label]) => [key, written(["requires", "labels", key]) ?? String(label)]),
-  );
 }
 
 const callDepth = (calls: Callee["calls"]): number =>

@@ -53,6 +53,7 @@ const kinds: Record<EventBody["kind"], true> = {
   ATTEMPT_ENDED: true,
   REQUEUED: true,
   CANCEL_REQUESTED: true,
+  MOVED_TO_FRONT: true,
   ENDED: true,
   UNSETTLED: true,
   VERIFIED: true,

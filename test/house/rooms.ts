@@ -16,8 +16,8 @@ export const rooms: Readonly<Record<string, Room>> = {
   proto: { from: [], libraries: [protobuf, "@grpc/grpc-js"], node: "all" },
   "proto/third_party": { from: [], libraries: [protobuf, "@bufbuild/protovalidate"], node: "all" },
 
-  // Pure: no clock, no random, no I/O, and nothing but each other.
-  "server/rules": { from: [], libraries: [], node: [] },
+  // Pure: no clock, no random, no I/O, and nothing but each other and a pure library.
+  "server/rules": { from: [], libraries: ["compare-versions"], node: [] },
   "server/workflows": {
     from: ["server/rules"],
     libraries: ["@bufbuild/cel", "@bufbuild/re2", "ajv", "ajv-formats", "yaml"],

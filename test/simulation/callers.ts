@@ -46,6 +46,7 @@ export class Callers {
     const request = {
       workflow: chance.pick(workflows),
       workflowVersion: 0,
+      caller: `caller ${order.length % 3}`,
       inputs: { order },
       idempotencyKey: `key ${order}`,
       priority: chance.pick([0, 0, 0, 5, -5]),

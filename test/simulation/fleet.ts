@@ -8,6 +8,7 @@
 // What cannot be found here: two transactions that overlap in time (each is carried out at one instant; the tests of races are
 // `test/server/engine/races.test.ts`), and faults of the libraries that are replaced (grpc-js, the LISTEN connection).
 
+import { createCatalogue } from "../../server/engine/catalogue.ts";
 import type { EngineContext } from "../../server/engine/context.ts";
 import { putApplication, putWorkflow } from "../../server/engine/defining.ts";
 import { createEnrolmentToken, enrol } from "../../server/engine/enrolling.ts";
@@ -165,7 +166,11 @@ class Fleet {
         clocks: leaseClocks,
         replicaId: process.run(uuid) as ReplicaId,
       },
-      ...{ interpreters: createInterpreters(), log: { debug() {}, info() {}, warn() {}, error() {} } },
+      ...{
+        interpreters: createInterpreters(),
+        catalogue: createCatalogue(),
+        log: { debug() {}, info() {}, warn() {}, error() {} },
+      },
       blobs: { put: async () => {}, get: async () => undefined, delete: async () => {} },
     };
     const define = async () => {

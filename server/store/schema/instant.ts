@@ -8,3 +8,6 @@ export const instant = customType<{ data: Instant; driverData: number }>({
 });
 
 export const bytes = customType<{ data: Uint8Array; driverData: Uint8Array }>({ dataType: () => "bytea" });
+
+/** The id of a transaction, which does not wrap around. */
+export const transactionId = customType<{ data: string; driverData: string }>({ dataType: () => "xid8" });

@@ -5,6 +5,7 @@ import {
   bigint,
   boolean,
   check,
+  doublePrecision,
   index,
   integer,
   jsonb,
@@ -16,7 +17,8 @@ import {
 } from "drizzle-orm/pg-core";
 import { leasePurposes } from "../../rules/lease.ts";
 import { desktopStates, holdReasons, type Inventory, machineStatuses } from "../../rules/machine.ts";
-import type { AttemptId, LeaseId, MachineId, PoolId, ReplicaId, TenantId } from "../../rules/names.ts";
+import type { AttemptId, LeaseId, MachineId, OfferId, PoolId, ReplicaId, TenantId } from "../../rules/names.ts";
+import type { Warm } from "../../rules/placement.ts";
 import { agentFaults } from "../../rules/release.ts";
 import { verdicts } from "../../rules/verdict.ts";
 import { bytes, instant } from "./instant.ts";
@@ -70,6 +72,8 @@ export const machines = pgTable(
     takeoverAt: instant(),
     inventory: jsonb().$type<Inventory>(),
     applications: text().array().notNull().default(sql`'{}'`),
+    /** Its applications and labels: `offers`. */
+    offerId: text().$type<OfferId>(),
     /** What its agent can be replaced by; empty: by nothing. */
     executable: text().notNull().default(""),
     /** Since when the incarnation that is or was attached has been the one. */
@@ -94,6 +98,14 @@ export const machines = pgTable(
     unreadyCount: integer().notNull().default(0),
     unreadyVerdict: text({ enum: verdicts }),
     unreadyUntil: instant(),
+    /** When its incarnation was last proven ready, by application. */
+    warm: jsonb().$type<Warm>().notNull().default({}),
+    /** Attempts that failed there one after the other, how many of its recent ones failed (0 to 1, newer ones count more) ... */
+    failuresInARow: integer().notNull().default(0),
+    failureRate: doublePrecision().notNull().default(0),
+    /** ... how often in a row it was quarantined for it, and until when it is. */
+    quarantines: integer().notNull().default(0),
+    quarantinedUntil: instant(),
     /** The attempt that has left it so that it is to be cleaned up before it is given anything else. */
     uncleanAttemptId: uuid().$type<AttemptId>(),
     /** When its latest health screenshot came. */

@@ -3,6 +3,7 @@
 import { sql } from "drizzle-orm";
 import {
   bigint,
+  boolean,
   check,
   index,
   integer,
@@ -27,6 +28,7 @@ import type {
   LeaseId,
   MachineId,
   PoolId,
+  RouteId,
   RunId,
   TenantId,
   WorkflowVersionId,
@@ -35,8 +37,9 @@ import { type RetryPace, retryPaceDefault } from "../../rules/retry.ts";
 import { outcomes, type Resolution, runStates, type Unsettled } from "../../rules/run.ts";
 import type { ReadinessProof } from "../../rules/verdict.ts";
 import { applicationVersions, workflowVersions } from "./definitions.ts";
-import { instant } from "./instant.ts";
+import { instant, transactionId } from "./instant.ts";
 import { machines } from "./machines.ts";
+import { routes } from "./queue.ts";
 import { pools, tenants } from "./tenancy.ts";
 
 export const runs = pgTable(
@@ -57,13 +60,21 @@ export const runs = pgTable(
       .$type<PoolId>()
       .notNull()
       .references(() => pools.id),
-    /** What it needs of a machine, as one word: runs of one route are interchangeable to placing. */
-    route: text().notNull(),
+    application: text().notNull(),
+    /** What it needs, and who asks: runs of one route are interchangeable to placing. */
+    routeId: uuid()
+      .$type<RouteId>()
+      .notNull()
+      .references(() => routes.id),
+    /** The owner of the key that started it. */
+    caller: text().notNull(),
     inputs: jsonb().$type<Json>().notNull(),
     idempotencyKey: text(),
     /** SHA-256 over workflow, version asked for and inputs, hex. */
     requestDigest: text().notNull(),
     priority: integer().notNull(),
+    /** Above 0: an operator has moved it before all others; the highest goes first. */
+    front: integer().notNull().default(0),
     state: text({ enum: runStates }).notNull(),
     outcome: text({ enum: outcomes }),
     outputs: jsonb().$type<Json>(),
@@ -77,8 +88,10 @@ export const runs = pgTable(
     retryOn: text().array().notNull(),
     /** How long it waits before another attempt, and whether that may be on the same machine. */
     retry: jsonb().$type<RetryPace>().notNull().default(retryPaceDefault),
-    /** While it waits before another attempt. */
+    /** While it waits for its time, or before another attempt. */
     notBeforeAt: instant(),
+    /** False while it is not in the queue because its time has not come; `placing` sets it then. */
+    due: boolean().notNull().default(true),
     /** While it is unsettled or verifying, and when it ended UNKNOWN: the attempt that left it so. */
     unsettled: jsonb().$type<Unsettled>(),
     /** How a person settled it, once it had ended UNKNOWN. */
@@ -99,11 +112,16 @@ export const runs = pgTable(
     generation: integer().notNull().default(1),
   },
   (t) => [
-    index("runs_queue").on(t.poolId, t.route, t.priority.desc(), t.id).where(sql`state = 'queued'`),
-    index("runs_unsettled").on(t.poolId, t.route, t.id).where(sql`state = 'unsettled'`),
+    index("runs_queue")
+      .on(t.poolId, t.routeId, t.front.desc(), t.priority.desc(), t.id)
+      .where(sql`state = 'queued' and due`),
+    index("runs_unsettled").on(t.poolId, t.routeId, t.id).where(sql`state = 'unsettled' and due`),
+    index("runs_not_due").on(t.notBeforeAt).where(sql`not due`),
     index("runs_deadline").on(t.deadlineAt).where(sql`state <> 'ended'`),
     uniqueIndex("runs_idempotency").on(t.tenantId, t.idempotencyKey).where(sql`idempotency_key is not null`),
     index("runs_by_tenant").on(t.tenantId, t.id.desc()),
+    // For retention.
+    index("runs_by_end").on(t.tenantId, t.endedAt).where(sql`state = 'ended'`),
     // The last success of a workflow that nobody had to tell of, for the failure context of a later run.
     index("runs_succeeded")
       .on(t.tenantId, t.workflow, t.endedAt)
@@ -210,8 +228,14 @@ export const events = pgTable(
     number: integer().notNull(),
     at: instant().notNull(),
     body: jsonb().$type<EventBody>().notNull(),
+    tenantId: uuid().$type<TenantId>().notNull(),
+    /** The transaction that wrote it: what orders the events of all runs so that none is skipped (`events.ts`). */
+    tx: transactionId().notNull().default(sql`pg_current_xact_id()`),
   },
-  (t) => [primaryKey({ columns: [t.runId, t.number] })],
+  (t) => [
+    primaryKey({ columns: [t.runId, t.number] }),
+    index("events_by_tenant").on(t.tenantId, t.tx, t.runId, t.number),
+  ],
 );
 
 export const artifactKinds = ["frame", "proof", "screenshot"] as const;
@@ -238,5 +262,10 @@ export const artifacts = pgTable(
     sizeBytes: integer().notNull(),
     createdAt: instant().notNull(),
   },
-  (t) => [index("artifacts_by_run").on(t.runId, t.id), index("artifacts_by_attempt").on(t.attemptId, t.kind, t.id)],
+  (t) => [
+    index("artifacts_by_run").on(t.runId, t.id),
+    index("artifacts_by_attempt").on(t.attemptId, t.kind, t.id),
+    // For retention.
+    index("artifacts_by_age").on(t.tenantId, t.createdAt),
+  ],
 );

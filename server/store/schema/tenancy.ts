@@ -1,6 +1,6 @@
 // Tenants, and what lets people and machines in.
 
-import { index, integer, pgTable, text, unique, uuid } from "drizzle-orm/pg-core";
+import { doublePrecision, index, integer, pgTable, text, unique, uuid } from "drizzle-orm/pg-core";
 import type { KeyId, PoolId, TenantId } from "../../rules/names.ts";
 import { bytes, instant } from "./instant.ts";
 
@@ -42,6 +42,10 @@ export const pools = pgTable(
       .notNull()
       .references(() => tenants.id),
     name: text().notNull(),
+    /** The start tag of the run that was placed last (`rules/fair-share.ts`). */
+    virtualTime: doublePrecision().notNull().default(0),
+    /** How many runs were moved to the front. */
+    fronts: integer().notNull().default(0),
   },
   (t) => [unique("pools_name").on(t.tenantId, t.name)],
 );

@@ -21,6 +21,7 @@ import { authenticator, engineDoor } from "../../../server/api/engine-door.ts";
 import { serveApi } from "../../../server/api/server.ts";
 import { openFileBlobs } from "../../../server/blobs/files.ts";
 import { saveHealthFrame } from "../../../server/engine/artifacts.ts";
+import { createCatalogue } from "../../../server/engine/catalogue.ts";
 import type { EngineContext } from "../../../server/engine/context.ts";
 import { enrol } from "../../../server/engine/enrolling.ts";
 import { createInterpreters } from "../../../server/engine/interpreters.ts";
@@ -62,6 +63,7 @@ async function serveReal(t: TestContext) {
     wakeup,
     blobs: openFileBlobs(directory),
     interpreters: createInterpreters(),
+    catalogue: createCatalogue(),
     clocks: leaseClocks,
     replicaId: randomUUID() as ReplicaId,
     log: silent,

@@ -96,7 +96,7 @@ export async function serveStub(
     startRun: async (tenant, wanted) => {
       if (wanted.workflow !== "notes.save") return refuse("WORKFLOW_NOT_FOUND", `There is no ${wanted.workflow}.`);
       const { run } = runs.get(self.addRun(tenant)) as { run: RunDetail };
-      return accept({ run, existed: false });
+      return accept({ run, existed: false, unmet: "" });
     },
     startRuns: (tenant, wanted) => Promise.all(wanted.map((each) => runDoor.startRun(tenant, each))),
   });

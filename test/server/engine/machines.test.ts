@@ -120,7 +120,7 @@ test("a drain in the middle of a commit step leaves nothing untold: the run is t
   assert.equal(await machine.status(), "idle");
   // What looks whether it took hold is drained in its turn, and is no answer.
   const other = await TestMachine.idle(rig);
-  await sql`update runs set not_before_at = null where id = ${run}`;
+  await sql`update runs set not_before_at = null, due = true where id = ${run}`;
   await placeAll(context);
   await other.upTo("look");
   await drain(other, 0);

@@ -4,6 +4,8 @@ import assert from "node:assert/strict";
 import { after, beforeEach, test } from "node:test";
 import { placeAll } from "../../../server/engine/placing.ts";
 import type { MachineId, RunId } from "../../../server/rules/names.ts";
+import { json } from "../../../server/store/database.ts";
+import { keepOffer } from "../../../server/store/offers.ts";
 import { anotherReplica, begin, clear, kinds, put, startRig, TestMachine, told, workflowSource } from "./rig.ts";
 
 const rig = await startRig();
@@ -86,9 +88,10 @@ test("runs that avoid every idle machine do not hold up those behind them (G7)",
 
 test("idle machines that lack the application do not hide the one that has it (G7)", async () => {
   const machine = await TestMachine.idle(rig);
+  const other = await keepOffer(sql, { applications: [{ name: "other", version: "1" }], labels: {} });
   await sql`insert into machines select x.* from machines m, generate_series(1, 300) n, jsonb_populate_record(m,
       jsonb_build_object('id', gen_random_uuid(), 'name', 'filler-' || n, 'key_hash', '\\x' || lpad(to_hex(n), 8, '0'),
-        'applications', '["other"]'::jsonb, 'status_since', m.status_since - interval '1 hour')) x
+        'offer_id', ${other}::text, 'status_since', m.status_since - interval '1 hour')) x
     where m.id = ${machine.id}`;
   const run = await begin(rig);
   await placeAll(rig.context);
@@ -134,9 +137,12 @@ test("a higher priority goes first", async () => {
 test("a pool is not held up by a route without machines", async () => {
   await put(rig, workflowSource.replace("notes.save", "notes.other").replace("timeout: 1m", "timeout: 2m"));
   await TestMachine.idle(rig);
-  const stuck = await begin(rig);
-  await sql`update runs set route = 'absent', priority = 9 where id = ${stuck}`;
+  const stuck = await begin(rig, { priority: 9 });
+  const needs = (application: string) =>
+    sql`update routes set requirement = requirement || ${json({ application })}::jsonb where workflow = 'notes.save'`;
+  await needs("absent");
   const run = await begin(rig, { workflow: "notes.other" });
   await placeAll(rig.context);
-  assert.equal(await told(rig, run), "running");
+  assert.deepEqual([await told(rig, stuck), await told(rig, run)], ["queued", "running"]);
+  await needs("notes");
 });

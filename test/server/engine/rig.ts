@@ -6,6 +6,7 @@ import { after } from "node:test";
 import { v7 as uuid } from "uuid";
 import type { BlobStore } from "../../../server/blobs/blob-store.ts";
 import { type Attached, attach } from "../../../server/engine/attaching.ts";
+import { createCatalogue } from "../../../server/engine/catalogue.ts";
 import type { EngineContext, Log } from "../../../server/engine/context.ts";
 import { putApplication, putWorkflow } from "../../../server/engine/defining.ts";
 import { createEnrolmentToken, enrol } from "../../../server/engine/enrolling.ts";
@@ -142,6 +143,7 @@ export async function anotherReplica(shared: {
     wakeup,
     blobs: memoryBlobs(),
     interpreters: createInterpreters(),
+    catalogue: createCatalogue(),
     clocks,
     replicaId,
     log: silentLog,
@@ -251,6 +253,7 @@ export async function begin(rig: Rig, request: Partial<StartRequest> = {}): Prom
   const answer = await startRun(rig.context, rig.tenantId, {
     workflow: "notes.save",
     workflowVersion: 0,
+    caller: "somebody",
     inputs: { text: "hello" },
     idempotencyKey: "",
     ...request,

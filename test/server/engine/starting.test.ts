@@ -2,7 +2,6 @@
 
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { putWorkflow } from "../../../server/engine/defining.ts";
 import { startRun } from "../../../server/engine/starting.ts";
 import type { Json } from "../../../server/rules/names.ts";
 import { until } from "../../agent/desktop/until.ts";
@@ -11,7 +10,7 @@ import { anotherTenant, begin, kinds, lockWaits, startRig, told } from "./rig.ts
 const rig = await startRig();
 
 const start = (inputs: Json, idempotencyKey = "", workflow = "notes.save") =>
-  startRun(rig.context, rig.tenantId, { workflow, workflowVersion: 0, inputs, idempotencyKey });
+  startRun(rig.context, rig.tenantId, { workflow, workflowVersion: 0, caller: "somebody", inputs, idempotencyKey });
 
 const reason = (answer: Awaited<ReturnType<typeof start>>) => (answer.ok ? "ok" : answer.refusal.reason);
 
@@ -84,12 +83,4 @@ test("inputs that do not fit, too large ones and unknown workflows are refused",
   assert.equal(reason(await start({ text: 1 })), "INPUTS_INVALID");
   assert.equal(reason(await start({ text: "x".repeat(1024 * 1024) })), "INPUTS_INVALID");
   assert.equal(reason(await start({ text: "a" }, "", "no.such")), "WORKFLOW_NOT_FOUND");
-});
-
-test("a workflow that asks for labels is refused, not placed without them", async () => {
-  const source =
-    "workflow: labelled\napplication: notes\nreadonly: true\nrequires: { labels: { site: lima } }\nsteps: [ { screenshot: true } ]\n";
-  const put = await putWorkflow(rig.context, rig.tenantId, { source, files: {}, checkOnly: false });
-  assert.equal(put.ok, false);
-  assert.deepEqual(put.ok ? [] : put.refusal.problems?.map((problem) => problem.field), ["requires.labels"]);
 });

@@ -69,7 +69,7 @@ async function looking(workflow: string): Promise<{ machine: TestMachine; run: R
 
 /** As if the time before the next try had passed, and every machine had been attached for as long as an application needs. */
 const waited = async () => {
-  await sql`update runs set not_before_at = null`;
+  await sql`update runs set not_before_at = null, due = true`;
   await longAttached();
 };
 const longAttached = () => sql`update machines set attached_at = attached_at - interval '3 seconds'`;
@@ -282,10 +282,10 @@ test("verify goes before the runs that wait, and runs that wait for absent machi
   await lost("same");
   // More than one pass reads, all older.
   await sql`
-    insert into runs (id, tenant_id, workflow_version_id, workflow, workflow_version, pool_id, route, inputs,
+    insert into runs (id, tenant_id, workflow_version_id, workflow, workflow_version, pool_id, application, route_id, caller, inputs,
       request_digest, priority, state, attempts_max, retry_on, queue_timeout_ms, timeout_ms, deadline_at, created_at,
       unsettled, last_event)
-    select ('00000000' || substr(gen_random_uuid()::text, 9))::uuid, tenant_id, workflow_version_id, workflow, workflow_version, pool_id, route, inputs,
+    select ('00000000' || substr(gen_random_uuid()::text, 9))::uuid, tenant_id, workflow_version_id, workflow, workflow_version, pool_id, application, route_id, caller, inputs,
       request_digest, priority, state, attempts_max, retry_on, queue_timeout_ms, timeout_ms, deadline_at, created_at,
       unsettled, 0
     from runs cross join generate_series(1, 40) where state = 'unsettled'`;
@@ -306,7 +306,7 @@ test("what is not found while its machine is away may still take hold there: it 
   await other.report(no);
   assert.equal(await told(rig, run), "unsettled");
   await machine.restart();
-  await sql`update runs set not_before_at = null`;
+  await sql`update runs set not_before_at = null, due = true`;
   await placeAll(context);
   const just = (await machine.status()) === "busy" ? machine : other;
   await just.upTo("kept");

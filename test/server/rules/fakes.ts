@@ -97,6 +97,7 @@ export const runOf = (state: RunState["is"] = "running", changes: Partial<Run> =
   notReadyCount: 0,
   pace: retryPaceDefault,
   avoid: [],
+  front: 0,
   queueTimeoutMs: 60_000,
   timeoutMs: 60_000,
   runDeadlineAt: now + 60_000,

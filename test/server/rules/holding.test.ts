@@ -26,7 +26,7 @@ for (const [name, ending, outcome] of ended) {
     const change = end(true);
     assert.ok(change?.run.state.is === "ended" && change.run.state.outcome === outcome);
     assert.equal(change.lease, "end");
-    assert.deepEqual(change.marks, [{ is: "unclean" }]);
+    assert.deepEqual(change.marks, [...(outcome === "SUCCEEDED" ? [{ is: "succeeded" }] : []), { is: "unclean" }]);
     assert.equal(change.attempt?.held, undefined);
     assert.equal(end(false)?.attempt?.phase, "cleaning", "unheld, it cleans up itself");
   });

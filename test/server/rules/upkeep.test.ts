@@ -119,16 +119,16 @@ test("an attempt that is cut off before its cleanup leaves its machine unclean; 
   const marks = (attempt: Attempt, happening: RunHappening, of: FakeWorkflow = workflow) =>
     advance(runOf(), live(attempt, of), happening, now)?.marks.map((mark) => mark.is);
   const gone = { is: "holder-gone", why: "MACHINE_LOST" } as const;
-  assert.deepEqual(marks(attemptOf(), gone), ["unclean"]);
+  assert.deepEqual(marks(attemptOf(), gone), ["failed", "unclean"]);
   assert.deepEqual(marks(attemptOf(), { is: "force-released" }), ["unclean"]);
-  assert.deepEqual(marks(attemptOf(), gone, { steps: workflow.steps }), []);
+  assert.deepEqual(marks(attemptOf(), gone, { steps: workflow.steps }), ["failed"]);
   const { proof: _, ...unproven } = attemptOf({ phase: "proving" });
-  assert.deepEqual(marks(unproven, gone), []);
+  assert.deepEqual(marks(unproven, gone), ["failed"]);
   const ending = { is: "succeeded", outputs: null } as const;
   const last = attemptOf({ phase: "cleaning", ending, progress: { section: "cleanup", index: 1, tries: 0 } });
-  assert.deepEqual(marks(last, { is: "result", result: result(2) }), []);
-  assert.deepEqual(marks(last, { is: "result", result: result(2, { failure }) }), ["unclean"]);
-  assert.deepEqual(marks(last, gone), ["unclean"]);
+  assert.deepEqual(marks(last, { is: "result", result: result(2) }), ["succeeded"]);
+  assert.deepEqual(marks(last, { is: "result", result: result(2, { failure }) }), ["succeeded", "unclean"]);
+  assert.deepEqual(marks(last, gone), ["succeeded", "unclean"]);
 });
 
 test("a frozen application leaves its machine unclean whatever the workflow says, and no cleanup step is tried on it", () => {
@@ -137,7 +137,7 @@ test("a frozen application leaves its machine unclean whatever the workflow says
   for (const which of [workflow, bare]) {
     const change = advance(runOf(), live(attemptOf(), which), { is: "result", result: frozen }, now);
     assert.equal(change?.attempt?.phase, "ended");
-    assert.deepEqual(change?.marks, [{ is: "unclean" }]);
+    assert.deepEqual(change?.marks, [{ is: "failed" }, { is: "unclean" }]);
   }
   const seen = result(2, proved("FROZEN"));
   const change = advance(runOf(), live(attemptOf({ phase: "proving" }), bare), { is: "result", result: seen }, now);

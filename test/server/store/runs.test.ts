@@ -4,10 +4,11 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { changeRun } from "../../../server/engine/changing.ts";
-import type { RunId, TenantId } from "../../../server/rules/names.ts";
+import type { PoolId, RunId, TenantId } from "../../../server/rules/names.ts";
 import { json, readNow } from "../../../server/store/database.ts";
 import { appendEvents, eventsAfter } from "../../../server/store/events.ts";
-import { queueHead } from "../../../server/store/queue.ts";
+import { queueHead, waitingRoutes } from "../../../server/store/queue.ts";
+import { keepRoute } from "../../../server/store/routes.ts";
 import { lockRun, saveRun } from "../../../server/store/runs.ts";
 import { begin, kinds, startRig, TestMachine } from "../engine/rig.ts";
 
@@ -73,28 +74,61 @@ test("text that holds NUL does not get into a column, and the transaction leaves
 
 test("the head of a queue of 50,000 runs is read by the index, from every route, without a scan", async () => {
   const first: RunId = await begin(rig);
+  const { poolId, tenantId, routes } = await manyRoutes(first, 5);
+  const route = (place: string) => `(array[${routes.map((id) => `'${id}'::uuid`).join(",")}])[1 + ${place} % 5]`;
   await sql`insert into runs select x.* from runs r, generate_series(1, 50000) n, jsonb_populate_record(r,
-      jsonb_build_object('id', gen_random_uuid(), 'route', 'route-' || n % 5, 'priority', n % 3)) x where r.id = ${first}`;
+      jsonb_build_object('id', gen_random_uuid(), 'route_id', ${sql.unsafe(route("n"))}, 'priority', n % 3)) x
+    where r.id = ${first}`;
   await sql`analyze runs`;
-  const [pool] = await sql`select pool_id from runs where id = ${first}`;
-  const head = await queueHead(sql, pool?.["poolId"], 32, await readNow(sql));
-  const counts = Object.groupBy(head, (run) => run.application);
+  const waiting = await waitingRoutes(sql, poolId, "queued");
+  assert.equal(waiting.length, 6);
+  const fitting = waiting.map(({ id }) => ({ route: id, offers: [] }));
+  const head = await queueHead(sql, poolId, fitting, 32, await readNow(sql));
+  const counts = Object.groupBy(head, (run) => run.route);
   assert.equal(Object.keys(counts).length, 6);
-  assert.equal(counts["route-0"]?.length, 32);
-  assert.ok(counts["route-0"]?.every((run) => run.priority === 2));
-  // The same statement, asked how it would be carried out.
-  const explaining = new Proxy(sql, {
+  const ofOne = head.filter((run) => run.route === routes[0]);
+  assert.equal(ofOne.length, 32);
+  assert.ok(ofOne.every((run) => run.priority === 2));
+  assert.deepEqual(
+    ofOne.map(({ id }) => id),
+    ofOne.map(({ id }) => id).toSorted(),
+  );
+  const plans = await Promise.all([
+    waitingRoutes(explaining("with recursive"), poolId, "queued"),
+    queueHead(explaining("select head"), poolId, fitting, 32, await readNow(sql)),
+  ]);
+  for (const plan of plans as unknown as { "QUERY PLAN": string }[][]) {
+    const lines = plan.map((row) => Object.values(row)[0]).join("\n");
+    assert.match(lines, /runs_queue/);
+    assert.doesNotMatch(lines, /Seq Scan on runs|Sort/);
+  }
+  await sql`delete from runs where tenant_id = ${tenantId} and id <> ${first} and not exists (
+    select 1 from events where run_id = runs.id)`;
+});
+
+/** Routes beside the one of this run. */
+async function manyRoutes(of: RunId, count: number) {
+  const [row] = await sql<
+    { poolId: PoolId; tenantId: TenantId }[]
+  >`select pool_id, tenant_id from runs where id = ${of}`;
+  assert.ok(row);
+  const requirement = { application: "notes", labels: [] };
+  const callers = Array.from({ length: count }, (_, n) => `caller ${n}`);
+  const routes = await Promise.all(
+    callers.map((caller) =>
+      keepRoute(sql, row.tenantId, { poolId: row.poolId, workflow: "notes.save", caller, requirement }),
+    ),
+  );
+  return { ...row, routes };
+}
+
+/** The same statement, asked how it would be carried out. */
+const explaining = (begins: string) =>
+  new Proxy(sql, {
     apply: (target, self, [parts, ...values]: [TemplateStringsArray, ...unknown[]]) => {
       // Its parts are statements of their own only to the driver.
-      const whole = parts[0]?.trimStart().startsWith("with") === true;
+      const whole = parts[0]?.trimStart().startsWith(begins) === true;
       const strings = Object.assign([`${whole ? "explain " : ""}${parts[0]}`, ...parts.slice(1)], { raw: parts.raw });
       return Reflect.apply(target, self, [strings, ...values]);
     },
   });
-  const plan = (await queueHead(explaining, pool?.["poolId"], 32, await readNow(sql))) as unknown as {
-    "QUERY PLAN": string;
-  }[];
-  const lines = plan.map((row) => Object.values(row)[0]).join("\n");
-  assert.match(lines, /runs_queue/);
-  assert.doesNotMatch(lines, /Seq Scan on runs/);
-});

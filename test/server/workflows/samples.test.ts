@@ -71,7 +71,7 @@ test("a summary says what a run needs without walking the program", () => {
   assert.deepEqual(rest, {
     workflow: "notes.save",
     application: "mousepad",
-    requires: { labels: {} },
+    requires: { labels: [] },
     capabilities: ["exec"],
     timeoutMs: 120_000,
     queueMs: 3_600_000,

@@ -5,6 +5,8 @@
 import type { GenEnum, GenFile, GenMessage, GenService } from "@bufbuild/protobuf/codegenv2";
 import { enumDesc, fileDesc, messageDesc, serviceDesc } from "@bufbuild/protobuf/codegenv2";
 import { file_buf_validate_validate } from "@bufbuild/protovalidate/gen/buf/validate/validate_pb.js";
+import type { Explanation } from "./explanation_pb.ts";
+import { file_drover_v1_explanation } from "./explanation_pb.ts";
 import type { CommitLabel, Failure, FailureContext, Outcome, ReadinessProof, Resolution, ResolveAs } from "./outcome_pb.ts";
 import { file_drover_v1_outcome } from "./outcome_pb.ts";
 import type { Duration, Timestamp } from "@bufbuild/protobuf/wkt";
@@ -15,7 +17,7 @@ import type { JsonObject, Message, UnknownEnum } from "@bufbuild/protobuf";
  * Describes the file drover/v1/run.proto.
  */
 export const file_drover_v1_run: GenFile = /*@__PURE__*/
-  fileDesc("ChNkcm92ZXIvdjEvcnVuLnByb3RvEglkcm92ZXIudjEilQUKA1J1bhIKCgJpZBgBIAEoCRIQCgh3b3JrZmxvdxgCIAEoCRIYChB3b3JrZmxvd192ZXJzaW9uGAMgASgNEiIKBXN0YXRlGAQgASgOMhMuZHJvdmVyLnYxLlJ1blN0YXRlEiMKB291dGNvbWUYBSABKA4yEi5kcm92ZXIudjEuT3V0Y29tZRInCgZpbnB1dHMYBiABKAsyFy5nb29nbGUucHJvdG9idWYuU3RydWN0EigKB291dHB1dHMYByABKAsyFy5nb29nbGUucHJvdG9idWYuU3RydWN0EiMKB2ZhaWx1cmUYCCABKAsyEi5kcm92ZXIudjEuRmFpbHVyZRIsCgxjb21taXRfbGFiZWwYCSABKA4yFi5kcm92ZXIudjEuQ29tbWl0TGFiZWwSEgoKbGFzdF9ldmVudBgKIAEoBBIQCghwcmlvcml0eRgLIAEoBRIuCgpjcmVhdGVkX2F0GAwgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIuCgpzdGFydGVkX2F0GA0gASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIsCghlbmRlZF9hdBgOIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASJAoIYXR0ZW1wdHMYDyADKAsyEi5kcm92ZXIudjEuQXR0ZW1wdBIyCg9mYWlsdXJlX2NvbnRleHQYECABKAsyGS5kcm92ZXIudjEuRmFpbHVyZUNvbnRleHQSKQoKcmVzb2x1dGlvbhgRIAEoCzIVLmRyb3Zlci52MS5SZXNvbHV0aW9uEi4KCm5vdF9iZWZvcmUYEiABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wIuoCCgdBdHRlbXB0EgoKAmlkGAEgASgJEg4KBm51bWJlchgCIAEoDRISCgptYWNoaW5lX2lkGAMgASgJEhQKDG1hY2hpbmVfbmFtZRgEIAEoCRIuCgpzdGFydGVkX2F0GAUgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIsCghlbmRlZF9hdBgGIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASLAoMY29tbWl0X2xhYmVsGAcgASgOMhYuZHJvdmVyLnYxLkNvbW1pdExhYmVsEiMKB2ZhaWx1cmUYCCABKAsyEi5kcm92ZXIudjEuRmFpbHVyZRIoCgVwcm9vZhgJIAEoCzIZLmRyb3Zlci52MS5SZWFkaW5lc3NQcm9vZhISCgpzdGVwc19kb25lGAogASgNEioKB3B1cnBvc2UYCyABKA4yGS5kcm92ZXIudjEuQXR0ZW1wdFB1cnBvc2UixAQKCFJ1bkV2ZW50Eg4KBm51bWJlchgBIAEoBBImCgJhdBgCIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASJQoEa2luZBgDIAEoDjIXLmRyb3Zlci52MS5SdW5FdmVudEtpbmQSDwoHYXR0ZW1wdBgEIAEoDRIPCgdtYWNoaW5lGAUgASgJEgwKBHN0ZXAYBiABKAkSDwoHdmVyZGljdBgHIAEoCRIjCgdmYWlsdXJlGAggASgLMhIuZHJvdmVyLnYxLkZhaWx1cmUSLAoMY29tbWl0X2xhYmVsGAkgASgOMhYuZHJvdmVyLnYxLkNvbW1pdExhYmVsEiMKB291dGNvbWUYCiABKA4yEi5kcm92ZXIudjEuT3V0Y29tZRIoCgdvdXRwdXRzGAsgASgLMhcuZ29vZ2xlLnByb3RvYnVmLlN0cnVjdBIrCghkdXJhdGlvbhgMIAEoCzIZLmdvb2dsZS5wcm90b2J1Zi5EdXJhdGlvbhIqCgdwdXJwb3NlGA0gASgOMhkuZHJvdmVyLnYxLkF0dGVtcHRQdXJwb3NlEhMKC2hvbGRfcmVhc29uGA4gASgJEi0KDHZlcmlmaWNhdGlvbhgPIAEoDjIXLmRyb3Zlci52MS5WZXJpZmljYXRpb24SKQoLcmVzb2x2ZWRfYXMYECABKA4yFC5kcm92ZXIudjEuUmVzb2x2ZUFzEi4KCm5vdF9iZWZvcmUYESABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wIroCCg9TdGFydFJ1blJlcXVlc3QSHAoId29ya2Zsb3cYASABKAlCCrpIB3IFEAEYgAESGAoQd29ya2Zsb3dfdmVyc2lvbhgCIAEoDRInCgZpbnB1dHMYAyABKAsyFy5nb29nbGUucHJvdG9idWYuU3RydWN0EiEKD2lkZW1wb3RlbmN5X2tleRgEIAEoCUIIukgFcgMYgAISJAoIcHJpb3JpdHkYBSABKAVCErpIDxoNGGQonP//////////ARJBCg1xdWV1ZV90aW1lb3V0GAYgASgLMhkuZ29vZ2xlLnByb3RvYnVmLkR1cmF0aW9uQg+6SAyqAQkiBQiAmp4BKgASOgoHdGltZW91dBgHIAEoCzIZLmdvb2dsZS5wcm90b2J1Zi5EdXJhdGlvbkIOukgLqgEIIgQIgKMFKgAiQAoQU3RhcnRSdW5SZXNwb25zZRIbCgNydW4YASABKAsyDi5kcm92ZXIudjEuUnVuEg8KB2V4aXN0ZWQYAiABKAgiSQoQU3RhcnRSdW5zUmVxdWVzdBI1CgRydW5zGAEgAygLMhouZHJvdmVyLnYxLlN0YXJ0UnVuUmVxdWVzdEILukgIkgEFCAEQ6AciQAoRU3RhcnRSdW5zUmVzcG9uc2USKwoHcmVzdWx0cxgBIAMoCzIaLmRyb3Zlci52MS5TdGFydFJ1bnNSZXN1bHQicgoPU3RhcnRSdW5zUmVzdWx0Ei4KB3N0YXJ0ZWQYASABKAsyGy5kcm92ZXIudjEuU3RhcnRSdW5SZXNwb25zZUgAEiUKB3JlZnVzYWwYAiABKAsyEi5kcm92ZXIudjEuUmVmdXNhbEgAQggKBnJlc3VsdCIqCgdSZWZ1c2FsEg4KBnJlYXNvbhgBIAEoCRIPCgdtZXNzYWdlGAIgASgJIikKDUdldFJ1blJlcXVlc3QSGAoGcnVuX2lkGAEgASgJQgi6SAVyA7ABASItCg5HZXRSdW5SZXNwb25zZRIbCgNydW4YASABKAsyDi5kcm92ZXIudjEuUnVuIsUBCg9MaXN0UnVuc1JlcXVlc3QSGgoId29ya2Zsb3cYASABKAlCCLpIBXIDGIABEiwKBXN0YXRlGAIgASgOMhMuZHJvdmVyLnYxLlJ1blN0YXRlQgi6SAWCAQIQARItCgdvdXRjb21lGAMgASgOMhIuZHJvdmVyLnYxLk91dGNvbWVCCLpIBYIBAhABEhsKCXBhZ2Vfc2l6ZRgEIAEoDUIIukgFKgMY9AMSHAoKcGFnZV90b2tlbhgFIAEoCUIIukgFcgMYgAIiSQoQTGlzdFJ1bnNSZXNwb25zZRIcCgRydW5zGAEgAygLMg4uZHJvdmVyLnYxLlJ1bhIXCg9uZXh0X3BhZ2VfdG9rZW4YAiABKAkiLAoQQ2FuY2VsUnVuUmVxdWVzdBIYCgZydW5faWQYASABKAlCCLpIBXIDsAEBIjAKEUNhbmNlbFJ1blJlc3BvbnNlEhsKA3J1bhgBIAEoCzIOLmRyb3Zlci52MS5SdW4iQAoPV2F0Y2hSdW5SZXF1ZXN0EhgKBnJ1bl9pZBgBIAEoCUIIukgFcgOwAQESEwoLYWZ0ZXJfZXZlbnQYAiABKAQiNgoQV2F0Y2hSdW5SZXNwb25zZRIiCgVldmVudBgBIAEoCzITLmRyb3Zlci52MS5SdW5FdmVudCLJAwoRUmVzb2x2ZVJ1blJlcXVlc3QSGAoGcnVuX2lkGAEgASgJQgi6SAVyA7ABARI0CgpyZXNvbHZlX2FzGAIgASgOMhQuZHJvdmVyLnYxLlJlc29sdmVBc0IKukgHggEEEAEgABIoCgdvdXRwdXRzGAMgASgLMhcuZ29vZ2xlLnByb3RvYnVmLlN0cnVjdBIZChFub3RoaW5nX2NvbW1pdHRlZBgEIAEoCBIYCgRub3RlGAUgASgJQgq6SAdyBRABGOgHOoQCukiAAhpzChNyZXNvbHZlX3J1bi5vdXRwdXRzEjBvdXRwdXRzIGFyZSB0b2xkIHdpdGggUkVTT0xWRV9BU19TVUNDRUVERUQgYWxvbmUaKiFoYXModGhpcy5vdXRwdXRzKSB8fCB0aGlzLnJlc29sdmVfYXMgPT0gMRqIAQodcmVzb2x2ZV9ydW4ubm90aGluZ19jb21taXR0ZWQSNm5vdGhpbmdfY29tbWl0dGVkIGlzIHRvbGQgd2l0aCBSRVNPTFZFX0FTX0ZBSUxFRCBhbG9uZRovIXRoaXMubm90aGluZ19jb21taXR0ZWQgfHwgdGhpcy5yZXNvbHZlX2FzID09IDIiMQoSUmVzb2x2ZVJ1blJlc3BvbnNlEhsKA3J1bhgBIAEoCzIOLmRyb3Zlci52MS5SdW4qswEKCFJ1blN0YXRlEhkKFVJVTl9TVEFURV9VTlNQRUNJRklFRBAAEhQKEFJVTl9TVEFURV9RVUVVRUQQARIVChFSVU5fU1RBVEVfUlVOTklORxACEhgKFFJVTl9TVEFURV9DQU5DRUxMSU5HEAMSEwoPUlVOX1NUQVRFX0VOREVEEAQSFwoTUlVOX1NUQVRFX1VOU0VUVExFRBAFEhcKE1JVTl9TVEFURV9WRVJJRllJTkcQBiqGAQoOQXR0ZW1wdFB1cnBvc2USHwobQVRURU1QVF9QVVJQT1NFX1VOU1BFQ0lGSUVEEAASGwoXQVRURU1QVF9QVVJQT1NFX0FUVEVNUFQQARIaChZBVFRFTVBUX1BVUlBPU0VfVkVSSUZZEAISGgoWQVRURU1QVF9QVVJQT1NFX1VQS0VFUBADKooECgxSdW5FdmVudEtpbmQSHgoaUlVOX0VWRU5UX0tJTkRfVU5TUEVDSUZJRUQQABIZChVSVU5fRVZFTlRfS0lORF9RVUVVRUQQARIZChVSVU5fRVZFTlRfS0lORF9QTEFDRUQQAhIZChVSVU5fRVZFTlRfS0lORF9QUk9WRUQQAxIcChhSVU5fRVZFTlRfS0lORF9SRVBBSVJJTkcQBBIfChtSVU5fRVZFTlRfS0lORF9TVEVQX1NUQVJURUQQBRIcChhSVU5fRVZFTlRfS0lORF9TVEVQX0RPTkUQBhIeChpSVU5fRVZFTlRfS0lORF9TVEVQX0ZBSUxFRBAHEhoKFlJVTl9FVkVOVF9LSU5EX0hPTERJTkcQCBIaChZSVU5fRVZFTlRfS0lORF9SRVNVTUVEEAkSIAocUlVOX0VWRU5UX0tJTkRfQVRURU1QVF9FTkRFRBAKEhsKF1JVTl9FVkVOVF9LSU5EX1JFUVVFVUVEEAsSIwofUlVOX0VWRU5UX0tJTkRfQ0FOQ0VMX1JFUVVFU1RFRBAMEhgKFFJVTl9FVkVOVF9LSU5EX0VOREVEEA0SHAoYUlVOX0VWRU5UX0tJTkRfVU5TRVRUTEVEEA4SGwoXUlVOX0VWRU5UX0tJTkRfVkVSSUZJRUQQDxIbChdSVU5fRVZFTlRfS0lORF9SRVNPTFZFRBAQKngKDFZlcmlmaWNhdGlvbhIcChhWRVJJRklDQVRJT05fVU5TUEVDSUZJRUQQABIVChFWRVJJRklDQVRJT05fSEVMRBABEhkKFVZFUklGSUNBVElPTl9OT1RfSEVMRBACEhgKFFZFUklGSUNBVElPTl9VTkNMRUFSEAMy9wMKClJ1blNlcnZpY2USQwoIU3RhcnRSdW4SGi5kcm92ZXIudjEuU3RhcnRSdW5SZXF1ZXN0GhsuZHJvdmVyLnYxLlN0YXJ0UnVuUmVzcG9uc2USRgoJU3RhcnRSdW5zEhsuZHJvdmVyLnYxLlN0YXJ0UnVuc1JlcXVlc3QaHC5kcm92ZXIudjEuU3RhcnRSdW5zUmVzcG9uc2USPQoGR2V0UnVuEhguZHJvdmVyLnYxLkdldFJ1blJlcXVlc3QaGS5kcm92ZXIudjEuR2V0UnVuUmVzcG9uc2USQwoITGlzdFJ1bnMSGi5kcm92ZXIudjEuTGlzdFJ1bnNSZXF1ZXN0GhsuZHJvdmVyLnYxLkxpc3RSdW5zUmVzcG9uc2USRgoJQ2FuY2VsUnVuEhsuZHJvdmVyLnYxLkNhbmNlbFJ1blJlcXVlc3QaHC5kcm92ZXIudjEuQ2FuY2VsUnVuUmVzcG9uc2USSQoKUmVzb2x2ZVJ1bhIcLmRyb3Zlci52MS5SZXNvbHZlUnVuUmVxdWVzdBodLmRyb3Zlci52MS5SZXNvbHZlUnVuUmVzcG9uc2USRQoIV2F0Y2hSdW4SGi5kcm92ZXIudjEuV2F0Y2hSdW5SZXF1ZXN0GhsuZHJvdmVyLnYxLldhdGNoUnVuUmVzcG9uc2UwAWIGcHJvdG8z", [file_buf_validate_validate, file_drover_v1_outcome, file_google_protobuf_duration, file_google_protobuf_struct, file_google_protobuf_timestamp]);
+  fileDesc("ChNkcm92ZXIvdjEvcnVuLnByb3RvEglkcm92ZXIudjEiywUKA1J1bhIKCgJpZBgBIAEoCRIQCgh3b3JrZmxvdxgCIAEoCRIYChB3b3JrZmxvd192ZXJzaW9uGAMgASgNEiIKBXN0YXRlGAQgASgOMhMuZHJvdmVyLnYxLlJ1blN0YXRlEiMKB291dGNvbWUYBSABKA4yEi5kcm92ZXIudjEuT3V0Y29tZRInCgZpbnB1dHMYBiABKAsyFy5nb29nbGUucHJvdG9idWYuU3RydWN0EigKB291dHB1dHMYByABKAsyFy5nb29nbGUucHJvdG9idWYuU3RydWN0EiMKB2ZhaWx1cmUYCCABKAsyEi5kcm92ZXIudjEuRmFpbHVyZRIsCgxjb21taXRfbGFiZWwYCSABKA4yFi5kcm92ZXIudjEuQ29tbWl0TGFiZWwSEgoKbGFzdF9ldmVudBgKIAEoBBIQCghwcmlvcml0eRgLIAEoBRIuCgpjcmVhdGVkX2F0GAwgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIuCgpzdGFydGVkX2F0GA0gASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIsCghlbmRlZF9hdBgOIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASJAoIYXR0ZW1wdHMYDyADKAsyEi5kcm92ZXIudjEuQXR0ZW1wdBIyCg9mYWlsdXJlX2NvbnRleHQYECABKAsyGS5kcm92ZXIudjEuRmFpbHVyZUNvbnRleHQSKQoKcmVzb2x1dGlvbhgRIAEoCzIVLmRyb3Zlci52MS5SZXNvbHV0aW9uEi4KCm5vdF9iZWZvcmUYEiABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEg4KBmNhbGxlchgTIAEoCRIWCg5tb3ZlZF90b19mcm9udBgUIAEoCBIMCgRwb29sGBUgASgJIuoCCgdBdHRlbXB0EgoKAmlkGAEgASgJEg4KBm51bWJlchgCIAEoDRISCgptYWNoaW5lX2lkGAMgASgJEhQKDG1hY2hpbmVfbmFtZRgEIAEoCRIuCgpzdGFydGVkX2F0GAUgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIsCghlbmRlZF9hdBgGIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASLAoMY29tbWl0X2xhYmVsGAcgASgOMhYuZHJvdmVyLnYxLkNvbW1pdExhYmVsEiMKB2ZhaWx1cmUYCCABKAsyEi5kcm92ZXIudjEuRmFpbHVyZRIoCgVwcm9vZhgJIAEoCzIZLmRyb3Zlci52MS5SZWFkaW5lc3NQcm9vZhISCgpzdGVwc19kb25lGAogASgNEioKB3B1cnBvc2UYCyABKA4yGS5kcm92ZXIudjEuQXR0ZW1wdFB1cnBvc2UixAQKCFJ1bkV2ZW50Eg4KBm51bWJlchgBIAEoBBImCgJhdBgCIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASJQoEa2luZBgDIAEoDjIXLmRyb3Zlci52MS5SdW5FdmVudEtpbmQSDwoHYXR0ZW1wdBgEIAEoDRIPCgdtYWNoaW5lGAUgASgJEgwKBHN0ZXAYBiABKAkSDwoHdmVyZGljdBgHIAEoCRIjCgdmYWlsdXJlGAggASgLMhIuZHJvdmVyLnYxLkZhaWx1cmUSLAoMY29tbWl0X2xhYmVsGAkgASgOMhYuZHJvdmVyLnYxLkNvbW1pdExhYmVsEiMKB291dGNvbWUYCiABKA4yEi5kcm92ZXIudjEuT3V0Y29tZRIoCgdvdXRwdXRzGAsgASgLMhcuZ29vZ2xlLnByb3RvYnVmLlN0cnVjdBIrCghkdXJhdGlvbhgMIAEoCzIZLmdvb2dsZS5wcm90b2J1Zi5EdXJhdGlvbhIqCgdwdXJwb3NlGA0gASgOMhkuZHJvdmVyLnYxLkF0dGVtcHRQdXJwb3NlEhMKC2hvbGRfcmVhc29uGA4gASgJEi0KDHZlcmlmaWNhdGlvbhgPIAEoDjIXLmRyb3Zlci52MS5WZXJpZmljYXRpb24SKQoLcmVzb2x2ZWRfYXMYECABKA4yFC5kcm92ZXIudjEuUmVzb2x2ZUFzEi4KCm5vdF9iZWZvcmUYESABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wIvIDCg9TdGFydFJ1blJlcXVlc3QSHAoId29ya2Zsb3cYASABKAlCCrpIB3IFEAEYgAESGAoQd29ya2Zsb3dfdmVyc2lvbhgCIAEoDRInCgZpbnB1dHMYAyABKAsyFy5nb29nbGUucHJvdG9idWYuU3RydWN0EiEKD2lkZW1wb3RlbmN5X2tleRgEIAEoCUIIukgFcgMYgAISJAoIcHJpb3JpdHkYBSABKAVCErpIDxoNGGQonP//////////ARJBCg1xdWV1ZV90aW1lb3V0GAYgASgLMhkuZ29vZ2xlLnByb3RvYnVmLkR1cmF0aW9uQg+6SAyqAQkiBQiAmp4BKgASOgoHdGltZW91dBgHIAEoCzIZLmdvb2dsZS5wcm90b2J1Zi5EdXJhdGlvbkIOukgLqgEIIgQIgKMFKgASLgoKbm90X2JlZm9yZRgIIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXA6hQG6SIEBGn8KFHN0YXJ0X3J1bi5ub3RfYmVmb3JlEiNub3RfYmVmb3JlIGlzIGF0IG1vc3QgMzAgZGF5cyBhaGVhZBpCIWhhcyh0aGlzLm5vdF9iZWZvcmUpIHx8IHRoaXMubm90X2JlZm9yZSA8PSBub3cgKyBkdXJhdGlvbignNzIwaCcpIk8KEFN0YXJ0UnVuUmVzcG9uc2USGwoDcnVuGAEgASgLMg4uZHJvdmVyLnYxLlJ1bhIPCgdleGlzdGVkGAIgASgIEg0KBXVubWV0GAMgASgJIkkKEFN0YXJ0UnVuc1JlcXVlc3QSNQoEcnVucxgBIAMoCzIaLmRyb3Zlci52MS5TdGFydFJ1blJlcXVlc3RCC7pICJIBBQgBEOgHIkAKEVN0YXJ0UnVuc1Jlc3BvbnNlEisKB3Jlc3VsdHMYASADKAsyGi5kcm92ZXIudjEuU3RhcnRSdW5zUmVzdWx0InIKD1N0YXJ0UnVuc1Jlc3VsdBIuCgdzdGFydGVkGAEgASgLMhsuZHJvdmVyLnYxLlN0YXJ0UnVuUmVzcG9uc2VIABIlCgdyZWZ1c2FsGAIgASgLMhIuZHJvdmVyLnYxLlJlZnVzYWxIAEIICgZyZXN1bHQiKgoHUmVmdXNhbBIOCgZyZWFzb24YASABKAkSDwoHbWVzc2FnZRgCIAEoCSIpCg1HZXRSdW5SZXF1ZXN0EhgKBnJ1bl9pZBgBIAEoCUIIukgFcgOwAQEiLQoOR2V0UnVuUmVzcG9uc2USGwoDcnVuGAEgASgLMg4uZHJvdmVyLnYxLlJ1biLfAQoPTGlzdFJ1bnNSZXF1ZXN0EhoKCHdvcmtmbG93GAEgASgJQgi6SAVyAxiAARIsCgVzdGF0ZRgCIAEoDjITLmRyb3Zlci52MS5SdW5TdGF0ZUIIukgFggECEAESLQoHb3V0Y29tZRgDIAEoDjISLmRyb3Zlci52MS5PdXRjb21lQgi6SAWCAQIQARIbCglwYWdlX3NpemUYBCABKA1CCLpIBSoDGPQDEhwKCnBhZ2VfdG9rZW4YBSABKAlCCLpIBXIDGIACEhgKBmNhbGxlchgGIAEoCUIIukgFcgMYgAEiSQoQTGlzdFJ1bnNSZXNwb25zZRIcCgRydW5zGAEgAygLMg4uZHJvdmVyLnYxLlJ1bhIXCg9uZXh0X3BhZ2VfdG9rZW4YAiABKAkiLAoQQ2FuY2VsUnVuUmVxdWVzdBIYCgZydW5faWQYASABKAlCCLpIBXIDsAEBIjAKEUNhbmNlbFJ1blJlc3BvbnNlEhsKA3J1bhgBIAEoCzIOLmRyb3Zlci52MS5SdW4iQAoPV2F0Y2hSdW5SZXF1ZXN0EhgKBnJ1bl9pZBgBIAEoCUIIukgFcgOwAQESEwoLYWZ0ZXJfZXZlbnQYAiABKAQiNgoQV2F0Y2hSdW5SZXNwb25zZRIiCgVldmVudBgBIAEoCzITLmRyb3Zlci52MS5SdW5FdmVudCLJAwoRUmVzb2x2ZVJ1blJlcXVlc3QSGAoGcnVuX2lkGAEgASgJQgi6SAVyA7ABARI0CgpyZXNvbHZlX2FzGAIgASgOMhQuZHJvdmVyLnYxLlJlc29sdmVBc0IKukgHggEEEAEgABIoCgdvdXRwdXRzGAMgASgLMhcuZ29vZ2xlLnByb3RvYnVmLlN0cnVjdBIZChFub3RoaW5nX2NvbW1pdHRlZBgEIAEoCBIYCgRub3RlGAUgASgJQgq6SAdyBRABGOgHOoQCukiAAhpzChNyZXNvbHZlX3J1bi5vdXRwdXRzEjBvdXRwdXRzIGFyZSB0b2xkIHdpdGggUkVTT0xWRV9BU19TVUNDRUVERUQgYWxvbmUaKiFoYXModGhpcy5vdXRwdXRzKSB8fCB0aGlzLnJlc29sdmVfYXMgPT0gMRqIAQodcmVzb2x2ZV9ydW4ubm90aGluZ19jb21taXR0ZWQSNm5vdGhpbmdfY29tbWl0dGVkIGlzIHRvbGQgd2l0aCBSRVNPTFZFX0FTX0ZBSUxFRCBhbG9uZRovIXRoaXMubm90aGluZ19jb21taXR0ZWQgfHwgdGhpcy5yZXNvbHZlX2FzID09IDIiMQoSUmVzb2x2ZVJ1blJlc3BvbnNlEhsKA3J1bhgBIAEoCzIOLmRyb3Zlci52MS5SdW4iLQoRRXhwbGFpblJ1blJlcXVlc3QSGAoGcnVuX2lkGAEgASgJQgi6SAVyA7ABASJBChJFeHBsYWluUnVuUmVzcG9uc2USKwoLZXhwbGFuYXRpb24YASABKAsyFi5kcm92ZXIudjEuRXhwbGFuYXRpb24iMQoVTW92ZVJ1blRvRnJvbnRSZXF1ZXN0EhgKBnJ1bl9pZBgBIAEoCUIIukgFcgOwAQEiNQoWTW92ZVJ1blRvRnJvbnRSZXNwb25zZRIbCgNydW4YASABKAsyDi5kcm92ZXIudjEuUnVuIp0BChBXYXRjaFJ1bnNSZXF1ZXN0EhoKCHdvcmtmbG93GAEgASgJQgi6SAVyAxiAARIYCgZjYWxsZXIYAiABKAlCCLpIBXIDGIABEjkKBWtpbmRzGAMgAygOMhcuZHJvdmVyLnYxLlJ1bkV2ZW50S2luZEIRukgOkgELECAiB4IBBBABIAASGAoGY3Vyc29yGAQgASgJQgi6SAVyAxiAAiJpChFXYXRjaFJ1bnNSZXNwb25zZRIiCgVldmVudBgBIAEoCzITLmRyb3Zlci52MS5SdW5FdmVudBIOCgZydW5faWQYAiABKAkSEAoId29ya2Zsb3cYAyABKAkSDgoGY3Vyc29yGAQgASgJIisKD1B1cmdlUnVuUmVxdWVzdBIYCgZydW5faWQYASABKAlCCLpIBXIDsAEBIhIKEFB1cmdlUnVuUmVzcG9uc2UqswEKCFJ1blN0YXRlEhkKFVJVTl9TVEFURV9VTlNQRUNJRklFRBAAEhQKEFJVTl9TVEFURV9RVUVVRUQQARIVChFSVU5fU1RBVEVfUlVOTklORxACEhgKFFJVTl9TVEFURV9DQU5DRUxMSU5HEAMSEwoPUlVOX1NUQVRFX0VOREVEEAQSFwoTUlVOX1NUQVRFX1VOU0VUVExFRBAFEhcKE1JVTl9TVEFURV9WRVJJRllJTkcQBiqGAQoOQXR0ZW1wdFB1cnBvc2USHwobQVRURU1QVF9QVVJQT1NFX1VOU1BFQ0lGSUVEEAASGwoXQVRURU1QVF9QVVJQT1NFX0FUVEVNUFQQARIaChZBVFRFTVBUX1BVUlBPU0VfVkVSSUZZEAISGgoWQVRURU1QVF9QVVJQT1NFX1VQS0VFUBADKq0ECgxSdW5FdmVudEtpbmQSHgoaUlVOX0VWRU5UX0tJTkRfVU5TUEVDSUZJRUQQABIZChVSVU5fRVZFTlRfS0lORF9RVUVVRUQQARIZChVSVU5fRVZFTlRfS0lORF9QTEFDRUQQAhIZChVSVU5fRVZFTlRfS0lORF9QUk9WRUQQAxIcChhSVU5fRVZFTlRfS0lORF9SRVBBSVJJTkcQBBIfChtSVU5fRVZFTlRfS0lORF9TVEVQX1NUQVJURUQQBRIcChhSVU5fRVZFTlRfS0lORF9TVEVQX0RPTkUQBhIeChpSVU5fRVZFTlRfS0lORF9TVEVQX0ZBSUxFRBAHEhoKFlJVTl9FVkVOVF9LSU5EX0hPTERJTkcQCBIaChZSVU5fRVZFTlRfS0lORF9SRVNVTUVEEAkSIAocUlVOX0VWRU5UX0tJTkRfQVRURU1QVF9FTkRFRBAKEhsKF1JVTl9FVkVOVF9LSU5EX1JFUVVFVUVEEAsSIwofUlVOX0VWRU5UX0tJTkRfQ0FOQ0VMX1JFUVVFU1RFRBAMEhgKFFJVTl9FVkVOVF9LSU5EX0VOREVEEA0SHAoYUlVOX0VWRU5UX0tJTkRfVU5TRVRUTEVEEA4SGwoXUlVOX0VWRU5UX0tJTkRfVkVSSUZJRUQQDxIbChdSVU5fRVZFTlRfS0lORF9SRVNPTFZFRBAQEiEKHVJVTl9FVkVOVF9LSU5EX01PVkVEX1RPX0ZST05UEBEqeAoMVmVyaWZpY2F0aW9uEhwKGFZFUklGSUNBVElPTl9VTlNQRUNJRklFRBAAEhUKEVZFUklGSUNBVElPTl9IRUxEEAESGQoVVkVSSUZJQ0FUSU9OX05PVF9IRUxEEAISGAoUVkVSSUZJQ0FUSU9OX1VOQ0xFQVIQAzKoBgoKUnVuU2VydmljZRJDCghTdGFydFJ1bhIaLmRyb3Zlci52MS5TdGFydFJ1blJlcXVlc3QaGy5kcm92ZXIudjEuU3RhcnRSdW5SZXNwb25zZRJGCglTdGFydFJ1bnMSGy5kcm92ZXIudjEuU3RhcnRSdW5zUmVxdWVzdBocLmRyb3Zlci52MS5TdGFydFJ1bnNSZXNwb25zZRI9CgZHZXRSdW4SGC5kcm92ZXIudjEuR2V0UnVuUmVxdWVzdBoZLmRyb3Zlci52MS5HZXRSdW5SZXNwb25zZRJDCghMaXN0UnVucxIaLmRyb3Zlci52MS5MaXN0UnVuc1JlcXVlc3QaGy5kcm92ZXIudjEuTGlzdFJ1bnNSZXNwb25zZRJGCglDYW5jZWxSdW4SGy5kcm92ZXIudjEuQ2FuY2VsUnVuUmVxdWVzdBocLmRyb3Zlci52MS5DYW5jZWxSdW5SZXNwb25zZRJJCgpSZXNvbHZlUnVuEhwuZHJvdmVyLnYxLlJlc29sdmVSdW5SZXF1ZXN0Gh0uZHJvdmVyLnYxLlJlc29sdmVSdW5SZXNwb25zZRJFCghXYXRjaFJ1bhIaLmRyb3Zlci52MS5XYXRjaFJ1blJlcXVlc3QaGy5kcm92ZXIudjEuV2F0Y2hSdW5SZXNwb25zZTABEkkKCkV4cGxhaW5SdW4SHC5kcm92ZXIudjEuRXhwbGFpblJ1blJlcXVlc3QaHS5kcm92ZXIudjEuRXhwbGFpblJ1blJlc3BvbnNlElUKDk1vdmVSdW5Ub0Zyb250EiAuZHJvdmVyLnYxLk1vdmVSdW5Ub0Zyb250UmVxdWVzdBohLmRyb3Zlci52MS5Nb3ZlUnVuVG9Gcm9udFJlc3BvbnNlEkgKCVdhdGNoUnVucxIbLmRyb3Zlci52MS5XYXRjaFJ1bnNSZXF1ZXN0GhwuZHJvdmVyLnYxLldhdGNoUnVuc1Jlc3BvbnNlMAESQwoIUHVyZ2VSdW4SGi5kcm92ZXIudjEuUHVyZ2VSdW5SZXF1ZXN0GhsuZHJvdmVyLnYxLlB1cmdlUnVuUmVzcG9uc2ViBnByb3RvMw", [file_buf_validate_validate, file_drover_v1_explanation, file_drover_v1_outcome, file_google_protobuf_duration, file_google_protobuf_struct, file_google_protobuf_timestamp]);
 
 /**
  * A request to do a workflow with inputs.
@@ -143,11 +145,32 @@ export type Run = Message<"drover.v1.Run"> & {
   resolution?: Resolution | undefined;
 
   /**
-   * While it waits before another attempt: not before then.
+   * While it waits for its time, or before another attempt: not before then.
    *
    * @generated from field: google.protobuf.Timestamp not_before = 18;
    */
   notBefore?: Timestamp | undefined;
+
+  /**
+   * Who started it: the owner of the key. Machines are shared fairly between callers.
+   *
+   * @generated from field: string caller = 19;
+   */
+  caller: string;
+
+  /**
+   * True while it waits before all others because an operator moved it there.
+   *
+   * @generated from field: bool moved_to_front = 20;
+   */
+  movedToFront: boolean;
+
+  /**
+   * The pool whose machines it can go to.
+   *
+   * @generated from field: string pool = 21;
+   */
+  pool: string;
 };
 
 /**
@@ -435,6 +458,13 @@ export type StartRunRequest = Message<"drover.v1.StartRunRequest"> & {
    * @generated from field: google.protobuf.Duration timeout = 7;
    */
   timeout?: Duration | undefined;
+
+  /**
+   * Not to begin before then, at most 30 days ahead; its wait for a machine is counted from then. Absent, or in the past: now.
+   *
+   * @generated from field: google.protobuf.Timestamp not_before = 8;
+   */
+  notBefore?: Timestamp | undefined;
 };
 
 /**
@@ -463,6 +493,14 @@ export type StartRunResponse = Message<"drover.v1.StartRunResponse"> & {
    * @generated from field: bool existed = 2;
    */
   existed: boolean;
+
+  /**
+   * What the workflow requires and no machine in the fleet offers at present, for people; empty when one does. The run waits
+   * for such a machine all the same.
+   *
+   * @generated from field: string unmet = 3;
+   */
+  unmet: string;
 };
 
 /**
@@ -661,6 +699,13 @@ export type ListRunsRequest = Message<"drover.v1.ListRunsRequest"> & {
    * @generated from field: string page_token = 5;
    */
   pageToken: string;
+
+  /**
+   * Only those that this owner of a key started.
+   *
+   * @generated from field: string caller = 6;
+   */
+  caller: string;
 };
 
 /**
@@ -858,6 +903,210 @@ export type ResolveRunResponse = Message<"drover.v1.ResolveRunResponse"> & {
  */
 export const ResolveRunResponseSchema: GenMessage<ResolveRunResponse> = /*@__PURE__*/
   messageDesc(file_drover_v1_run, 18);
+
+/**
+ * Which run.
+ *
+ * @generated from message drover.v1.ExplainRunRequest
+ */
+export type ExplainRunRequest = Message<"drover.v1.ExplainRunRequest"> & {
+  /**
+   * Its id.
+   *
+   * @generated from field: string run_id = 1;
+   */
+  runId: string;
+};
+
+/**
+ * Describes the message drover.v1.ExplainRunRequest.
+ * Use `create(ExplainRunRequestSchema)` to create a new message.
+ */
+export const ExplainRunRequestSchema: GenMessage<ExplainRunRequest> = /*@__PURE__*/
+  messageDesc(file_drover_v1_run, 19);
+
+/**
+ * Why it waits.
+ *
+ * @generated from message drover.v1.ExplainRunResponse
+ */
+export type ExplainRunResponse = Message<"drover.v1.ExplainRunResponse"> & {
+  /**
+   * As of now.
+   *
+   * @generated from field: drover.v1.Explanation explanation = 1;
+   */
+  explanation?: Explanation | undefined;
+};
+
+/**
+ * Describes the message drover.v1.ExplainRunResponse.
+ * Use `create(ExplainRunResponseSchema)` to create a new message.
+ */
+export const ExplainRunResponseSchema: GenMessage<ExplainRunResponse> = /*@__PURE__*/
+  messageDesc(file_drover_v1_run, 20);
+
+/**
+ * Which run.
+ *
+ * @generated from message drover.v1.MoveRunToFrontRequest
+ */
+export type MoveRunToFrontRequest = Message<"drover.v1.MoveRunToFrontRequest"> & {
+  /**
+   * Its id.
+   *
+   * @generated from field: string run_id = 1;
+   */
+  runId: string;
+};
+
+/**
+ * Describes the message drover.v1.MoveRunToFrontRequest.
+ * Use `create(MoveRunToFrontRequestSchema)` to create a new message.
+ */
+export const MoveRunToFrontRequestSchema: GenMessage<MoveRunToFrontRequest> = /*@__PURE__*/
+  messageDesc(file_drover_v1_run, 21);
+
+/**
+ * Done.
+ *
+ * @generated from message drover.v1.MoveRunToFrontResponse
+ */
+export type MoveRunToFrontResponse = Message<"drover.v1.MoveRunToFrontResponse"> & {
+  /**
+   * The run.
+   *
+   * @generated from field: drover.v1.Run run = 1;
+   */
+  run?: Run | undefined;
+};
+
+/**
+ * Describes the message drover.v1.MoveRunToFrontResponse.
+ * Use `create(MoveRunToFrontResponseSchema)` to create a new message.
+ */
+export const MoveRunToFrontResponseSchema: GenMessage<MoveRunToFrontResponse> = /*@__PURE__*/
+  messageDesc(file_drover_v1_run, 22);
+
+/**
+ * Which events of which runs.
+ *
+ * @generated from message drover.v1.WatchRunsRequest
+ */
+export type WatchRunsRequest = Message<"drover.v1.WatchRunsRequest"> & {
+  /**
+   * Only runs of this workflow.
+   *
+   * @generated from field: string workflow = 1;
+   */
+  workflow: string;
+
+  /**
+   * Only runs that this owner of a key started.
+   *
+   * @generated from field: string caller = 2;
+   */
+  caller: string;
+
+  /**
+   * Only events of these kinds; empty for all.
+   *
+   * @generated from field: repeated drover.v1.RunEventKind kinds = 3;
+   */
+  kinds: RunEventKind[];
+
+  /**
+   * Go on behind this one, from an earlier message; empty: from now on.
+   *
+   * @generated from field: string cursor = 4;
+   */
+  cursor: string;
+};
+
+/**
+ * Describes the message drover.v1.WatchRunsRequest.
+ * Use `create(WatchRunsRequestSchema)` to create a new message.
+ */
+export const WatchRunsRequestSchema: GenMessage<WatchRunsRequest> = /*@__PURE__*/
+  messageDesc(file_drover_v1_run, 23);
+
+/**
+ * One message of a watch of many.
+ *
+ * @generated from message drover.v1.WatchRunsResponse
+ */
+export type WatchRunsResponse = Message<"drover.v1.WatchRunsResponse"> & {
+  /**
+   * Absent in a sign of life, which comes first and then at least every 10 s, and whose cursor is as good as any.
+   *
+   * @generated from field: drover.v1.RunEvent event = 1;
+   */
+  event?: RunEvent | undefined;
+
+  /**
+   * Whose event it is.
+   *
+   * @generated from field: string run_id = 2;
+   */
+  runId: string;
+
+  /**
+   * The workflow of that run.
+   *
+   * @generated from field: string workflow = 3;
+   */
+  workflow: string;
+
+  /**
+   * Where this message stands.
+   *
+   * @generated from field: string cursor = 4;
+   */
+  cursor: string;
+};
+
+/**
+ * Describes the message drover.v1.WatchRunsResponse.
+ * Use `create(WatchRunsResponseSchema)` to create a new message.
+ */
+export const WatchRunsResponseSchema: GenMessage<WatchRunsResponse> = /*@__PURE__*/
+  messageDesc(file_drover_v1_run, 24);
+
+/**
+ * Which run.
+ *
+ * @generated from message drover.v1.PurgeRunRequest
+ */
+export type PurgeRunRequest = Message<"drover.v1.PurgeRunRequest"> & {
+  /**
+   * Its id.
+   *
+   * @generated from field: string run_id = 1;
+   */
+  runId: string;
+};
+
+/**
+ * Describes the message drover.v1.PurgeRunRequest.
+ * Use `create(PurgeRunRequestSchema)` to create a new message.
+ */
+export const PurgeRunRequestSchema: GenMessage<PurgeRunRequest> = /*@__PURE__*/
+  messageDesc(file_drover_v1_run, 25);
+
+/**
+ * Done.
+ *
+ * @generated from message drover.v1.PurgeRunResponse
+ */
+export type PurgeRunResponse = Message<"drover.v1.PurgeRunResponse"> & {
+};
+
+/**
+ * Describes the message drover.v1.PurgeRunResponse.
+ * Use `create(PurgeRunResponseSchema)` to create a new message.
+ */
+export const PurgeRunResponseSchema: GenMessage<PurgeRunResponse> = /*@__PURE__*/
+  messageDesc(file_drover_v1_run, 26);
 
 /**
  * Where a run stands.
@@ -1100,6 +1349,13 @@ export const RunEventKind = {
    * @generated from enum value: RUN_EVENT_KIND_RESOLVED = 16;
    */
   RESOLVED: 16,
+
+  /**
+   * An operator has put the waiting run before all others.
+   *
+   * @generated from enum value: RUN_EVENT_KIND_MOVED_TO_FRONT = 17;
+   */
+  MOVED_TO_FRONT: 17,
 } as const;
 
 /**
@@ -1245,6 +1501,50 @@ export const RunService: GenService<{
     methodKind: "server_streaming";
     input: typeof WatchRunRequestSchema;
     output: typeof WatchRunResponseSchema;
+  },
+  /**
+   * Why a run waits, over the whole fleet, found out anew at each call. Scope: caller. Refuses with RUN_NOT_FOUND.
+   *
+   * @generated from rpc drover.v1.RunService.ExplainRun
+   */
+  explainRun: {
+    methodKind: "unary";
+    input: typeof ExplainRunRequestSchema;
+    output: typeof ExplainRunResponseSchema;
+  },
+  /**
+   * Puts a waiting run before all others of its pool, whatever their priority and whoever started them; the one that was moved
+   * last goes first. May be repeated. Recorded with who did it. Scope: operator. Refuses with RUN_NOT_FOUND, RUN_NOT_WAITING.
+   *
+   * @generated from rpc drover.v1.RunService.MoveRunToFront
+   */
+  moveRunToFront: {
+    methodKind: "unary";
+    input: typeof MoveRunToFrontRequestSchema;
+    output: typeof MoveRunToFrontResponseSchema;
+  },
+  /**
+   * The events of many runs as they happen, in one stream that does not end by itself. Each message carries a cursor; a watch
+   * that is opened with it goes on behind it, on any replica, and skips no event however late it was committed. Events of one
+   * run come in their order. Scope: caller. Refuses with CURSOR_INVALID.
+   *
+   * @generated from rpc drover.v1.RunService.WatchRuns
+   */
+  watchRuns: {
+    methodKind: "server_streaming";
+    input: typeof WatchRunsRequestSchema;
+    output: typeof WatchRunsResponseSchema;
+  },
+  /**
+   * Deletes a run that has ended, with its attempts, events and artifacts, now and for ever. Recorded with who did it.
+   * Scope: admin. Refuses with RUN_NOT_FOUND, RUN_NOT_ENDED, RUN_IN_USE.
+   *
+   * @generated from rpc drover.v1.RunService.PurgeRun
+   */
+  purgeRun: {
+    methodKind: "unary";
+    input: typeof PurgeRunRequestSchema;
+    output: typeof PurgeRunResponseSchema;
   },
 }> = /*@__PURE__*/
   serviceDesc(file_drover_v1_run, 0);

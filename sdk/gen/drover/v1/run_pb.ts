@@ -4,6 +4,8 @@
 
 import type { GenEnum, GenFile, GenMessage, GenService } from "@bufbuild/protobuf/codegenv2";
 import { enumDesc, fileDesc, messageDesc, serviceDesc } from "@bufbuild/protobuf/codegenv2";
+import type { Explanation } from "./explanation_pb.ts";
+import { file_drover_v1_explanation } from "./explanation_pb.ts";
 import type { CommitLabel, Failure, FailureContext, Outcome, ReadinessProof, Resolution, ResolveAs } from "./outcome_pb.ts";
 import { file_drover_v1_outcome } from "./outcome_pb.ts";
 import type { Duration, Timestamp } from "@bufbuild/protobuf/wkt";
@@ -14,7 +16,7 @@ import type { JsonObject, Message, UnknownEnum } from "@bufbuild/protobuf";
  * Describes the file drover/v1/run.proto.
  */
 export const file_drover_v1_run: GenFile = /*@__PURE__*/
-  fileDesc("ChNkcm92ZXIvdjEvcnVuLnByb3RvEglkcm92ZXIudjEilQUKA1J1bhIKCgJpZBgBIAEoCRIQCgh3b3JrZmxvdxgCIAEoCRIYChB3b3JrZmxvd192ZXJzaW9uGAMgASgNEiIKBXN0YXRlGAQgASgOMhMuZHJvdmVyLnYxLlJ1blN0YXRlEiMKB291dGNvbWUYBSABKA4yEi5kcm92ZXIudjEuT3V0Y29tZRInCgZpbnB1dHMYBiABKAsyFy5nb29nbGUucHJvdG9idWYuU3RydWN0EigKB291dHB1dHMYByABKAsyFy5nb29nbGUucHJvdG9idWYuU3RydWN0EiMKB2ZhaWx1cmUYCCABKAsyEi5kcm92ZXIudjEuRmFpbHVyZRIsCgxjb21taXRfbGFiZWwYCSABKA4yFi5kcm92ZXIudjEuQ29tbWl0TGFiZWwSEgoKbGFzdF9ldmVudBgKIAEoBBIQCghwcmlvcml0eRgLIAEoBRIuCgpjcmVhdGVkX2F0GAwgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIuCgpzdGFydGVkX2F0GA0gASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIsCghlbmRlZF9hdBgOIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASJAoIYXR0ZW1wdHMYDyADKAsyEi5kcm92ZXIudjEuQXR0ZW1wdBIyCg9mYWlsdXJlX2NvbnRleHQYECABKAsyGS5kcm92ZXIudjEuRmFpbHVyZUNvbnRleHQSKQoKcmVzb2x1dGlvbhgRIAEoCzIVLmRyb3Zlci52MS5SZXNvbHV0aW9uEi4KCm5vdF9iZWZvcmUYEiABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wIuoCCgdBdHRlbXB0EgoKAmlkGAEgASgJEg4KBm51bWJlchgCIAEoDRISCgptYWNoaW5lX2lkGAMgASgJEhQKDG1hY2hpbmVfbmFtZRgEIAEoCRIuCgpzdGFydGVkX2F0GAUgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIsCghlbmRlZF9hdBgGIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASLAoMY29tbWl0X2xhYmVsGAcgASgOMhYuZHJvdmVyLnYxLkNvbW1pdExhYmVsEiMKB2ZhaWx1cmUYCCABKAsyEi5kcm92ZXIudjEuRmFpbHVyZRIoCgVwcm9vZhgJIAEoCzIZLmRyb3Zlci52MS5SZWFkaW5lc3NQcm9vZhISCgpzdGVwc19kb25lGAogASgNEioKB3B1cnBvc2UYCyABKA4yGS5kcm92ZXIudjEuQXR0ZW1wdFB1cnBvc2UixAQKCFJ1bkV2ZW50Eg4KBm51bWJlchgBIAEoBBImCgJhdBgCIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASJQoEa2luZBgDIAEoDjIXLmRyb3Zlci52MS5SdW5FdmVudEtpbmQSDwoHYXR0ZW1wdBgEIAEoDRIPCgdtYWNoaW5lGAUgASgJEgwKBHN0ZXAYBiABKAkSDwoHdmVyZGljdBgHIAEoCRIjCgdmYWlsdXJlGAggASgLMhIuZHJvdmVyLnYxLkZhaWx1cmUSLAoMY29tbWl0X2xhYmVsGAkgASgOMhYuZHJvdmVyLnYxLkNvbW1pdExhYmVsEiMKB291dGNvbWUYCiABKA4yEi5kcm92ZXIudjEuT3V0Y29tZRIoCgdvdXRwdXRzGAsgASgLMhcuZ29vZ2xlLnByb3RvYnVmLlN0cnVjdBIrCghkdXJhdGlvbhgMIAEoCzIZLmdvb2dsZS5wcm90b2J1Zi5EdXJhdGlvbhIqCgdwdXJwb3NlGA0gASgOMhkuZHJvdmVyLnYxLkF0dGVtcHRQdXJwb3NlEhMKC2hvbGRfcmVhc29uGA4gASgJEi0KDHZlcmlmaWNhdGlvbhgPIAEoDjIXLmRyb3Zlci52MS5WZXJpZmljYXRpb24SKQoLcmVzb2x2ZWRfYXMYECABKA4yFC5kcm92ZXIudjEuUmVzb2x2ZUFzEi4KCm5vdF9iZWZvcmUYESABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wIu8BCg9TdGFydFJ1blJlcXVlc3QSEAoId29ya2Zsb3cYASABKAkSGAoQd29ya2Zsb3dfdmVyc2lvbhgCIAEoDRInCgZpbnB1dHMYAyABKAsyFy5nb29nbGUucHJvdG9idWYuU3RydWN0EhcKD2lkZW1wb3RlbmN5X2tleRgEIAEoCRIQCghwcmlvcml0eRgFIAEoBRIwCg1xdWV1ZV90aW1lb3V0GAYgASgLMhkuZ29vZ2xlLnByb3RvYnVmLkR1cmF0aW9uEioKB3RpbWVvdXQYByABKAsyGS5nb29nbGUucHJvdG9idWYuRHVyYXRpb24iQAoQU3RhcnRSdW5SZXNwb25zZRIbCgNydW4YASABKAsyDi5kcm92ZXIudjEuUnVuEg8KB2V4aXN0ZWQYAiABKAgiPAoQU3RhcnRSdW5zUmVxdWVzdBIoCgRydW5zGAEgAygLMhouZHJvdmVyLnYxLlN0YXJ0UnVuUmVxdWVzdCJAChFTdGFydFJ1bnNSZXNwb25zZRIrCgdyZXN1bHRzGAEgAygLMhouZHJvdmVyLnYxLlN0YXJ0UnVuc1Jlc3VsdCJyCg9TdGFydFJ1bnNSZXN1bHQSLgoHc3RhcnRlZBgBIAEoCzIbLmRyb3Zlci52MS5TdGFydFJ1blJlc3BvbnNlSAASJQoHcmVmdXNhbBgCIAEoCzISLmRyb3Zlci52MS5SZWZ1c2FsSABCCAoGcmVzdWx0IioKB1JlZnVzYWwSDgoGcmVhc29uGAEgASgJEg8KB21lc3NhZ2UYAiABKAkiHwoNR2V0UnVuUmVxdWVzdBIOCgZydW5faWQYASABKAkiLQoOR2V0UnVuUmVzcG9uc2USGwoDcnVuGAEgASgLMg4uZHJvdmVyLnYxLlJ1biKTAQoPTGlzdFJ1bnNSZXF1ZXN0EhAKCHdvcmtmbG93GAEgASgJEiIKBXN0YXRlGAIgASgOMhMuZHJvdmVyLnYxLlJ1blN0YXRlEiMKB291dGNvbWUYAyABKA4yEi5kcm92ZXIudjEuT3V0Y29tZRIRCglwYWdlX3NpemUYBCABKA0SEgoKcGFnZV90b2tlbhgFIAEoCSJJChBMaXN0UnVuc1Jlc3BvbnNlEhwKBHJ1bnMYASADKAsyDi5kcm92ZXIudjEuUnVuEhcKD25leHRfcGFnZV90b2tlbhgCIAEoCSIiChBDYW5jZWxSdW5SZXF1ZXN0Eg4KBnJ1bl9pZBgBIAEoCSIwChFDYW5jZWxSdW5SZXNwb25zZRIbCgNydW4YASABKAsyDi5kcm92ZXIudjEuUnVuIjYKD1dhdGNoUnVuUmVxdWVzdBIOCgZydW5faWQYASABKAkSEwoLYWZ0ZXJfZXZlbnQYAiABKAQiNgoQV2F0Y2hSdW5SZXNwb25zZRIiCgVldmVudBgBIAEoCzITLmRyb3Zlci52MS5SdW5FdmVudCKgAQoRUmVzb2x2ZVJ1blJlcXVlc3QSDgoGcnVuX2lkGAEgASgJEigKCnJlc29sdmVfYXMYAiABKA4yFC5kcm92ZXIudjEuUmVzb2x2ZUFzEigKB291dHB1dHMYAyABKAsyFy5nb29nbGUucHJvdG9idWYuU3RydWN0EhkKEW5vdGhpbmdfY29tbWl0dGVkGAQgASgIEgwKBG5vdGUYBSABKAkiMQoSUmVzb2x2ZVJ1blJlc3BvbnNlEhsKA3J1bhgBIAEoCzIOLmRyb3Zlci52MS5SdW4qswEKCFJ1blN0YXRlEhkKFVJVTl9TVEFURV9VTlNQRUNJRklFRBAAEhQKEFJVTl9TVEFURV9RVUVVRUQQARIVChFSVU5fU1RBVEVfUlVOTklORxACEhgKFFJVTl9TVEFURV9DQU5DRUxMSU5HEAMSEwoPUlVOX1NUQVRFX0VOREVEEAQSFwoTUlVOX1NUQVRFX1VOU0VUVExFRBAFEhcKE1JVTl9TVEFURV9WRVJJRllJTkcQBiqGAQoOQXR0ZW1wdFB1cnBvc2USHwobQVRURU1QVF9QVVJQT1NFX1VOU1BFQ0lGSUVEEAASGwoXQVRURU1QVF9QVVJQT1NFX0FUVEVNUFQQARIaChZBVFRFTVBUX1BVUlBPU0VfVkVSSUZZEAISGgoWQVRURU1QVF9QVVJQT1NFX1VQS0VFUBADKooECgxSdW5FdmVudEtpbmQSHgoaUlVOX0VWRU5UX0tJTkRfVU5TUEVDSUZJRUQQABIZChVSVU5fRVZFTlRfS0lORF9RVUVVRUQQARIZChVSVU5fRVZFTlRfS0lORF9QTEFDRUQQAhIZChVSVU5fRVZFTlRfS0lORF9QUk9WRUQQAxIcChhSVU5fRVZFTlRfS0lORF9SRVBBSVJJTkcQBBIfChtSVU5fRVZFTlRfS0lORF9TVEVQX1NUQVJURUQQBRIcChhSVU5fRVZFTlRfS0lORF9TVEVQX0RPTkUQBhIeChpSVU5fRVZFTlRfS0lORF9TVEVQX0ZBSUxFRBAHEhoKFlJVTl9FVkVOVF9LSU5EX0hPTERJTkcQCBIaChZSVU5fRVZFTlRfS0lORF9SRVNVTUVEEAkSIAocUlVOX0VWRU5UX0tJTkRfQVRURU1QVF9FTkRFRBAKEhsKF1JVTl9FVkVOVF9LSU5EX1JFUVVFVUVEEAsSIwofUlVOX0VWRU5UX0tJTkRfQ0FOQ0VMX1JFUVVFU1RFRBAMEhgKFFJVTl9FVkVOVF9LSU5EX0VOREVEEA0SHAoYUlVOX0VWRU5UX0tJTkRfVU5TRVRUTEVEEA4SGwoXUlVOX0VWRU5UX0tJTkRfVkVSSUZJRUQQDxIbChdSVU5fRVZFTlRfS0lORF9SRVNPTFZFRBAQKngKDFZlcmlmaWNhdGlvbhIcChhWRVJJRklDQVRJT05fVU5TUEVDSUZJRUQQABIVChFWRVJJRklDQVRJT05fSEVMRBABEhkKFVZFUklGSUNBVElPTl9OT1RfSEVMRBACEhgKFFZFUklGSUNBVElPTl9VTkNMRUFSEAMy9wMKClJ1blNlcnZpY2USQwoIU3RhcnRSdW4SGi5kcm92ZXIudjEuU3RhcnRSdW5SZXF1ZXN0GhsuZHJvdmVyLnYxLlN0YXJ0UnVuUmVzcG9uc2USRgoJU3RhcnRSdW5zEhsuZHJvdmVyLnYxLlN0YXJ0UnVuc1JlcXVlc3QaHC5kcm92ZXIudjEuU3RhcnRSdW5zUmVzcG9uc2USPQoGR2V0UnVuEhguZHJvdmVyLnYxLkdldFJ1blJlcXVlc3QaGS5kcm92ZXIudjEuR2V0UnVuUmVzcG9uc2USQwoITGlzdFJ1bnMSGi5kcm92ZXIudjEuTGlzdFJ1bnNSZXF1ZXN0GhsuZHJvdmVyLnYxLkxpc3RSdW5zUmVzcG9uc2USRgoJQ2FuY2VsUnVuEhsuZHJvdmVyLnYxLkNhbmNlbFJ1blJlcXVlc3QaHC5kcm92ZXIudjEuQ2FuY2VsUnVuUmVzcG9uc2USSQoKUmVzb2x2ZVJ1bhIcLmRyb3Zlci52MS5SZXNvbHZlUnVuUmVxdWVzdBodLmRyb3Zlci52MS5SZXNvbHZlUnVuUmVzcG9uc2USRQoIV2F0Y2hSdW4SGi5kcm92ZXIudjEuV2F0Y2hSdW5SZXF1ZXN0GhsuZHJvdmVyLnYxLldhdGNoUnVuUmVzcG9uc2UwAWIGcHJvdG8z", [file_drover_v1_outcome, file_google_protobuf_duration, file_google_protobuf_struct, file_google_protobuf_timestamp]);
+  fileDesc("ChNkcm92ZXIvdjEvcnVuLnByb3RvEglkcm92ZXIudjEiywUKA1J1bhIKCgJpZBgBIAEoCRIQCgh3b3JrZmxvdxgCIAEoCRIYChB3b3JrZmxvd192ZXJzaW9uGAMgASgNEiIKBXN0YXRlGAQgASgOMhMuZHJvdmVyLnYxLlJ1blN0YXRlEiMKB291dGNvbWUYBSABKA4yEi5kcm92ZXIudjEuT3V0Y29tZRInCgZpbnB1dHMYBiABKAsyFy5nb29nbGUucHJvdG9idWYuU3RydWN0EigKB291dHB1dHMYByABKAsyFy5nb29nbGUucHJvdG9idWYuU3RydWN0EiMKB2ZhaWx1cmUYCCABKAsyEi5kcm92ZXIudjEuRmFpbHVyZRIsCgxjb21taXRfbGFiZWwYCSABKA4yFi5kcm92ZXIudjEuQ29tbWl0TGFiZWwSEgoKbGFzdF9ldmVudBgKIAEoBBIQCghwcmlvcml0eRgLIAEoBRIuCgpjcmVhdGVkX2F0GAwgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIuCgpzdGFydGVkX2F0GA0gASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIsCghlbmRlZF9hdBgOIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASJAoIYXR0ZW1wdHMYDyADKAsyEi5kcm92ZXIudjEuQXR0ZW1wdBIyCg9mYWlsdXJlX2NvbnRleHQYECABKAsyGS5kcm92ZXIudjEuRmFpbHVyZUNvbnRleHQSKQoKcmVzb2x1dGlvbhgRIAEoCzIVLmRyb3Zlci52MS5SZXNvbHV0aW9uEi4KCm5vdF9iZWZvcmUYEiABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEg4KBmNhbGxlchgTIAEoCRIWCg5tb3ZlZF90b19mcm9udBgUIAEoCBIMCgRwb29sGBUgASgJIuoCCgdBdHRlbXB0EgoKAmlkGAEgASgJEg4KBm51bWJlchgCIAEoDRISCgptYWNoaW5lX2lkGAMgASgJEhQKDG1hY2hpbmVfbmFtZRgEIAEoCRIuCgpzdGFydGVkX2F0GAUgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIsCghlbmRlZF9hdBgGIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASLAoMY29tbWl0X2xhYmVsGAcgASgOMhYuZHJvdmVyLnYxLkNvbW1pdExhYmVsEiMKB2ZhaWx1cmUYCCABKAsyEi5kcm92ZXIudjEuRmFpbHVyZRIoCgVwcm9vZhgJIAEoCzIZLmRyb3Zlci52MS5SZWFkaW5lc3NQcm9vZhISCgpzdGVwc19kb25lGAogASgNEioKB3B1cnBvc2UYCyABKA4yGS5kcm92ZXIudjEuQXR0ZW1wdFB1cnBvc2UixAQKCFJ1bkV2ZW50Eg4KBm51bWJlchgBIAEoBBImCgJhdBgCIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASJQoEa2luZBgDIAEoDjIXLmRyb3Zlci52MS5SdW5FdmVudEtpbmQSDwoHYXR0ZW1wdBgEIAEoDRIPCgdtYWNoaW5lGAUgASgJEgwKBHN0ZXAYBiABKAkSDwoHdmVyZGljdBgHIAEoCRIjCgdmYWlsdXJlGAggASgLMhIuZHJvdmVyLnYxLkZhaWx1cmUSLAoMY29tbWl0X2xhYmVsGAkgASgOMhYuZHJvdmVyLnYxLkNvbW1pdExhYmVsEiMKB291dGNvbWUYCiABKA4yEi5kcm92ZXIudjEuT3V0Y29tZRIoCgdvdXRwdXRzGAsgASgLMhcuZ29vZ2xlLnByb3RvYnVmLlN0cnVjdBIrCghkdXJhdGlvbhgMIAEoCzIZLmdvb2dsZS5wcm90b2J1Zi5EdXJhdGlvbhIqCgdwdXJwb3NlGA0gASgOMhkuZHJvdmVyLnYxLkF0dGVtcHRQdXJwb3NlEhMKC2hvbGRfcmVhc29uGA4gASgJEi0KDHZlcmlmaWNhdGlvbhgPIAEoDjIXLmRyb3Zlci52MS5WZXJpZmljYXRpb24SKQoLcmVzb2x2ZWRfYXMYECABKA4yFC5kcm92ZXIudjEuUmVzb2x2ZUFzEi4KCm5vdF9iZWZvcmUYESABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wIp8CCg9TdGFydFJ1blJlcXVlc3QSEAoId29ya2Zsb3cYASABKAkSGAoQd29ya2Zsb3dfdmVyc2lvbhgCIAEoDRInCgZpbnB1dHMYAyABKAsyFy5nb29nbGUucHJvdG9idWYuU3RydWN0EhcKD2lkZW1wb3RlbmN5X2tleRgEIAEoCRIQCghwcmlvcml0eRgFIAEoBRIwCg1xdWV1ZV90aW1lb3V0GAYgASgLMhkuZ29vZ2xlLnByb3RvYnVmLkR1cmF0aW9uEioKB3RpbWVvdXQYByABKAsyGS5nb29nbGUucHJvdG9idWYuRHVyYXRpb24SLgoKbm90X2JlZm9yZRgIIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXAiTwoQU3RhcnRSdW5SZXNwb25zZRIbCgNydW4YASABKAsyDi5kcm92ZXIudjEuUnVuEg8KB2V4aXN0ZWQYAiABKAgSDQoFdW5tZXQYAyABKAkiPAoQU3RhcnRSdW5zUmVxdWVzdBIoCgRydW5zGAEgAygLMhouZHJvdmVyLnYxLlN0YXJ0UnVuUmVxdWVzdCJAChFTdGFydFJ1bnNSZXNwb25zZRIrCgdyZXN1bHRzGAEgAygLMhouZHJvdmVyLnYxLlN0YXJ0UnVuc1Jlc3VsdCJyCg9TdGFydFJ1bnNSZXN1bHQSLgoHc3RhcnRlZBgBIAEoCzIbLmRyb3Zlci52MS5TdGFydFJ1blJlc3BvbnNlSAASJQoHcmVmdXNhbBgCIAEoCzISLmRyb3Zlci52MS5SZWZ1c2FsSABCCAoGcmVzdWx0IioKB1JlZnVzYWwSDgoGcmVhc29uGAEgASgJEg8KB21lc3NhZ2UYAiABKAkiHwoNR2V0UnVuUmVxdWVzdBIOCgZydW5faWQYASABKAkiLQoOR2V0UnVuUmVzcG9uc2USGwoDcnVuGAEgASgLMg4uZHJvdmVyLnYxLlJ1biKjAQoPTGlzdFJ1bnNSZXF1ZXN0EhAKCHdvcmtmbG93GAEgASgJEiIKBXN0YXRlGAIgASgOMhMuZHJvdmVyLnYxLlJ1blN0YXRlEiMKB291dGNvbWUYAyABKA4yEi5kcm92ZXIudjEuT3V0Y29tZRIRCglwYWdlX3NpemUYBCABKA0SEgoKcGFnZV90b2tlbhgFIAEoCRIOCgZjYWxsZXIYBiABKAkiSQoQTGlzdFJ1bnNSZXNwb25zZRIcCgRydW5zGAEgAygLMg4uZHJvdmVyLnYxLlJ1bhIXCg9uZXh0X3BhZ2VfdG9rZW4YAiABKAkiIgoQQ2FuY2VsUnVuUmVxdWVzdBIOCgZydW5faWQYASABKAkiMAoRQ2FuY2VsUnVuUmVzcG9uc2USGwoDcnVuGAEgASgLMg4uZHJvdmVyLnYxLlJ1biI2Cg9XYXRjaFJ1blJlcXVlc3QSDgoGcnVuX2lkGAEgASgJEhMKC2FmdGVyX2V2ZW50GAIgASgEIjYKEFdhdGNoUnVuUmVzcG9uc2USIgoFZXZlbnQYASABKAsyEy5kcm92ZXIudjEuUnVuRXZlbnQioAEKEVJlc29sdmVSdW5SZXF1ZXN0Eg4KBnJ1bl9pZBgBIAEoCRIoCgpyZXNvbHZlX2FzGAIgASgOMhQuZHJvdmVyLnYxLlJlc29sdmVBcxIoCgdvdXRwdXRzGAMgASgLMhcuZ29vZ2xlLnByb3RvYnVmLlN0cnVjdBIZChFub3RoaW5nX2NvbW1pdHRlZBgEIAEoCBIMCgRub3RlGAUgASgJIjEKElJlc29sdmVSdW5SZXNwb25zZRIbCgNydW4YASABKAsyDi5kcm92ZXIudjEuUnVuIiMKEUV4cGxhaW5SdW5SZXF1ZXN0Eg4KBnJ1bl9pZBgBIAEoCSJBChJFeHBsYWluUnVuUmVzcG9uc2USKwoLZXhwbGFuYXRpb24YASABKAsyFi5kcm92ZXIudjEuRXhwbGFuYXRpb24iJwoVTW92ZVJ1blRvRnJvbnRSZXF1ZXN0Eg4KBnJ1bl9pZBgBIAEoCSI1ChZNb3ZlUnVuVG9Gcm9udFJlc3BvbnNlEhsKA3J1bhgBIAEoCzIOLmRyb3Zlci52MS5SdW4ibAoQV2F0Y2hSdW5zUmVxdWVzdBIQCgh3b3JrZmxvdxgBIAEoCRIOCgZjYWxsZXIYAiABKAkSJgoFa2luZHMYAyADKA4yFy5kcm92ZXIudjEuUnVuRXZlbnRLaW5kEg4KBmN1cnNvchgEIAEoCSJpChFXYXRjaFJ1bnNSZXNwb25zZRIiCgVldmVudBgBIAEoCzITLmRyb3Zlci52MS5SdW5FdmVudBIOCgZydW5faWQYAiABKAkSEAoId29ya2Zsb3cYAyABKAkSDgoGY3Vyc29yGAQgASgJIiEKD1B1cmdlUnVuUmVxdWVzdBIOCgZydW5faWQYASABKAkiEgoQUHVyZ2VSdW5SZXNwb25zZSqzAQoIUnVuU3RhdGUSGQoVUlVOX1NUQVRFX1VOU1BFQ0lGSUVEEAASFAoQUlVOX1NUQVRFX1FVRVVFRBABEhUKEVJVTl9TVEFURV9SVU5OSU5HEAISGAoUUlVOX1NUQVRFX0NBTkNFTExJTkcQAxITCg9SVU5fU1RBVEVfRU5ERUQQBBIXChNSVU5fU1RBVEVfVU5TRVRUTEVEEAUSFwoTUlVOX1NUQVRFX1ZFUklGWUlORxAGKoYBCg5BdHRlbXB0UHVycG9zZRIfChtBVFRFTVBUX1BVUlBPU0VfVU5TUEVDSUZJRUQQABIbChdBVFRFTVBUX1BVUlBPU0VfQVRURU1QVBABEhoKFkFUVEVNUFRfUFVSUE9TRV9WRVJJRlkQAhIaChZBVFRFTVBUX1BVUlBPU0VfVVBLRUVQEAMqrQQKDFJ1bkV2ZW50S2luZBIeChpSVU5fRVZFTlRfS0lORF9VTlNQRUNJRklFRBAAEhkKFVJVTl9FVkVOVF9LSU5EX1FVRVVFRBABEhkKFVJVTl9FVkVOVF9LSU5EX1BMQUNFRBACEhkKFVJVTl9FVkVOVF9LSU5EX1BST1ZFRBADEhwKGFJVTl9FVkVOVF9LSU5EX1JFUEFJUklORxAEEh8KG1JVTl9FVkVOVF9LSU5EX1NURVBfU1RBUlRFRBAFEhwKGFJVTl9FVkVOVF9LSU5EX1NURVBfRE9ORRAGEh4KGlJVTl9FVkVOVF9LSU5EX1NURVBfRkFJTEVEEAcSGgoWUlVOX0VWRU5UX0tJTkRfSE9MRElORxAIEhoKFlJVTl9FVkVOVF9LSU5EX1JFU1VNRUQQCRIgChxSVU5fRVZFTlRfS0lORF9BVFRFTVBUX0VOREVEEAoSGwoXUlVOX0VWRU5UX0tJTkRfUkVRVUVVRUQQCxIjCh9SVU5fRVZFTlRfS0lORF9DQU5DRUxfUkVRVUVTVEVEEAwSGAoUUlVOX0VWRU5UX0tJTkRfRU5ERUQQDRIcChhSVU5fRVZFTlRfS0lORF9VTlNFVFRMRUQQDhIbChdSVU5fRVZFTlRfS0lORF9WRVJJRklFRBAPEhsKF1JVTl9FVkVOVF9LSU5EX1JFU09MVkVEEBASIQodUlVOX0VWRU5UX0tJTkRfTU9WRURfVE9fRlJPTlQQESp4CgxWZXJpZmljYXRpb24SHAoYVkVSSUZJQ0FUSU9OX1VOU1BFQ0lGSUVEEAASFQoRVkVSSUZJQ0FUSU9OX0hFTEQQARIZChVWRVJJRklDQVRJT05fTk9UX0hFTEQQAhIYChRWRVJJRklDQVRJT05fVU5DTEVBUhADMqgGCgpSdW5TZXJ2aWNlEkMKCFN0YXJ0UnVuEhouZHJvdmVyLnYxLlN0YXJ0UnVuUmVxdWVzdBobLmRyb3Zlci52MS5TdGFydFJ1blJlc3BvbnNlEkYKCVN0YXJ0UnVucxIbLmRyb3Zlci52MS5TdGFydFJ1bnNSZXF1ZXN0GhwuZHJvdmVyLnYxLlN0YXJ0UnVuc1Jlc3BvbnNlEj0KBkdldFJ1bhIYLmRyb3Zlci52MS5HZXRSdW5SZXF1ZXN0GhkuZHJvdmVyLnYxLkdldFJ1blJlc3BvbnNlEkMKCExpc3RSdW5zEhouZHJvdmVyLnYxLkxpc3RSdW5zUmVxdWVzdBobLmRyb3Zlci52MS5MaXN0UnVuc1Jlc3BvbnNlEkYKCUNhbmNlbFJ1bhIbLmRyb3Zlci52MS5DYW5jZWxSdW5SZXF1ZXN0GhwuZHJvdmVyLnYxLkNhbmNlbFJ1blJlc3BvbnNlEkkKClJlc29sdmVSdW4SHC5kcm92ZXIudjEuUmVzb2x2ZVJ1blJlcXVlc3QaHS5kcm92ZXIudjEuUmVzb2x2ZVJ1blJlc3BvbnNlEkUKCFdhdGNoUnVuEhouZHJvdmVyLnYxLldhdGNoUnVuUmVxdWVzdBobLmRyb3Zlci52MS5XYXRjaFJ1blJlc3BvbnNlMAESSQoKRXhwbGFpblJ1bhIcLmRyb3Zlci52MS5FeHBsYWluUnVuUmVxdWVzdBodLmRyb3Zlci52MS5FeHBsYWluUnVuUmVzcG9uc2USVQoOTW92ZVJ1blRvRnJvbnQSIC5kcm92ZXIudjEuTW92ZVJ1blRvRnJvbnRSZXF1ZXN0GiEuZHJvdmVyLnYxLk1vdmVSdW5Ub0Zyb250UmVzcG9uc2USSAoJV2F0Y2hSdW5zEhsuZHJvdmVyLnYxLldhdGNoUnVuc1JlcXVlc3QaHC5kcm92ZXIudjEuV2F0Y2hSdW5zUmVzcG9uc2UwARJDCghQdXJnZVJ1bhIaLmRyb3Zlci52MS5QdXJnZVJ1blJlcXVlc3QaGy5kcm92ZXIudjEuUHVyZ2VSdW5SZXNwb25zZWIGcHJvdG8z", [file_drover_v1_explanation, file_drover_v1_outcome, file_google_protobuf_duration, file_google_protobuf_struct, file_google_protobuf_timestamp]);
 
 /**
  * A request to do a workflow with inputs.
@@ -142,11 +144,32 @@ export type Run = Message<"drover.v1.Run"> & {
   resolution?: Resolution | undefined;
 
   /**
-   * While it waits before another attempt: not before then.
+   * While it waits for its time, or before another attempt: not before then.
    *
    * @generated from field: google.protobuf.Timestamp not_before = 18;
    */
   notBefore?: Timestamp | undefined;
+
+  /**
+   * Who started it: the owner of the key. Machines are shared fairly between callers.
+   *
+   * @generated from field: string caller = 19;
+   */
+  caller: string;
+
+  /**
+   * True while it waits before all others because an operator moved it there.
+   *
+   * @generated from field: bool moved_to_front = 20;
+   */
+  movedToFront: boolean;
+
+  /**
+   * The pool whose machines it can go to.
+   *
+   * @generated from field: string pool = 21;
+   */
+  pool: string;
 };
 
 /**
@@ -434,6 +457,13 @@ export type StartRunRequest = Message<"drover.v1.StartRunRequest"> & {
    * @generated from field: google.protobuf.Duration timeout = 7;
    */
   timeout?: Duration | undefined;
+
+  /**
+   * Not to begin before then, at most 30 days ahead; its wait for a machine is counted from then. Absent, or in the past: now.
+   *
+   * @generated from field: google.protobuf.Timestamp not_before = 8;
+   */
+  notBefore?: Timestamp | undefined;
 };
 
 /**
@@ -462,6 +492,14 @@ export type StartRunResponse = Message<"drover.v1.StartRunResponse"> & {
    * @generated from field: bool existed = 2;
    */
   existed: boolean;
+
+  /**
+   * What the workflow requires and no machine in the fleet offers at present, for people; empty when one does. The run waits
+   * for such a machine all the same.
+   *
+   * @generated from field: string unmet = 3;
+   */
+  unmet: string;
 };
 
 /**
@@ -660,6 +698,13 @@ export type ListRunsRequest = Message<"drover.v1.ListRunsRequest"> & {
    * @generated from field: string page_token = 5;
    */
   pageToken: string;
+
+  /**
+   * Only those that this owner of a key started.
+   *
+   * @generated from field: string caller = 6;
+   */
+  caller: string;
 };
 
 /**
@@ -857,6 +902,210 @@ export type ResolveRunResponse = Message<"drover.v1.ResolveRunResponse"> & {
  */
 export const ResolveRunResponseSchema: GenMessage<ResolveRunResponse> = /*@__PURE__*/
   messageDesc(file_drover_v1_run, 18);
+
+/**
+ * Which run.
+ *
+ * @generated from message drover.v1.ExplainRunRequest
+ */
+export type ExplainRunRequest = Message<"drover.v1.ExplainRunRequest"> & {
+  /**
+   * Its id.
+   *
+   * @generated from field: string run_id = 1;
+   */
+  runId: string;
+};
+
+/**
+ * Describes the message drover.v1.ExplainRunRequest.
+ * Use `create(ExplainRunRequestSchema)` to create a new message.
+ */
+export const ExplainRunRequestSchema: GenMessage<ExplainRunRequest> = /*@__PURE__*/
+  messageDesc(file_drover_v1_run, 19);
+
+/**
+ * Why it waits.
+ *
+ * @generated from message drover.v1.ExplainRunResponse
+ */
+export type ExplainRunResponse = Message<"drover.v1.ExplainRunResponse"> & {
+  /**
+   * As of now.
+   *
+   * @generated from field: drover.v1.Explanation explanation = 1;
+   */
+  explanation?: Explanation | undefined;
+};
+
+/**
+ * Describes the message drover.v1.ExplainRunResponse.
+ * Use `create(ExplainRunResponseSchema)` to create a new message.
+ */
+export const ExplainRunResponseSchema: GenMessage<ExplainRunResponse> = /*@__PURE__*/
+  messageDesc(file_drover_v1_run, 20);
+
+/**
+ * Which run.
+ *
+ * @generated from message drover.v1.MoveRunToFrontRequest
+ */
+export type MoveRunToFrontRequest = Message<"drover.v1.MoveRunToFrontRequest"> & {
+  /**
+   * Its id.
+   *
+   * @generated from field: string run_id = 1;
+   */
+  runId: string;
+};
+
+/**
+ * Describes the message drover.v1.MoveRunToFrontRequest.
+ * Use `create(MoveRunToFrontRequestSchema)` to create a new message.
+ */
+export const MoveRunToFrontRequestSchema: GenMessage<MoveRunToFrontRequest> = /*@__PURE__*/
+  messageDesc(file_drover_v1_run, 21);
+
+/**
+ * Done.
+ *
+ * @generated from message drover.v1.MoveRunToFrontResponse
+ */
+export type MoveRunToFrontResponse = Message<"drover.v1.MoveRunToFrontResponse"> & {
+  /**
+   * The run.
+   *
+   * @generated from field: drover.v1.Run run = 1;
+   */
+  run?: Run | undefined;
+};
+
+/**
+ * Describes the message drover.v1.MoveRunToFrontResponse.
+ * Use `create(MoveRunToFrontResponseSchema)` to create a new message.
+ */
+export const MoveRunToFrontResponseSchema: GenMessage<MoveRunToFrontResponse> = /*@__PURE__*/
+  messageDesc(file_drover_v1_run, 22);
+
+/**
+ * Which events of which runs.
+ *
+ * @generated from message drover.v1.WatchRunsRequest
+ */
+export type WatchRunsRequest = Message<"drover.v1.WatchRunsRequest"> & {
+  /**
+   * Only runs of this workflow.
+   *
+   * @generated from field: string workflow = 1;
+   */
+  workflow: string;
+
+  /**
+   * Only runs that this owner of a key started.
+   *
+   * @generated from field: string caller = 2;
+   */
+  caller: string;
+
+  /**
+   * Only events of these kinds; empty for all.
+   *
+   * @generated from field: repeated drover.v1.RunEventKind kinds = 3;
+   */
+  kinds: RunEventKind[];
+
+  /**
+   * Go on behind this one, from an earlier message; empty: from now on.
+   *
+   * @generated from field: string cursor = 4;
+   */
+  cursor: string;
+};
+
+/**
+ * Describes the message drover.v1.WatchRunsRequest.
+ * Use `create(WatchRunsRequestSchema)` to create a new message.
+ */
+export const WatchRunsRequestSchema: GenMessage<WatchRunsRequest> = /*@__PURE__*/
+  messageDesc(file_drover_v1_run, 23);
+
+/**
+ * One message of a watch of many.
+ *
+ * @generated from message drover.v1.WatchRunsResponse
+ */
+export type WatchRunsResponse = Message<"drover.v1.WatchRunsResponse"> & {
+  /**
+   * Absent in a sign of life, which comes first and then at least every 10 s, and whose cursor is as good as any.
+   *
+   * @generated from field: drover.v1.RunEvent event = 1;
+   */
+  event?: RunEvent | undefined;
+
+  /**
+   * Whose event it is.
+   *
+   * @generated from field: string run_id = 2;
+   */
+  runId: string;
+
+  /**
+   * The workflow of that run.
+   *
+   * @generated from field: string workflow = 3;
+   */
+  workflow: string;
+
+  /**
+   * Where this message stands.
+   *
+   * @generated from field: string cursor = 4;
+   */
+  cursor: string;
+};
+
+/**
+ * Describes the message drover.v1.WatchRunsResponse.
+ * Use `create(WatchRunsResponseSchema)` to create a new message.
+ */
+export const WatchRunsResponseSchema: GenMessage<WatchRunsResponse> = /*@__PURE__*/
+  messageDesc(file_drover_v1_run, 24);
+
+/**
+ * Which run.
+ *
+ * @generated from message drover.v1.PurgeRunRequest
+ */
+export type PurgeRunRequest = Message<"drover.v1.PurgeRunRequest"> & {
+  /**
+   * Its id.
+   *
+   * @generated from field: string run_id = 1;
+   */
+  runId: string;
+};
+
+/**
+ * Describes the message drover.v1.PurgeRunRequest.
+ * Use `create(PurgeRunRequestSchema)` to create a new message.
+ */
+export const PurgeRunRequestSchema: GenMessage<PurgeRunRequest> = /*@__PURE__*/
+  messageDesc(file_drover_v1_run, 25);
+
+/**
+ * Done.
+ *
+ * @generated from message drover.v1.PurgeRunResponse
+ */
+export type PurgeRunResponse = Message<"drover.v1.PurgeRunResponse"> & {
+};
+
+/**
+ * Describes the message drover.v1.PurgeRunResponse.
+ * Use `create(PurgeRunResponseSchema)` to create a new message.
+ */
+export const PurgeRunResponseSchema: GenMessage<PurgeRunResponse> = /*@__PURE__*/
+  messageDesc(file_drover_v1_run, 26);
 
 /**
  * Where a run stands.
@@ -1099,6 +1348,13 @@ export const RunEventKind = {
    * @generated from enum value: RUN_EVENT_KIND_RESOLVED = 16;
    */
   RESOLVED: 16,
+
+  /**
+   * An operator has put the waiting run before all others.
+   *
+   * @generated from enum value: RUN_EVENT_KIND_MOVED_TO_FRONT = 17;
+   */
+  MOVED_TO_FRONT: 17,
 } as const;
 
 /**
@@ -1244,6 +1500,50 @@ export const RunService: GenService<{
     methodKind: "server_streaming";
     input: typeof WatchRunRequestSchema;
     output: typeof WatchRunResponseSchema;
+  },
+  /**
+   * Why a run waits, over the whole fleet, found out anew at each call. Scope: caller. Refuses with RUN_NOT_FOUND.
+   *
+   * @generated from rpc drover.v1.RunService.ExplainRun
+   */
+  explainRun: {
+    methodKind: "unary";
+    input: typeof ExplainRunRequestSchema;
+    output: typeof ExplainRunResponseSchema;
+  },
+  /**
+   * Puts a waiting run before all others of its pool, whatever their priority and whoever started them; the one that was moved
+   * last goes first. May be repeated. Recorded with who did it. Scope: operator. Refuses with RUN_NOT_FOUND, RUN_NOT_WAITING.
+   *
+   * @generated from rpc drover.v1.RunService.MoveRunToFront
+   */
+  moveRunToFront: {
+    methodKind: "unary";
+    input: typeof MoveRunToFrontRequestSchema;
+    output: typeof MoveRunToFrontResponseSchema;
+  },
+  /**
+   * The events of many runs as they happen, in one stream that does not end by itself. Each message carries a cursor; a watch
+   * that is opened with it goes on behind it, on any replica, and skips no event however late it was committed. Events of one
+   * run come in their order. Scope: caller. Refuses with CURSOR_INVALID.
+   *
+   * @generated from rpc drover.v1.RunService.WatchRuns
+   */
+  watchRuns: {
+    methodKind: "server_streaming";
+    input: typeof WatchRunsRequestSchema;
+    output: typeof WatchRunsResponseSchema;
+  },
+  /**
+   * Deletes a run that has ended, with its attempts, events and artifacts, now and for ever. Recorded with who did it.
+   * Scope: admin. Refuses with RUN_NOT_FOUND, RUN_NOT_ENDED, RUN_IN_USE.
+   *
+   * @generated from rpc drover.v1.RunService.PurgeRun
+   */
+  purgeRun: {
+    methodKind: "unary";
+    input: typeof PurgeRunRequestSchema;
+    output: typeof PurgeRunResponseSchema;
   },
 }> = /*@__PURE__*/
   serviceDesc(file_drover_v1_run, 0);

@@ -1,0 +1,40 @@
+// Routes and offers by id, kept in memory: they never change.
+
+import type { OfferId, RouteId, TenantId } from "../rules/names.ts";
+import type { KnownOffer } from "../rules/route.ts";
+import type { Query, Sql } from "../store/database.ts";
+import { readOffers } from "../store/offers.ts";
+import { keepRoute, type RouteWanted, routeDigest } from "../store/routes.ts";
+
+export interface Catalogue {
+  /** The id of the route that says this. Not inside a transaction: it would be remembered though it was rolled back. */
+  route(sql: Sql, tenantId: TenantId, wanted: RouteWanted): Promise<RouteId>;
+  offers(query: Query, ids: Iterable<OfferId>): Promise<KnownOffer[]>;
+}
+
+/** Entries of each kind that are held; then all are forgotten. Bounds memory, not what can be asked for. */
+const entriesMax = 10_000;
+
+export function createCatalogue(): Catalogue {
+  const routes = new Map<string, RouteId>();
+  const offers = new Map<OfferId, KnownOffer>();
+  return {
+    async route(sql, tenantId, wanted) {
+      const key = `${tenantId} ${routeDigest(wanted)}`;
+      const known = routes.get(key);
+      if (known !== undefined) return known;
+      const id = await keepRoute(sql, tenantId, wanted);
+      if (routes.size >= entriesMax) routes.clear();
+      routes.set(key, id);
+      return id;
+    },
+    async offers(query, ids) {
+      const asked = [...new Set(ids)];
+      const missing = asked.filter((id) => !offers.has(id));
+      if (offers.size + missing.length > entriesMax) offers.clear();
+      const unknown = asked.filter((id) => !offers.has(id));
+      if (unknown.length > 0) for (const offer of await readOffers(query, unknown)) offers.set(offer.id, offer);
+      return asked.flatMap((id) => offers.get(id) ?? []);
+    },
+  };
+}
