@@ -5,15 +5,16 @@
 // It starts one Postgres for all test files and stops it at the end, and the run fails if a process that it began is
 // still there afterwards: everything a test starts inherits DROVER_TEST_RUN.
 //
-// The system tests come after the others, two files at a time: each has several desktops and servers of its own, and mostly
-// waits. Those that keep a processor busy, or have deadlines that a busy one would break, and the tests of faults, come last
-// and one file after the other.
+// The system tests come after the others: each has several desktops and servers of its own, and mostly waits. Those that keep
+// a processor busy, or have deadlines that a busy one would break, and the tests of faults, come last and one file after the
+// other.
 
-import { spawn } from "node:child_process";
 import { randomUUID } from "node:crypto";
-import { chmodSync, existsSync, globSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { chmodSync, globSync, mkdtempSync, rmSync } from "node:fs";
 import { availableParallelism, tmpdir } from "node:os";
 import { join, relative, resolve } from "node:path";
+import { run as runFiles } from "node:test";
+import { spec } from "node:test/reporters";
 import { setTimeout as delay } from "node:timers/promises";
 import { ensureSystemPackages } from "../deploy/system-packages.ts";
 import { removeEmbeddedPostgres, startEmbeddedPostgres } from "../server/postgres/embedded.ts";
@@ -42,67 +43,75 @@ async function havePackages(args: string[]): Promise<boolean> {
   return args.some((arg) => !arg.startsWith("--"));
 }
 
+/** Those that take longest begin first: then nothing long is left over at the end, with the other processors idle. */
+const longest = [
+  ...["examples/demo", "sdk/commands", "agent/desktop/windows-executable", "server/postgres/embedded"],
+  ...[
+    "agent/doctor/broken-desktops",
+    "simulation/",
+    "server/api/store",
+    "agent/host/windows",
+    "agent/desktop/x11-executable",
+  ],
+  ...["system/windows", "system/actions", "system/replicas", "system/server-killed", "system/settled"],
+].map((name) => `test/${name}`);
+
+function longestFirst(files: readonly string[]): string[] {
+  const place = (file: string) => {
+    const at = longest.findIndex((name) => file.startsWith(name));
+    return at < 0 ? longest.length : at;
+  };
+  return files.toSorted((a, b) => place(a) - place(b) || (a < b ? -1 : 1));
+}
+
 interface Batch {
   readonly files: string[];
   readonly atOnce: number;
 }
 
-function batchesOf(files: string[]): Batch[] {
-  const isAlone = (file: string) =>
-    /^test\/(faults\/|system\/(fleet|halted-fleet|interrupting-window|windows)\.)/.test(file);
+function batchesOf(files: readonly string[]): Batch[] {
+  const isAlone = (file: string) => /^test\/(faults\/|system\/(fleet|halted-fleet|interrupting-window)\.)/.test(file);
   const isSystem = (file: string) => file.startsWith("test/system/") && !isAlone(file);
   const batches = [
-    { files: files.filter((file) => !isSystem(file) && !isAlone(file)), atOnce: availableParallelism() },
-    { files: files.filter(isSystem), atOnce: 2 },
+    // One more than there are processors: each waits at times for a process or a desktop.
+    { files: files.filter((file) => !isSystem(file) && !isAlone(file)), atOnce: availableParallelism() + 1 },
+    { files: files.filter(isSystem), atOnce: 3 },
     { files: files.filter(isAlone), atOnce: 1 },
   ];
   return batches.filter((batch) => batch.files.length > 0);
 }
 
-interface Around {
-  readonly databaseUrl: string;
-  readonly directory: string;
-  readonly durations: string;
-  readonly stopping: AbortSignal;
+interface FileTime {
+  readonly file: string;
+  readonly ms: number;
 }
 
-function runTests({ files, atOnce }: Batch, { databaseUrl, directory, durations, stopping }: Around): Promise<number> {
-  const flags = ["--disable-warning=ExperimentalWarning", "--test", `--test-concurrency=${atOnce}`];
-  // A file that does not end fails, instead of keeping all the others.
-  flags.push(`--test-timeout=${(args.includes("--long") ? 30 : 5) * 60_000}`);
-  const shown = ["--test-reporter=spec", "--test-reporter-destination=stdout"];
-  const timed = [`--test-reporter=${join(root, "test/slowest.ts")}`, `--test-reporter-destination=${durations}`];
-  return new Promise((done) => {
-    const child = spawn(process.execPath, [...flags, ...shown, ...timed, ...files], {
-      cwd: root,
-      env: {
-        ...process.env,
-        DROVER_TEST_RUN: run,
-        DROVER_TEST_DATABASE_URL: databaseUrl,
-        DROVER_TEST_DIRECTORY: directory,
-        // Tests of chance draw more often.
-        ...(args.includes("--long") && { DROVER_TEST_LONG: "1" }),
-      },
-      stdio: "inherit",
-    });
-    stopping.addEventListener("abort", () => child.kill("SIGTERM"));
-    child.once("error", (error) => {
-      console.error(`The tests could not be started: ${error.message}`);
-      done(1);
-    });
-    child.once("exit", (code) => done(code ?? 1));
+/** True if all of them passed. Adds how long each took to `times`. */
+async function runTests({ files, atOnce }: Batch, times: FileTime[], signal: AbortSignal): Promise<boolean> {
+  const events = runFiles({
+    files: longestFirst(files).map((file) => join(root, file)),
+    concurrency: atOnce,
+    // A file that does not end fails, instead of keeping all the others.
+    timeout: (args.includes("--long") ? 30 : 5) * 60_000,
+    execArgv: ["--disable-warning=ExperimentalWarning"],
+    signal,
   });
+  let passed = false;
+  events.on("test:summary", ({ file, success, duration_ms: ms }) => {
+    if (file === undefined) passed = success;
+    else times.push({ file: relative(root, file), ms });
+  });
+  const shown = events.compose(new spec());
+  for await (const text of shown) process.stdout.write(text);
+  return passed;
 }
 
 const slowestShown = 5;
 
-function tellSlowest(durations: readonly string[]): void {
-  const lines = durations.filter(existsSync).flatMap((file) => readFileSync(file, "utf8").trim().split("\n"));
-  const slowest = lines.filter((line) => line !== "").sort((a, b) => Number.parseInt(b, 10) - Number.parseInt(a, 10));
+function tellSlowest(times: readonly FileTime[]): void {
   console.log("The slowest files:");
-  for (const line of slowest.slice(0, slowestShown)) {
-    const [ms, file] = line.split(" ");
-    console.log(`  ${(Number(ms) / 1000).toFixed(1).padStart(6)} s  ${file}`);
+  for (const { file, ms } of times.toSorted((a, b) => b.ms - a.ms).slice(0, slowestShown)) {
+    console.log(`  ${(ms / 1000).toFixed(1).padStart(6)} s  ${file}`);
   }
   console.log(`All in all ${(performance.now() / 1000).toFixed(0)} s.`);
 }
@@ -146,26 +155,25 @@ for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const) {
 
 process.env["DROVER_TEST_RUN"] = run;
 const directory = mkdtempSync(join(tmpdir(), "drover-test-run-"));
+process.env["DROVER_TEST_DIRECTORY"] = directory;
 // Postgres's account passes through it when the tests run as root.
 chmodSync(directory, 0o711);
+// What one process has compiled, the others of this run need not.
+process.env["NODE_COMPILE_CACHE"] = join(directory, "compiled");
+// Tests of chance draw more often.
+if (args.includes("--long")) process.env["DROVER_TEST_LONG"] = "1";
 const home = join(directory, "postgres");
 let exitCode = 1;
 try {
   const server = await startEmbeddedPostgres({ dir: home, settings });
   exitCode = 0;
-  const durations: string[] = [];
-  for (const [index, batch] of batchesOf(files).entries()) {
+  process.env["DROVER_TEST_DATABASE_URL"] = server.url;
+  const times: FileTime[] = [];
+  for (const batch of batchesOf(files)) {
     if (stopping.signal.aborted) break;
-    const around = {
-      databaseUrl: server.url,
-      directory,
-      durations: join(directory, `${index}`),
-      stopping: stopping.signal,
-    };
-    durations.push(around.durations);
-    exitCode = (await runTests(batch, around)) || exitCode;
+    if (!(await runTests(batch, times, stopping.signal))) exitCode = 1;
   }
-  tellSlowest(durations);
+  tellSlowest(times);
 } catch (error) {
   exitCode = 1;
   console.error((error as Error).message);

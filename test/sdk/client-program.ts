@@ -3,4 +3,5 @@
 import { Command } from "commander";
 import { addClientCommands, runProgram } from "../../sdk/cli/client-commands.ts";
 
-await runProgram(addClientCommands(new Command("drover").version("0.1.0")));
+// Not awaited: as one file it is a CommonJS module (drover-command.ts).
+void runProgram(addClientCommands(new Command("drover").version("0.1.0")));

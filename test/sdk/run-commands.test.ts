@@ -132,7 +132,7 @@ test("Ctrl-C leaves the run alone and says how to go on", async () => {
   const { promise: started, resolve } = Promise.withResolvers<void>();
   api.state.before.set("WatchRun", () => resolve());
   const env = { DROVER_SERVER: api.url, DROVER_KEY: adminKey };
-  const child = spawn(process.execPath, ["--no-warnings", clientProgram, "start", "notes.save"], { env });
+  const child = spawn(process.execPath, ["--no-warnings", await clientProgram(), "start", "notes.save"], { env });
   const said = text(child.stderr);
   await started;
   child.kill("SIGINT");

@@ -12,6 +12,7 @@ import { setTimeout as delay } from "node:timers/promises";
 import { startX11Session, type X11Session } from "../../agent/desktop/x11-session.ts";
 import { createClient, type DroverClient } from "../../sdk/index.ts";
 import { removeEmbeddedPostgres } from "../../server/postgres/embedded.ts";
+import { createDatabase, type TestDatabase } from "./postgres.ts";
 import type { WindowsMachine } from "./windows-machine.ts";
 
 const drover = resolve(import.meta.dirname, "../../drover.ts");
@@ -152,7 +153,8 @@ export class Machine {
   }
 
   get #env(): NodeJS.ProcessEnv {
-    return { ...this.session.env, DROVER_TEST_RUN: process.env["DROVER_TEST_RUN"] };
+    const { DROVER_TEST_RUN, NODE_COMPILE_CACHE } = process.env;
+    return { ...this.session.env, DROVER_TEST_RUN, NODE_COMPILE_CACHE };
   }
 
   async enrol(tokenFile: string): Promise<void> {
@@ -206,8 +208,10 @@ export interface ProductOptions {
   /** What `exec` may start on the machines: name to path. */
   readonly allowExec?: Readonly<Record<string, string>>;
   readonly personQuietSeconds?: number;
-  /** An external Postgres; without it each server directory has its own embedded one. */
+  /** An external Postgres. Without it, it is the test run's where there is one, and else the servers' own. */
   readonly databaseUrl?: string;
+  /** The servers run their own Postgres, which a test may kill. It takes longer to start. */
+  readonly embeddedPostgres?: boolean;
   readonly replicas?: number;
   /** More of the command line of `drover server`. */
   readonly serverOptions?: readonly string[];
@@ -221,6 +225,7 @@ export class Product {
   readonly machines: Machine[] = [];
   readonly windowsMachines: WindowsMachine[] = [];
   readonly #clients: DroverClient[] = [];
+  #database: TestDatabase | undefined;
 
   get server(): ServerProcess {
     const [server] = this.servers;
@@ -247,8 +252,13 @@ export class Product {
     return client;
   }
 
-  async startServers(options: Pick<ProductOptions, "databaseUrl" | "replicas" | "serverOptions">): Promise<void> {
-    const env = options.databaseUrl === undefined ? { DATABASE_URL: undefined } : { DATABASE_URL: options.databaseUrl };
+  async startServers(
+    options: Pick<ProductOptions, "databaseUrl" | "embeddedPostgres" | "replicas" | "serverOptions">,
+  ): Promise<void> {
+    if (!options.embeddedPostgres && process.env["DROVER_TEST_DATABASE_URL"] !== undefined) {
+      if (options.databaseUrl === undefined) this.#database = await createDatabase();
+    }
+    const env = { DATABASE_URL: options.databaseUrl ?? this.#database?.url };
     for (let i = 0; i < (options.replicas ?? 1); i++) {
       const ports = { api: await freePort(), agent: await freePort() };
       const server = new ServerProcess(join(this.dir, "data"), ports, env, options.serverOptions);
@@ -321,6 +331,7 @@ export class Product {
     await Promise.all([...this.machines, ...this.windowsMachines].map((machine) => machine.stop()));
     for (const server of this.servers) await server.stop();
     await removeEmbeddedPostgres(join(this.dir, "data", "postgres"));
+    await this.#database?.drop();
     rmSync(this.dir, { recursive: true, force: true, maxRetries: 5, retryDelay: 100 });
   }
 }

@@ -9,7 +9,7 @@ import { assertGapless, assertSucceededOnce, watch } from "../support/watched-ru
 let product: Product;
 
 before(async () => {
-  product = await startProduct({ machines: 1, applications: ["mousepad"] });
+  product = await startProduct({ machines: 1, applications: ["mousepad"], embeddedPostgres: true });
   await product.put(mousepad, noteWorkflow("note", { linger: "3s" }));
 });
 

@@ -11,7 +11,7 @@ import { assertGapless, assertSucceededOnce, watch } from "../support/watched-ru
 let product: Product;
 
 before(async () => {
-  product = await startProduct({ machines: 3, applications: ["mousepad"] });
+  product = await startProduct({ machines: 3, applications: ["mousepad"], embeddedPostgres: true });
   await product.put(
     mousepad,
     noteWorkflow("lingering", { linger: "36s" }),
