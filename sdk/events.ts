@@ -1,8 +1,8 @@
 // The events of a run as a union: each kind carries what it owns, so that `switch (event.kind)` is checked.
 
 import { durationMs, timestampDate } from "@bufbuild/protobuf/wkt";
+import { AttemptPurpose, RunEventKind, Verification, type RunEvent as WireEvent } from "./gen/drover/v1/event_pb.ts";
 import { CommitLabel, type Failure, Outcome, ResolveAs } from "./gen/drover/v1/outcome_pb.ts";
-import { AttemptPurpose, RunEventKind, Verification, type RunEvent as WireEvent } from "./gen/drover/v1/run_pb.ts";
 import {
   type AttemptPurposeName,
   type CommitLabelName,

@@ -17,6 +17,7 @@ export type { RunEnded, RunEvent } from "./events.ts";
 export type { Application } from "./gen/drover/v1/application_pb.ts";
 export { type Artifact, ArtifactKind } from "./gen/drover/v1/artifact_pb.ts";
 export { Reason } from "./gen/drover/v1/error_pb.ts";
+export { AttemptPurpose, RunEventKind } from "./gen/drover/v1/event_pb.ts";
 export type { Halt } from "./gen/drover/v1/halt_pb.ts";
 export { type Key, Scope } from "./gen/drover/v1/key_pb.ts";
 export { type EnrolmentToken, type Machine, MachineStatus } from "./gen/drover/v1/machine_pb.ts";
@@ -30,7 +31,7 @@ export {
   RolloutState,
   StopReason,
 } from "./gen/drover/v1/release_pb.ts";
-export { type Attempt, AttemptPurpose, type Run, RunEventKind, RunState } from "./gen/drover/v1/run_pb.ts";
+export { type Attempt, type Run, RunState } from "./gen/drover/v1/run_pb.ts";
 export type { Workflow } from "./gen/drover/v1/workflow_pb.ts";
 export type { HaltTarget } from "./halts.ts";
 export type { KeyWanted } from "./keys.ts";

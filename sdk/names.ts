@@ -2,10 +2,11 @@
 
 import type { JsonObject } from "@bufbuild/protobuf";
 import type { Reason } from "./gen/drover/v1/error_pb.ts";
+import type { AttemptPurpose, RunEventKind, Verification } from "./gen/drover/v1/event_pb.ts";
 import type { Scope } from "./gen/drover/v1/key_pb.ts";
 import type { MachineStatus } from "./gen/drover/v1/machine_pb.ts";
 import type { CommitLabel, Outcome, ResolveAs } from "./gen/drover/v1/outcome_pb.ts";
-import type { AttemptPurpose, RunEventKind, RunState, Verification } from "./gen/drover/v1/run_pb.ts";
+import type { RunState } from "./gen/drover/v1/run_pb.ts";
 
 type NameIn<Enum> = Exclude<keyof Enum & string, "UNSPECIFIED">;
 

@@ -1,6 +1,6 @@
 // Following a run to its end, as `start` and `watch` do.
 
-import { RunEventSchema } from "../gen/drover/v1/run_pb.ts";
+import { RunEventSchema } from "../gen/drover/v1/event_pb.ts";
 import type { Outputs } from "../names.ts";
 import type { RunHandle } from "../runs.ts";
 import { type Desk, jsonOf } from "./desk.ts";

@@ -3,6 +3,12 @@
 import type { JsonObject, MessageInitShape } from "@bufbuild/protobuf";
 import { durationFromMs, timestampFromMs } from "@bufbuild/protobuf/wkt";
 import {
+  AttemptPurpose,
+  RunEventKind,
+  type RunEventSchema,
+  Verification,
+} from "@drover/proto/gen/drover/v1/event_pb.ts";
+import {
   CommitLabel,
   type FailureSchema,
   Outcome,
@@ -10,15 +16,7 @@ import {
   type ResolutionSchema,
   ResolveAs,
 } from "@drover/proto/gen/drover/v1/outcome_pb.ts";
-import {
-  AttemptPurpose,
-  type AttemptSchema,
-  RunEventKind,
-  type RunEventSchema,
-  type RunSchema,
-  RunState,
-  Verification,
-} from "@drover/proto/gen/drover/v1/run_pb.ts";
+import { type AttemptSchema, type RunSchema, RunState } from "@drover/proto/gen/drover/v1/run_pb.ts";
 import type { Failure } from "../rules/failure.ts";
 import type { Instant, Json } from "../rules/names.ts";
 import { type Resolution, runStates } from "../rules/run.ts";

@@ -7,7 +7,7 @@
 // 3. The subscription is let go however the watch ends: the signal fires also when a client vanishes while nothing is sent.
 
 import type { MessageInitShape } from "@bufbuild/protobuf";
-import type { WatchRunResponseSchema } from "@drover/proto/gen/drover/v1/run_pb.ts";
+import type { WatchRunResponseSchema } from "@drover/proto/gen/drover/v1/event_pb.ts";
 import type { RunId } from "../rules/names.ts";
 import { topics } from "../store/wakeup.ts";
 import { type Audit, viewedBy } from "./audit.ts";

@@ -12,10 +12,11 @@ import {
   VerdictSchema,
 } from "../../proto/gen/drover/agent/v1/channel_pb.ts";
 import { ReasonSchema } from "../../proto/gen/drover/v1/error_pb.ts";
+import { RunEventKindSchema } from "../../proto/gen/drover/v1/event_pb.ts";
 import { MachineStatusSchema } from "../../proto/gen/drover/v1/machine_pb.ts";
 import { CommitLabelSchema, OutcomeSchema } from "../../proto/gen/drover/v1/outcome_pb.ts";
 import { RolloutFaultSchema, StopReasonSchema } from "../../proto/gen/drover/v1/release_pb.ts";
-import { RunEventKindSchema, RunStateSchema } from "../../proto/gen/drover/v1/run_pb.ts";
+import { RunStateSchema } from "../../proto/gen/drover/v1/run_pb.ts";
 import { refusalError } from "../../server/api/errors.ts";
 import type { Effect, InputAmount } from "../../server/rules/command.ts";
 import type { CommitLabel } from "../../server/rules/commit.ts";

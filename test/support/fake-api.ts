@@ -10,15 +10,9 @@ import { create } from "@bufbuild/protobuf";
 import { timestampNow } from "@bufbuild/protobuf/wkt";
 import type { ConnectRouter } from "@connectrpc/connect";
 import { connectNodeAdapter } from "@connectrpc/connect-node";
+import { type RunEvent, RunEventKind, RunEventSchema } from "../../sdk/gen/drover/v1/event_pb.ts";
 import { CommitLabel, Outcome } from "../../sdk/gen/drover/v1/outcome_pb.ts";
-import {
-  type Run,
-  type RunEvent,
-  RunEventKind,
-  RunEventSchema,
-  RunSchema,
-  RunState,
-} from "../../sdk/gen/drover/v1/run_pb.ts";
+import { type Run, RunSchema, RunState } from "../../sdk/gen/drover/v1/run_pb.ts";
 import { fakeServices } from "./fake-services.ts";
 
 type EventFields = Omit<MessageInitShape<typeof RunEventSchema>, "$typeName" | "kind" | "number">;

@@ -9,11 +9,12 @@ import { Code, ConnectError, createClient, type Transport } from "@connectrpc/co
 import { createGrpcTransport } from "@connectrpc/connect-node";
 import { ApplicationService } from "../../../proto/gen/drover/v1/application_pb.ts";
 import { ArtifactKind, ArtifactService } from "../../../proto/gen/drover/v1/artifact_pb.ts";
+import { RunEventKind } from "../../../proto/gen/drover/v1/event_pb.ts";
 import { KeyService, Scope } from "../../../proto/gen/drover/v1/key_pb.ts";
 import { MachineService, MachineStatus } from "../../../proto/gen/drover/v1/machine_pb.ts";
 import { Outcome } from "../../../proto/gen/drover/v1/outcome_pb.ts";
 import { ReleaseService, RolloutState, StopReason } from "../../../proto/gen/drover/v1/release_pb.ts";
-import { RunEventKind, RunService, RunState } from "../../../proto/gen/drover/v1/run_pb.ts";
+import { RunService, RunState } from "../../../proto/gen/drover/v1/run_pb.ts";
 import { WorkflowService } from "../../../proto/gen/drover/v1/workflow_pb.ts";
 import { BadRequestSchema, ErrorInfoSchema } from "../../../proto/gen/google/rpc/error_details_pb.ts";
 import type { AuditEntry } from "../../../server/api/audit.ts";

@@ -5,6 +5,8 @@
 import type { GenEnum, GenFile, GenMessage, GenService } from "@bufbuild/protobuf/codegenv2";
 import { enumDesc, fileDesc, messageDesc, serviceDesc } from "@bufbuild/protobuf/codegenv2";
 import { file_buf_validate_validate } from "@bufbuild/protovalidate/gen/buf/validate/validate_pb.js";
+import type { AttemptPurpose, WatchRunRequestSchema, WatchRunResponseSchema, WatchRunsRequestSchema, WatchRunsResponseSchema } from "./event_pb.ts";
+import { file_drover_v1_event } from "./event_pb.ts";
 import type { Explanation } from "./explanation_pb.ts";
 import { file_drover_v1_explanation } from "./explanation_pb.ts";
 import type { CommitLabel, Failure, FailureContext, Outcome, ReadinessProof, Resolution, ResolveAs } from "./outcome_pb.ts";
@@ -17,7 +19,7 @@ import type { JsonObject, Message, UnknownEnum } from "@bufbuild/protobuf";
  * Describes the file drover/v1/run.proto.
  */
 export const file_drover_v1_run: GenFile = /*@__PURE__*/
-  fileDesc("ChNkcm92ZXIvdjEvcnVuLnByb3RvEglkcm92ZXIudjEiywUKA1J1bhIKCgJpZBgBIAEoCRIQCgh3b3JrZmxvdxgCIAEoCRIYChB3b3JrZmxvd192ZXJzaW9uGAMgASgNEiIKBXN0YXRlGAQgASgOMhMuZHJvdmVyLnYxLlJ1blN0YXRlEiMKB291dGNvbWUYBSABKA4yEi5kcm92ZXIudjEuT3V0Y29tZRInCgZpbnB1dHMYBiABKAsyFy5nb29nbGUucHJvdG9idWYuU3RydWN0EigKB291dHB1dHMYByABKAsyFy5nb29nbGUucHJvdG9idWYuU3RydWN0EiMKB2ZhaWx1cmUYCCABKAsyEi5kcm92ZXIudjEuRmFpbHVyZRIsCgxjb21taXRfbGFiZWwYCSABKA4yFi5kcm92ZXIudjEuQ29tbWl0TGFiZWwSEgoKbGFzdF9ldmVudBgKIAEoBBIQCghwcmlvcml0eRgLIAEoBRIuCgpjcmVhdGVkX2F0GAwgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIuCgpzdGFydGVkX2F0GA0gASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIsCghlbmRlZF9hdBgOIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASJAoIYXR0ZW1wdHMYDyADKAsyEi5kcm92ZXIudjEuQXR0ZW1wdBIyCg9mYWlsdXJlX2NvbnRleHQYECABKAsyGS5kcm92ZXIudjEuRmFpbHVyZUNvbnRleHQSKQoKcmVzb2x1dGlvbhgRIAEoCzIVLmRyb3Zlci52MS5SZXNvbHV0aW9uEi4KCm5vdF9iZWZvcmUYEiABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEg4KBmNhbGxlchgTIAEoCRIWCg5tb3ZlZF90b19mcm9udBgUIAEoCBIMCgRwb29sGBUgASgJIuoCCgdBdHRlbXB0EgoKAmlkGAEgASgJEg4KBm51bWJlchgCIAEoDRISCgptYWNoaW5lX2lkGAMgASgJEhQKDG1hY2hpbmVfbmFtZRgEIAEoCRIuCgpzdGFydGVkX2F0GAUgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIsCghlbmRlZF9hdBgGIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASLAoMY29tbWl0X2xhYmVsGAcgASgOMhYuZHJvdmVyLnYxLkNvbW1pdExhYmVsEiMKB2ZhaWx1cmUYCCABKAsyEi5kcm92ZXIudjEuRmFpbHVyZRIoCgVwcm9vZhgJIAEoCzIZLmRyb3Zlci52MS5SZWFkaW5lc3NQcm9vZhISCgpzdGVwc19kb25lGAogASgNEioKB3B1cnBvc2UYCyABKA4yGS5kcm92ZXIudjEuQXR0ZW1wdFB1cnBvc2UixAQKCFJ1bkV2ZW50Eg4KBm51bWJlchgBIAEoBBImCgJhdBgCIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASJQoEa2luZBgDIAEoDjIXLmRyb3Zlci52MS5SdW5FdmVudEtpbmQSDwoHYXR0ZW1wdBgEIAEoDRIPCgdtYWNoaW5lGAUgASgJEgwKBHN0ZXAYBiABKAkSDwoHdmVyZGljdBgHIAEoCRIjCgdmYWlsdXJlGAggASgLMhIuZHJvdmVyLnYxLkZhaWx1cmUSLAoMY29tbWl0X2xhYmVsGAkgASgOMhYuZHJvdmVyLnYxLkNvbW1pdExhYmVsEiMKB291dGNvbWUYCiABKA4yEi5kcm92ZXIudjEuT3V0Y29tZRIoCgdvdXRwdXRzGAsgASgLMhcuZ29vZ2xlLnByb3RvYnVmLlN0cnVjdBIrCghkdXJhdGlvbhgMIAEoCzIZLmdvb2dsZS5wcm90b2J1Zi5EdXJhdGlvbhIqCgdwdXJwb3NlGA0gASgOMhkuZHJvdmVyLnYxLkF0dGVtcHRQdXJwb3NlEhMKC2hvbGRfcmVhc29uGA4gASgJEi0KDHZlcmlmaWNhdGlvbhgPIAEoDjIXLmRyb3Zlci52MS5WZXJpZmljYXRpb24SKQoLcmVzb2x2ZWRfYXMYECABKA4yFC5kcm92ZXIudjEuUmVzb2x2ZUFzEi4KCm5vdF9iZWZvcmUYESABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wIvIDCg9TdGFydFJ1blJlcXVlc3QSHAoId29ya2Zsb3cYASABKAlCCrpIB3IFEAEYgAESGAoQd29ya2Zsb3dfdmVyc2lvbhgCIAEoDRInCgZpbnB1dHMYAyABKAsyFy5nb29nbGUucHJvdG9idWYuU3RydWN0EiEKD2lkZW1wb3RlbmN5X2tleRgEIAEoCUIIukgFcgMYgAISJAoIcHJpb3JpdHkYBSABKAVCErpIDxoNGGQonP//////////ARJBCg1xdWV1ZV90aW1lb3V0GAYgASgLMhkuZ29vZ2xlLnByb3RvYnVmLkR1cmF0aW9uQg+6SAyqAQkiBQiAmp4BKgASOgoHdGltZW91dBgHIAEoCzIZLmdvb2dsZS5wcm90b2J1Zi5EdXJhdGlvbkIOukgLqgEIIgQIgKMFKgASLgoKbm90X2JlZm9yZRgIIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXA6hQG6SIEBGn8KFHN0YXJ0X3J1bi5ub3RfYmVmb3JlEiNub3RfYmVmb3JlIGlzIGF0IG1vc3QgMzAgZGF5cyBhaGVhZBpCIWhhcyh0aGlzLm5vdF9iZWZvcmUpIHx8IHRoaXMubm90X2JlZm9yZSA8PSBub3cgKyBkdXJhdGlvbignNzIwaCcpIk8KEFN0YXJ0UnVuUmVzcG9uc2USGwoDcnVuGAEgASgLMg4uZHJvdmVyLnYxLlJ1bhIPCgdleGlzdGVkGAIgASgIEg0KBXVubWV0GAMgASgJIkkKEFN0YXJ0UnVuc1JlcXVlc3QSNQoEcnVucxgBIAMoCzIaLmRyb3Zlci52MS5TdGFydFJ1blJlcXVlc3RCC7pICJIBBQgBEOgHIkAKEVN0YXJ0UnVuc1Jlc3BvbnNlEisKB3Jlc3VsdHMYASADKAsyGi5kcm92ZXIudjEuU3RhcnRSdW5zUmVzdWx0InIKD1N0YXJ0UnVuc1Jlc3VsdBIuCgdzdGFydGVkGAEgASgLMhsuZHJvdmVyLnYxLlN0YXJ0UnVuUmVzcG9uc2VIABIlCgdyZWZ1c2FsGAIgASgLMhIuZHJvdmVyLnYxLlJlZnVzYWxIAEIICgZyZXN1bHQiKgoHUmVmdXNhbBIOCgZyZWFzb24YASABKAkSDwoHbWVzc2FnZRgCIAEoCSIpCg1HZXRSdW5SZXF1ZXN0EhgKBnJ1bl9pZBgBIAEoCUIIukgFcgOwAQEiLQoOR2V0UnVuUmVzcG9uc2USGwoDcnVuGAEgASgLMg4uZHJvdmVyLnYxLlJ1biLfAQoPTGlzdFJ1bnNSZXF1ZXN0EhoKCHdvcmtmbG93GAEgASgJQgi6SAVyAxiAARIsCgVzdGF0ZRgCIAEoDjITLmRyb3Zlci52MS5SdW5TdGF0ZUIIukgFggECEAESLQoHb3V0Y29tZRgDIAEoDjISLmRyb3Zlci52MS5PdXRjb21lQgi6SAWCAQIQARIbCglwYWdlX3NpemUYBCABKA1CCLpIBSoDGPQDEhwKCnBhZ2VfdG9rZW4YBSABKAlCCLpIBXIDGIACEhgKBmNhbGxlchgGIAEoCUIIukgFcgMYgAEiSQoQTGlzdFJ1bnNSZXNwb25zZRIcCgRydW5zGAEgAygLMg4uZHJvdmVyLnYxLlJ1bhIXCg9uZXh0X3BhZ2VfdG9rZW4YAiABKAkiLAoQQ2FuY2VsUnVuUmVxdWVzdBIYCgZydW5faWQYASABKAlCCLpIBXIDsAEBIjAKEUNhbmNlbFJ1blJlc3BvbnNlEhsKA3J1bhgBIAEoCzIOLmRyb3Zlci52MS5SdW4iQAoPV2F0Y2hSdW5SZXF1ZXN0EhgKBnJ1bl9pZBgBIAEoCUIIukgFcgOwAQESEwoLYWZ0ZXJfZXZlbnQYAiABKAQiNgoQV2F0Y2hSdW5SZXNwb25zZRIiCgVldmVudBgBIAEoCzITLmRyb3Zlci52MS5SdW5FdmVudCLJAwoRUmVzb2x2ZVJ1blJlcXVlc3QSGAoGcnVuX2lkGAEgASgJQgi6SAVyA7ABARI0CgpyZXNvbHZlX2FzGAIgASgOMhQuZHJvdmVyLnYxLlJlc29sdmVBc0IKukgHggEEEAEgABIoCgdvdXRwdXRzGAMgASgLMhcuZ29vZ2xlLnByb3RvYnVmLlN0cnVjdBIZChFub3RoaW5nX2NvbW1pdHRlZBgEIAEoCBIYCgRub3RlGAUgASgJQgq6SAdyBRABGOgHOoQCukiAAhpzChNyZXNvbHZlX3J1bi5vdXRwdXRzEjBvdXRwdXRzIGFyZSB0b2xkIHdpdGggUkVTT0xWRV9BU19TVUNDRUVERUQgYWxvbmUaKiFoYXModGhpcy5vdXRwdXRzKSB8fCB0aGlzLnJlc29sdmVfYXMgPT0gMRqIAQodcmVzb2x2ZV9ydW4ubm90aGluZ19jb21taXR0ZWQSNm5vdGhpbmdfY29tbWl0dGVkIGlzIHRvbGQgd2l0aCBSRVNPTFZFX0FTX0ZBSUxFRCBhbG9uZRovIXRoaXMubm90aGluZ19jb21taXR0ZWQgfHwgdGhpcy5yZXNvbHZlX2FzID09IDIiMQoSUmVzb2x2ZVJ1blJlc3BvbnNlEhsKA3J1bhgBIAEoCzIOLmRyb3Zlci52MS5SdW4iLQoRRXhwbGFpblJ1blJlcXVlc3QSGAoGcnVuX2lkGAEgASgJQgi6SAVyA7ABASJBChJFeHBsYWluUnVuUmVzcG9uc2USKwoLZXhwbGFuYXRpb24YASABKAsyFi5kcm92ZXIudjEuRXhwbGFuYXRpb24iMQoVTW92ZVJ1blRvRnJvbnRSZXF1ZXN0EhgKBnJ1bl9pZBgBIAEoCUIIukgFcgOwAQEiNQoWTW92ZVJ1blRvRnJvbnRSZXNwb25zZRIbCgNydW4YASABKAsyDi5kcm92ZXIudjEuUnVuIp0BChBXYXRjaFJ1bnNSZXF1ZXN0EhoKCHdvcmtmbG93GAEgASgJQgi6SAVyAxiAARIYCgZjYWxsZXIYAiABKAlCCLpIBXIDGIABEjkKBWtpbmRzGAMgAygOMhcuZHJvdmVyLnYxLlJ1bkV2ZW50S2luZEIRukgOkgELECAiB4IBBBABIAASGAoGY3Vyc29yGAQgASgJQgi6SAVyAxiAAiJpChFXYXRjaFJ1bnNSZXNwb25zZRIiCgVldmVudBgBIAEoCzITLmRyb3Zlci52MS5SdW5FdmVudBIOCgZydW5faWQYAiABKAkSEAoId29ya2Zsb3cYAyABKAkSDgoGY3Vyc29yGAQgASgJIisKD1B1cmdlUnVuUmVxdWVzdBIYCgZydW5faWQYASABKAlCCLpIBXIDsAEBIhIKEFB1cmdlUnVuUmVzcG9uc2UqswEKCFJ1blN0YXRlEhkKFVJVTl9TVEFURV9VTlNQRUNJRklFRBAAEhQKEFJVTl9TVEFURV9RVUVVRUQQARIVChFSVU5fU1RBVEVfUlVOTklORxACEhgKFFJVTl9TVEFURV9DQU5DRUxMSU5HEAMSEwoPUlVOX1NUQVRFX0VOREVEEAQSFwoTUlVOX1NUQVRFX1VOU0VUVExFRBAFEhcKE1JVTl9TVEFURV9WRVJJRllJTkcQBiqGAQoOQXR0ZW1wdFB1cnBvc2USHwobQVRURU1QVF9QVVJQT1NFX1VOU1BFQ0lGSUVEEAASGwoXQVRURU1QVF9QVVJQT1NFX0FUVEVNUFQQARIaChZBVFRFTVBUX1BVUlBPU0VfVkVSSUZZEAISGgoWQVRURU1QVF9QVVJQT1NFX1VQS0VFUBADKq0ECgxSdW5FdmVudEtpbmQSHgoaUlVOX0VWRU5UX0tJTkRfVU5TUEVDSUZJRUQQABIZChVSVU5fRVZFTlRfS0lORF9RVUVVRUQQARIZChVSVU5fRVZFTlRfS0lORF9QTEFDRUQQAhIZChVSVU5fRVZFTlRfS0lORF9QUk9WRUQQAxIcChhSVU5fRVZFTlRfS0lORF9SRVBBSVJJTkcQBBIfChtSVU5fRVZFTlRfS0lORF9TVEVQX1NUQVJURUQQBRIcChhSVU5fRVZFTlRfS0lORF9TVEVQX0RPTkUQBhIeChpSVU5fRVZFTlRfS0lORF9TVEVQX0ZBSUxFRBAHEhoKFlJVTl9FVkVOVF9LSU5EX0hPTERJTkcQCBIaChZSVU5fRVZFTlRfS0lORF9SRVNVTUVEEAkSIAocUlVOX0VWRU5UX0tJTkRfQVRURU1QVF9FTkRFRBAKEhsKF1JVTl9FVkVOVF9LSU5EX1JFUVVFVUVEEAsSIwofUlVOX0VWRU5UX0tJTkRfQ0FOQ0VMX1JFUVVFU1RFRBAMEhgKFFJVTl9FVkVOVF9LSU5EX0VOREVEEA0SHAoYUlVOX0VWRU5UX0tJTkRfVU5TRVRUTEVEEA4SGwoXUlVOX0VWRU5UX0tJTkRfVkVSSUZJRUQQDxIbChdSVU5fRVZFTlRfS0lORF9SRVNPTFZFRBAQEiEKHVJVTl9FVkVOVF9LSU5EX01PVkVEX1RPX0ZST05UEBEqeAoMVmVyaWZpY2F0aW9uEhwKGFZFUklGSUNBVElPTl9VTlNQRUNJRklFRBAAEhUKEVZFUklGSUNBVElPTl9IRUxEEAESGQoVVkVSSUZJQ0FUSU9OX05PVF9IRUxEEAISGAoUVkVSSUZJQ0FUSU9OX1VOQ0xFQVIQAzKoBgoKUnVuU2VydmljZRJDCghTdGFydFJ1bhIaLmRyb3Zlci52MS5TdGFydFJ1blJlcXVlc3QaGy5kcm92ZXIudjEuU3RhcnRSdW5SZXNwb25zZRJGCglTdGFydFJ1bnMSGy5kcm92ZXIudjEuU3RhcnRSdW5zUmVxdWVzdBocLmRyb3Zlci52MS5TdGFydFJ1bnNSZXNwb25zZRI9CgZHZXRSdW4SGC5kcm92ZXIudjEuR2V0UnVuUmVxdWVzdBoZLmRyb3Zlci52MS5HZXRSdW5SZXNwb25zZRJDCghMaXN0UnVucxIaLmRyb3Zlci52MS5MaXN0UnVuc1JlcXVlc3QaGy5kcm92ZXIudjEuTGlzdFJ1bnNSZXNwb25zZRJGCglDYW5jZWxSdW4SGy5kcm92ZXIudjEuQ2FuY2VsUnVuUmVxdWVzdBocLmRyb3Zlci52MS5DYW5jZWxSdW5SZXNwb25zZRJJCgpSZXNvbHZlUnVuEhwuZHJvdmVyLnYxLlJlc29sdmVSdW5SZXF1ZXN0Gh0uZHJvdmVyLnYxLlJlc29sdmVSdW5SZXNwb25zZRJFCghXYXRjaFJ1bhIaLmRyb3Zlci52MS5XYXRjaFJ1blJlcXVlc3QaGy5kcm92ZXIudjEuV2F0Y2hSdW5SZXNwb25zZTABEkkKCkV4cGxhaW5SdW4SHC5kcm92ZXIudjEuRXhwbGFpblJ1blJlcXVlc3QaHS5kcm92ZXIudjEuRXhwbGFpblJ1blJlc3BvbnNlElUKDk1vdmVSdW5Ub0Zyb250EiAuZHJvdmVyLnYxLk1vdmVSdW5Ub0Zyb250UmVxdWVzdBohLmRyb3Zlci52MS5Nb3ZlUnVuVG9Gcm9udFJlc3BvbnNlEkgKCVdhdGNoUnVucxIbLmRyb3Zlci52MS5XYXRjaFJ1bnNSZXF1ZXN0GhwuZHJvdmVyLnYxLldhdGNoUnVuc1Jlc3BvbnNlMAESQwoIUHVyZ2VSdW4SGi5kcm92ZXIudjEuUHVyZ2VSdW5SZXF1ZXN0GhsuZHJvdmVyLnYxLlB1cmdlUnVuUmVzcG9uc2ViBnByb3RvMw", [file_buf_validate_validate, file_drover_v1_explanation, file_drover_v1_outcome, file_google_protobuf_duration, file_google_protobuf_struct, file_google_protobuf_timestamp]);
+  fileDesc("ChNkcm92ZXIvdjEvcnVuLnByb3RvEglkcm92ZXIudjEiywUKA1J1bhIKCgJpZBgBIAEoCRIQCgh3b3JrZmxvdxgCIAEoCRIYChB3b3JrZmxvd192ZXJzaW9uGAMgASgNEiIKBXN0YXRlGAQgASgOMhMuZHJvdmVyLnYxLlJ1blN0YXRlEiMKB291dGNvbWUYBSABKA4yEi5kcm92ZXIudjEuT3V0Y29tZRInCgZpbnB1dHMYBiABKAsyFy5nb29nbGUucHJvdG9idWYuU3RydWN0EigKB291dHB1dHMYByABKAsyFy5nb29nbGUucHJvdG9idWYuU3RydWN0EiMKB2ZhaWx1cmUYCCABKAsyEi5kcm92ZXIudjEuRmFpbHVyZRIsCgxjb21taXRfbGFiZWwYCSABKA4yFi5kcm92ZXIudjEuQ29tbWl0TGFiZWwSEgoKbGFzdF9ldmVudBgKIAEoBBIQCghwcmlvcml0eRgLIAEoBRIuCgpjcmVhdGVkX2F0GAwgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIuCgpzdGFydGVkX2F0GA0gASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIsCghlbmRlZF9hdBgOIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASJAoIYXR0ZW1wdHMYDyADKAsyEi5kcm92ZXIudjEuQXR0ZW1wdBIyCg9mYWlsdXJlX2NvbnRleHQYECABKAsyGS5kcm92ZXIudjEuRmFpbHVyZUNvbnRleHQSKQoKcmVzb2x1dGlvbhgRIAEoCzIVLmRyb3Zlci52MS5SZXNvbHV0aW9uEi4KCm5vdF9iZWZvcmUYEiABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEg4KBmNhbGxlchgTIAEoCRIWCg5tb3ZlZF90b19mcm9udBgUIAEoCBIMCgRwb29sGBUgASgJIuoCCgdBdHRlbXB0EgoKAmlkGAEgASgJEg4KBm51bWJlchgCIAEoDRISCgptYWNoaW5lX2lkGAMgASgJEhQKDG1hY2hpbmVfbmFtZRgEIAEoCRIuCgpzdGFydGVkX2F0GAUgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIsCghlbmRlZF9hdBgGIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASLAoMY29tbWl0X2xhYmVsGAcgASgOMhYuZHJvdmVyLnYxLkNvbW1pdExhYmVsEiMKB2ZhaWx1cmUYCCABKAsyEi5kcm92ZXIudjEuRmFpbHVyZRIoCgVwcm9vZhgJIAEoCzIZLmRyb3Zlci52MS5SZWFkaW5lc3NQcm9vZhISCgpzdGVwc19kb25lGAogASgNEioKB3B1cnBvc2UYCyABKA4yGS5kcm92ZXIudjEuQXR0ZW1wdFB1cnBvc2Ui8gMKD1N0YXJ0UnVuUmVxdWVzdBIcCgh3b3JrZmxvdxgBIAEoCUIKukgHcgUQARiAARIYChB3b3JrZmxvd192ZXJzaW9uGAIgASgNEicKBmlucHV0cxgDIAEoCzIXLmdvb2dsZS5wcm90b2J1Zi5TdHJ1Y3QSIQoPaWRlbXBvdGVuY3lfa2V5GAQgASgJQgi6SAVyAxiAAhIkCghwcmlvcml0eRgFIAEoBUISukgPGg0YZCic//////////8BEkEKDXF1ZXVlX3RpbWVvdXQYBiABKAsyGS5nb29nbGUucHJvdG9idWYuRHVyYXRpb25CD7pIDKoBCSIFCICangEqABI6Cgd0aW1lb3V0GAcgASgLMhkuZ29vZ2xlLnByb3RvYnVmLkR1cmF0aW9uQg66SAuqAQgiBAiAowUqABIuCgpub3RfYmVmb3JlGAggASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcDqFAbpIgQEafwoUc3RhcnRfcnVuLm5vdF9iZWZvcmUSI25vdF9iZWZvcmUgaXMgYXQgbW9zdCAzMCBkYXlzIGFoZWFkGkIhaGFzKHRoaXMubm90X2JlZm9yZSkgfHwgdGhpcy5ub3RfYmVmb3JlIDw9IG5vdyArIGR1cmF0aW9uKCc3MjBoJykiTwoQU3RhcnRSdW5SZXNwb25zZRIbCgNydW4YASABKAsyDi5kcm92ZXIudjEuUnVuEg8KB2V4aXN0ZWQYAiABKAgSDQoFdW5tZXQYAyABKAkiSQoQU3RhcnRSdW5zUmVxdWVzdBI1CgRydW5zGAEgAygLMhouZHJvdmVyLnYxLlN0YXJ0UnVuUmVxdWVzdEILukgIkgEFCAEQ6AciQAoRU3RhcnRSdW5zUmVzcG9uc2USKwoHcmVzdWx0cxgBIAMoCzIaLmRyb3Zlci52MS5TdGFydFJ1bnNSZXN1bHQicgoPU3RhcnRSdW5zUmVzdWx0Ei4KB3N0YXJ0ZWQYASABKAsyGy5kcm92ZXIudjEuU3RhcnRSdW5SZXNwb25zZUgAEiUKB3JlZnVzYWwYAiABKAsyEi5kcm92ZXIudjEuUmVmdXNhbEgAQggKBnJlc3VsdCIqCgdSZWZ1c2FsEg4KBnJlYXNvbhgBIAEoCRIPCgdtZXNzYWdlGAIgASgJIikKDUdldFJ1blJlcXVlc3QSGAoGcnVuX2lkGAEgASgJQgi6SAVyA7ABASItCg5HZXRSdW5SZXNwb25zZRIbCgNydW4YASABKAsyDi5kcm92ZXIudjEuUnVuIt8BCg9MaXN0UnVuc1JlcXVlc3QSGgoId29ya2Zsb3cYASABKAlCCLpIBXIDGIABEiwKBXN0YXRlGAIgASgOMhMuZHJvdmVyLnYxLlJ1blN0YXRlQgi6SAWCAQIQARItCgdvdXRjb21lGAMgASgOMhIuZHJvdmVyLnYxLk91dGNvbWVCCLpIBYIBAhABEhsKCXBhZ2Vfc2l6ZRgEIAEoDUIIukgFKgMY9AMSHAoKcGFnZV90b2tlbhgFIAEoCUIIukgFcgMYgAISGAoGY2FsbGVyGAYgASgJQgi6SAVyAxiAASJJChBMaXN0UnVuc1Jlc3BvbnNlEhwKBHJ1bnMYASADKAsyDi5kcm92ZXIudjEuUnVuEhcKD25leHRfcGFnZV90b2tlbhgCIAEoCSIsChBDYW5jZWxSdW5SZXF1ZXN0EhgKBnJ1bl9pZBgBIAEoCUIIukgFcgOwAQEiMAoRQ2FuY2VsUnVuUmVzcG9uc2USGwoDcnVuGAEgASgLMg4uZHJvdmVyLnYxLlJ1biLJAwoRUmVzb2x2ZVJ1blJlcXVlc3QSGAoGcnVuX2lkGAEgASgJQgi6SAVyA7ABARI0CgpyZXNvbHZlX2FzGAIgASgOMhQuZHJvdmVyLnYxLlJlc29sdmVBc0IKukgHggEEEAEgABIoCgdvdXRwdXRzGAMgASgLMhcuZ29vZ2xlLnByb3RvYnVmLlN0cnVjdBIZChFub3RoaW5nX2NvbW1pdHRlZBgEIAEoCBIYCgRub3RlGAUgASgJQgq6SAdyBRABGOgHOoQCukiAAhpzChNyZXNvbHZlX3J1bi5vdXRwdXRzEjBvdXRwdXRzIGFyZSB0b2xkIHdpdGggUkVTT0xWRV9BU19TVUNDRUVERUQgYWxvbmUaKiFoYXModGhpcy5vdXRwdXRzKSB8fCB0aGlzLnJlc29sdmVfYXMgPT0gMRqIAQodcmVzb2x2ZV9ydW4ubm90aGluZ19jb21taXR0ZWQSNm5vdGhpbmdfY29tbWl0dGVkIGlzIHRvbGQgd2l0aCBSRVNPTFZFX0FTX0ZBSUxFRCBhbG9uZRovIXRoaXMubm90aGluZ19jb21taXR0ZWQgfHwgdGhpcy5yZXNvbHZlX2FzID09IDIiMQoSUmVzb2x2ZVJ1blJlc3BvbnNlEhsKA3J1bhgBIAEoCzIOLmRyb3Zlci52MS5SdW4iLQoRRXhwbGFpblJ1blJlcXVlc3QSGAoGcnVuX2lkGAEgASgJQgi6SAVyA7ABASJBChJFeHBsYWluUnVuUmVzcG9uc2USKwoLZXhwbGFuYXRpb24YASABKAsyFi5kcm92ZXIudjEuRXhwbGFuYXRpb24iMQoVTW92ZVJ1blRvRnJvbnRSZXF1ZXN0EhgKBnJ1bl9pZBgBIAEoCUIIukgFcgOwAQEiNQoWTW92ZVJ1blRvRnJvbnRSZXNwb25zZRIbCgNydW4YASABKAsyDi5kcm92ZXIudjEuUnVuIisKD1B1cmdlUnVuUmVxdWVzdBIYCgZydW5faWQYASABKAlCCLpIBXIDsAEBIhIKEFB1cmdlUnVuUmVzcG9uc2UqswEKCFJ1blN0YXRlEhkKFVJVTl9TVEFURV9VTlNQRUNJRklFRBAAEhQKEFJVTl9TVEFURV9RVUVVRUQQARIVChFSVU5fU1RBVEVfUlVOTklORxACEhgKFFJVTl9TVEFURV9DQU5DRUxMSU5HEAMSEwoPUlVOX1NUQVRFX0VOREVEEAQSFwoTUlVOX1NUQVRFX1VOU0VUVExFRBAFEhcKE1JVTl9TVEFURV9WRVJJRllJTkcQBjKoBgoKUnVuU2VydmljZRJDCghTdGFydFJ1bhIaLmRyb3Zlci52MS5TdGFydFJ1blJlcXVlc3QaGy5kcm92ZXIudjEuU3RhcnRSdW5SZXNwb25zZRJGCglTdGFydFJ1bnMSGy5kcm92ZXIudjEuU3RhcnRSdW5zUmVxdWVzdBocLmRyb3Zlci52MS5TdGFydFJ1bnNSZXNwb25zZRI9CgZHZXRSdW4SGC5kcm92ZXIudjEuR2V0UnVuUmVxdWVzdBoZLmRyb3Zlci52MS5HZXRSdW5SZXNwb25zZRJDCghMaXN0UnVucxIaLmRyb3Zlci52MS5MaXN0UnVuc1JlcXVlc3QaGy5kcm92ZXIudjEuTGlzdFJ1bnNSZXNwb25zZRJGCglDYW5jZWxSdW4SGy5kcm92ZXIudjEuQ2FuY2VsUnVuUmVxdWVzdBocLmRyb3Zlci52MS5DYW5jZWxSdW5SZXNwb25zZRJJCgpSZXNvbHZlUnVuEhwuZHJvdmVyLnYxLlJlc29sdmVSdW5SZXF1ZXN0Gh0uZHJvdmVyLnYxLlJlc29sdmVSdW5SZXNwb25zZRJFCghXYXRjaFJ1bhIaLmRyb3Zlci52MS5XYXRjaFJ1blJlcXVlc3QaGy5kcm92ZXIudjEuV2F0Y2hSdW5SZXNwb25zZTABEkkKCkV4cGxhaW5SdW4SHC5kcm92ZXIudjEuRXhwbGFpblJ1blJlcXVlc3QaHS5kcm92ZXIudjEuRXhwbGFpblJ1blJlc3BvbnNlElUKDk1vdmVSdW5Ub0Zyb250EiAuZHJvdmVyLnYxLk1vdmVSdW5Ub0Zyb250UmVxdWVzdBohLmRyb3Zlci52MS5Nb3ZlUnVuVG9Gcm9udFJlc3BvbnNlEkgKCVdhdGNoUnVucxIbLmRyb3Zlci52MS5XYXRjaFJ1bnNSZXF1ZXN0GhwuZHJvdmVyLnYxLldhdGNoUnVuc1Jlc3BvbnNlMAESQwoIUHVyZ2VSdW4SGi5kcm92ZXIudjEuUHVyZ2VSdW5SZXF1ZXN0GhsuZHJvdmVyLnYxLlB1cmdlUnVuUmVzcG9uc2ViBnByb3RvMw", [file_buf_validate_validate, file_drover_v1_event, file_drover_v1_explanation, file_drover_v1_outcome, file_google_protobuf_duration, file_google_protobuf_struct, file_google_protobuf_timestamp]);
 
 /**
  * A request to do a workflow with inputs.
@@ -272,139 +274,6 @@ export const AttemptSchema: GenMessage<Attempt> = /*@__PURE__*/
   messageDesc(file_drover_v1_run, 1);
 
 /**
- * Something that happened to a run.
- *
- * @generated from message drover.v1.RunEvent
- */
-export type RunEvent = Message<"drover.v1.RunEvent"> & {
-  /**
-   * 1, 2, 3 within the run, without gaps.
-   *
-   * @generated from field: uint64 number = 1;
-   */
-  number: bigint;
-
-  /**
-   * When, on the database's clock.
-   *
-   * @generated from field: google.protobuf.Timestamp at = 2;
-   */
-  at?: Timestamp | undefined;
-
-  /**
-   * What.
-   *
-   * @generated from field: drover.v1.RunEventKind kind = 3;
-   */
-  kind: RunEventKind;
-
-  /**
-   * The attempt's number; 0 outside attempts.
-   *
-   * @generated from field: uint32 attempt = 4;
-   */
-  attempt: number;
-
-  /**
-   * The machine's name, if one is concerned.
-   *
-   * @generated from field: string machine = 5;
-   */
-  machine: string;
-
-  /**
-   * The step's id or place, if one is concerned.
-   *
-   * @generated from field: string step = 6;
-   */
-  step: string;
-
-  /**
-   * The readiness verdict, with PROVED.
-   *
-   * @generated from field: string verdict = 7;
-   */
-  verdict: string;
-
-  /**
-   * Why, with STEP_FAILED, ATTEMPT_ENDED and ENDED.
-   *
-   * @generated from field: drover.v1.Failure failure = 8;
-   */
-  failure?: Failure | undefined;
-
-  /**
-   * How far commit steps came, with ATTEMPT_ENDED and ENDED.
-   *
-   * @generated from field: drover.v1.CommitLabel commit_label = 9;
-   */
-  commitLabel: CommitLabel;
-
-  /**
-   * With ENDED.
-   *
-   * @generated from field: drover.v1.Outcome outcome = 10;
-   */
-  outcome: Outcome;
-
-  /**
-   * With ENDED, if it SUCCEEDED. Sensitive.
-   *
-   * @generated from field: google.protobuf.Struct outputs = 11;
-   */
-  outputs?: JsonObject | undefined;
-
-  /**
-   * Time the step took on the machine, with STEP_DONE and STEP_FAILED.
-   *
-   * @generated from field: google.protobuf.Duration duration = 12;
-   */
-  duration?: Duration | undefined;
-
-  /**
-   * What the machine was leased for, with PLACED.
-   *
-   * @generated from field: drover.v1.AttemptPurpose purpose = 13;
-   */
-  purpose: AttemptPurpose;
-
-  /**
-   * With HOLDING: MACHINE_SILENT, HALTED or HUMAN_PRESENT.
-   *
-   * @generated from field: string hold_reason = 14;
-   */
-  holdReason: string;
-
-  /**
-   * With VERIFIED.
-   *
-   * @generated from field: drover.v1.Verification verification = 15;
-   */
-  verification: Verification;
-
-  /**
-   * With RESOLVED.
-   *
-   * @generated from field: drover.v1.ResolveAs resolved_as = 16;
-   */
-  resolvedAs: ResolveAs;
-
-  /**
-   * With REQUEUED: not before then.
-   *
-   * @generated from field: google.protobuf.Timestamp not_before = 17;
-   */
-  notBefore?: Timestamp | undefined;
-};
-
-/**
- * Describes the message drover.v1.RunEvent.
- * Use `create(RunEventSchema)` to create a new message.
- */
-export const RunEventSchema: GenMessage<RunEvent> = /*@__PURE__*/
-  messageDesc(file_drover_v1_run, 2);
-
-/**
  * A run to start.
  *
  * @generated from message drover.v1.StartRunRequest
@@ -472,7 +341,7 @@ export type StartRunRequest = Message<"drover.v1.StartRunRequest"> & {
  * Use `create(StartRunRequestSchema)` to create a new message.
  */
 export const StartRunRequestSchema: GenMessage<StartRunRequest> = /*@__PURE__*/
-  messageDesc(file_drover_v1_run, 3);
+  messageDesc(file_drover_v1_run, 2);
 
 /**
  * The run.
@@ -508,7 +377,7 @@ export type StartRunResponse = Message<"drover.v1.StartRunResponse"> & {
  * Use `create(StartRunResponseSchema)` to create a new message.
  */
 export const StartRunResponseSchema: GenMessage<StartRunResponse> = /*@__PURE__*/
-  messageDesc(file_drover_v1_run, 4);
+  messageDesc(file_drover_v1_run, 3);
 
 /**
  * Runs to start.
@@ -529,7 +398,7 @@ export type StartRunsRequest = Message<"drover.v1.StartRunsRequest"> & {
  * Use `create(StartRunsRequestSchema)` to create a new message.
  */
 export const StartRunsRequestSchema: GenMessage<StartRunsRequest> = /*@__PURE__*/
-  messageDesc(file_drover_v1_run, 5);
+  messageDesc(file_drover_v1_run, 4);
 
 /**
  * What became of each, in the order given.
@@ -550,7 +419,7 @@ export type StartRunsResponse = Message<"drover.v1.StartRunsResponse"> & {
  * Use `create(StartRunsResponseSchema)` to create a new message.
  */
 export const StartRunsResponseSchema: GenMessage<StartRunsResponse> = /*@__PURE__*/
-  messageDesc(file_drover_v1_run, 6);
+  messageDesc(file_drover_v1_run, 5);
 
 /**
  * What became of one run to start.
@@ -587,7 +456,7 @@ export type StartRunsResult = Message<"drover.v1.StartRunsResult"> & {
  * Use `create(StartRunsResultSchema)` to create a new message.
  */
 export const StartRunsResultSchema: GenMessage<StartRunsResult> = /*@__PURE__*/
-  messageDesc(file_drover_v1_run, 7);
+  messageDesc(file_drover_v1_run, 6);
 
 /**
  * A refusal of one item among many.
@@ -615,7 +484,7 @@ export type Refusal = Message<"drover.v1.Refusal"> & {
  * Use `create(RefusalSchema)` to create a new message.
  */
 export const RefusalSchema: GenMessage<Refusal> = /*@__PURE__*/
-  messageDesc(file_drover_v1_run, 8);
+  messageDesc(file_drover_v1_run, 7);
 
 /**
  * Which run.
@@ -636,7 +505,7 @@ export type GetRunRequest = Message<"drover.v1.GetRunRequest"> & {
  * Use `create(GetRunRequestSchema)` to create a new message.
  */
 export const GetRunRequestSchema: GenMessage<GetRunRequest> = /*@__PURE__*/
-  messageDesc(file_drover_v1_run, 9);
+  messageDesc(file_drover_v1_run, 8);
 
 /**
  * The run.
@@ -657,7 +526,7 @@ export type GetRunResponse = Message<"drover.v1.GetRunResponse"> & {
  * Use `create(GetRunResponseSchema)` to create a new message.
  */
 export const GetRunResponseSchema: GenMessage<GetRunResponse> = /*@__PURE__*/
-  messageDesc(file_drover_v1_run, 10);
+  messageDesc(file_drover_v1_run, 9);
 
 /**
  * Which runs.
@@ -713,7 +582,7 @@ export type ListRunsRequest = Message<"drover.v1.ListRunsRequest"> & {
  * Use `create(ListRunsRequestSchema)` to create a new message.
  */
 export const ListRunsRequestSchema: GenMessage<ListRunsRequest> = /*@__PURE__*/
-  messageDesc(file_drover_v1_run, 11);
+  messageDesc(file_drover_v1_run, 10);
 
 /**
  * A page.
@@ -741,7 +610,7 @@ export type ListRunsResponse = Message<"drover.v1.ListRunsResponse"> & {
  * Use `create(ListRunsResponseSchema)` to create a new message.
  */
 export const ListRunsResponseSchema: GenMessage<ListRunsResponse> = /*@__PURE__*/
-  messageDesc(file_drover_v1_run, 12);
+  messageDesc(file_drover_v1_run, 11);
 
 /**
  * Which run to stop.
@@ -762,7 +631,7 @@ export type CancelRunRequest = Message<"drover.v1.CancelRunRequest"> & {
  * Use `create(CancelRunRequestSchema)` to create a new message.
  */
 export const CancelRunRequestSchema: GenMessage<CancelRunRequest> = /*@__PURE__*/
-  messageDesc(file_drover_v1_run, 13);
+  messageDesc(file_drover_v1_run, 12);
 
 /**
  * The run after the request was saved.
@@ -783,56 +652,7 @@ export type CancelRunResponse = Message<"drover.v1.CancelRunResponse"> & {
  * Use `create(CancelRunResponseSchema)` to create a new message.
  */
 export const CancelRunResponseSchema: GenMessage<CancelRunResponse> = /*@__PURE__*/
-  messageDesc(file_drover_v1_run, 14);
-
-/**
- * Which events.
- *
- * @generated from message drover.v1.WatchRunRequest
- */
-export type WatchRunRequest = Message<"drover.v1.WatchRunRequest"> & {
-  /**
-   * The run's id.
-   *
-   * @generated from field: string run_id = 1;
-   */
-  runId: string;
-
-  /**
-   * The last number already seen; 0 for all.
-   *
-   * @generated from field: uint64 after_event = 2;
-   */
-  afterEvent: bigint;
-};
-
-/**
- * Describes the message drover.v1.WatchRunRequest.
- * Use `create(WatchRunRequestSchema)` to create a new message.
- */
-export const WatchRunRequestSchema: GenMessage<WatchRunRequest> = /*@__PURE__*/
-  messageDesc(file_drover_v1_run, 15);
-
-/**
- * One message of a watch.
- *
- * @generated from message drover.v1.WatchRunResponse
- */
-export type WatchRunResponse = Message<"drover.v1.WatchRunResponse"> & {
-  /**
-   * The next event; absent in a sign of life, sent at least every 10 s.
-   *
-   * @generated from field: drover.v1.RunEvent event = 1;
-   */
-  event?: RunEvent | undefined;
-};
-
-/**
- * Describes the message drover.v1.WatchRunResponse.
- * Use `create(WatchRunResponseSchema)` to create a new message.
- */
-export const WatchRunResponseSchema: GenMessage<WatchRunResponse> = /*@__PURE__*/
-  messageDesc(file_drover_v1_run, 16);
+  messageDesc(file_drover_v1_run, 13);
 
 /**
  * How a run that ended UNKNOWN is settled.
@@ -881,7 +701,7 @@ export type ResolveRunRequest = Message<"drover.v1.ResolveRunRequest"> & {
  * Use `create(ResolveRunRequestSchema)` to create a new message.
  */
 export const ResolveRunRequestSchema: GenMessage<ResolveRunRequest> = /*@__PURE__*/
-  messageDesc(file_drover_v1_run, 17);
+  messageDesc(file_drover_v1_run, 14);
 
 /**
  * The run as it is settled.
@@ -902,7 +722,7 @@ export type ResolveRunResponse = Message<"drover.v1.ResolveRunResponse"> & {
  * Use `create(ResolveRunResponseSchema)` to create a new message.
  */
 export const ResolveRunResponseSchema: GenMessage<ResolveRunResponse> = /*@__PURE__*/
-  messageDesc(file_drover_v1_run, 18);
+  messageDesc(file_drover_v1_run, 15);
 
 /**
  * Which run.
@@ -923,7 +743,7 @@ export type ExplainRunRequest = Message<"drover.v1.ExplainRunRequest"> & {
  * Use `create(ExplainRunRequestSchema)` to create a new message.
  */
 export const ExplainRunRequestSchema: GenMessage<ExplainRunRequest> = /*@__PURE__*/
-  messageDesc(file_drover_v1_run, 19);
+  messageDesc(file_drover_v1_run, 16);
 
 /**
  * Why it waits.
@@ -944,7 +764,7 @@ export type ExplainRunResponse = Message<"drover.v1.ExplainRunResponse"> & {
  * Use `create(ExplainRunResponseSchema)` to create a new message.
  */
 export const ExplainRunResponseSchema: GenMessage<ExplainRunResponse> = /*@__PURE__*/
-  messageDesc(file_drover_v1_run, 20);
+  messageDesc(file_drover_v1_run, 17);
 
 /**
  * Which run.
@@ -965,7 +785,7 @@ export type MoveRunToFrontRequest = Message<"drover.v1.MoveRunToFrontRequest"> &
  * Use `create(MoveRunToFrontRequestSchema)` to create a new message.
  */
 export const MoveRunToFrontRequestSchema: GenMessage<MoveRunToFrontRequest> = /*@__PURE__*/
-  messageDesc(file_drover_v1_run, 21);
+  messageDesc(file_drover_v1_run, 18);
 
 /**
  * Done.
@@ -986,91 +806,7 @@ export type MoveRunToFrontResponse = Message<"drover.v1.MoveRunToFrontResponse">
  * Use `create(MoveRunToFrontResponseSchema)` to create a new message.
  */
 export const MoveRunToFrontResponseSchema: GenMessage<MoveRunToFrontResponse> = /*@__PURE__*/
-  messageDesc(file_drover_v1_run, 22);
-
-/**
- * Which events of which runs.
- *
- * @generated from message drover.v1.WatchRunsRequest
- */
-export type WatchRunsRequest = Message<"drover.v1.WatchRunsRequest"> & {
-  /**
-   * Only runs of this workflow.
-   *
-   * @generated from field: string workflow = 1;
-   */
-  workflow: string;
-
-  /**
-   * Only runs that this owner of a key started.
-   *
-   * @generated from field: string caller = 2;
-   */
-  caller: string;
-
-  /**
-   * Only events of these kinds; empty for all.
-   *
-   * @generated from field: repeated drover.v1.RunEventKind kinds = 3;
-   */
-  kinds: RunEventKind[];
-
-  /**
-   * Go on behind this one, from an earlier message; empty: from now on.
-   *
-   * @generated from field: string cursor = 4;
-   */
-  cursor: string;
-};
-
-/**
- * Describes the message drover.v1.WatchRunsRequest.
- * Use `create(WatchRunsRequestSchema)` to create a new message.
- */
-export const WatchRunsRequestSchema: GenMessage<WatchRunsRequest> = /*@__PURE__*/
-  messageDesc(file_drover_v1_run, 23);
-
-/**
- * One message of a watch of many.
- *
- * @generated from message drover.v1.WatchRunsResponse
- */
-export type WatchRunsResponse = Message<"drover.v1.WatchRunsResponse"> & {
-  /**
-   * Absent in a sign of life, which comes first and then at least every 10 s, and whose cursor is as good as any.
-   *
-   * @generated from field: drover.v1.RunEvent event = 1;
-   */
-  event?: RunEvent | undefined;
-
-  /**
-   * Whose event it is.
-   *
-   * @generated from field: string run_id = 2;
-   */
-  runId: string;
-
-  /**
-   * The workflow of that run.
-   *
-   * @generated from field: string workflow = 3;
-   */
-  workflow: string;
-
-  /**
-   * Where this message stands.
-   *
-   * @generated from field: string cursor = 4;
-   */
-  cursor: string;
-};
-
-/**
- * Describes the message drover.v1.WatchRunsResponse.
- * Use `create(WatchRunsResponseSchema)` to create a new message.
- */
-export const WatchRunsResponseSchema: GenMessage<WatchRunsResponse> = /*@__PURE__*/
-  messageDesc(file_drover_v1_run, 24);
+  messageDesc(file_drover_v1_run, 19);
 
 /**
  * Which run.
@@ -1091,7 +827,7 @@ export type PurgeRunRequest = Message<"drover.v1.PurgeRunRequest"> & {
  * Use `create(PurgeRunRequestSchema)` to create a new message.
  */
 export const PurgeRunRequestSchema: GenMessage<PurgeRunRequest> = /*@__PURE__*/
-  messageDesc(file_drover_v1_run, 25);
+  messageDesc(file_drover_v1_run, 20);
 
 /**
  * Done.
@@ -1106,7 +842,7 @@ export type PurgeRunResponse = Message<"drover.v1.PurgeRunResponse"> & {
  * Use `create(PurgeRunResponseSchema)` to create a new message.
  */
 export const PurgeRunResponseSchema: GenMessage<PurgeRunResponse> = /*@__PURE__*/
-  messageDesc(file_drover_v1_run, 26);
+  messageDesc(file_drover_v1_run, 21);
 
 /**
  * Where a run stands.
@@ -1176,248 +912,6 @@ export type RunState = (typeof RunState)[keyof typeof RunState] | UnknownEnum;
  */
 export const RunStateSchema: GenEnum<RunState> = /*@__PURE__*/
   enumDesc(file_drover_v1_run, 0);
-
-/**
- * What an attempt is for.
- *
- * @generated from enum drover.v1.AttemptPurpose
- */
-export const AttemptPurpose = {
-  /**
-   * Never sent.
-   *
-   * @generated from enum value: ATTEMPT_PURPOSE_UNSPECIFIED = 0;
-   */
-  UNSPECIFIED: 0,
-
-  /**
-   * To do the workflow.
-   *
-   * @generated from enum value: ATTEMPT_PURPOSE_ATTEMPT = 1;
-   */
-  ATTEMPT: 1,
-
-  /**
-   * To find out, by the workflow's `verify` steps, whether a commit step took hold.
-   *
-   * @generated from enum value: ATTEMPT_PURPOSE_VERIFY = 2;
-   */
-  VERIFY: 2,
-
-  /**
-   * To clean up a machine that an attempt has left as it was.
-   *
-   * @generated from enum value: ATTEMPT_PURPOSE_UPKEEP = 3;
-   */
-  UPKEEP: 3,
-} as const;
-
-/**
- * What an attempt is for.
- *
- * @generated from enum drover.v1.AttemptPurpose
- */
-export type AttemptPurpose = (typeof AttemptPurpose)[keyof typeof AttemptPurpose] | UnknownEnum;
-
-/**
- * Describes the enum drover.v1.AttemptPurpose.
- */
-export const AttemptPurposeSchema: GenEnum<AttemptPurpose> = /*@__PURE__*/
-  enumDesc(file_drover_v1_run, 1);
-
-/**
- * What happened.
- *
- * @generated from enum drover.v1.RunEventKind
- */
-export const RunEventKind = {
-  /**
-   * Never sent.
-   *
-   * @generated from enum value: RUN_EVENT_KIND_UNSPECIFIED = 0;
-   */
-  UNSPECIFIED: 0,
-
-  /**
-   * The run was saved and waits for a machine.
-   *
-   * @generated from enum value: RUN_EVENT_KIND_QUEUED = 1;
-   */
-  QUEUED: 1,
-
-  /**
-   * A machine was leased for a new attempt.
-   *
-   * @generated from enum value: RUN_EVENT_KIND_PLACED = 2;
-   */
-  PLACED: 2,
-
-  /**
-   * A readiness proof was taken.
-   *
-   * @generated from enum value: RUN_EVENT_KIND_PROVED = 3;
-   */
-  PROVED: 3,
-
-  /**
-   * A repair of the machine's readiness was begun.
-   *
-   * @generated from enum value: RUN_EVENT_KIND_REPAIRING = 4;
-   */
-  REPAIRING: 4,
-
-  /**
-   * A step was sent.
-   *
-   * @generated from enum value: RUN_EVENT_KIND_STEP_STARTED = 5;
-   */
-  STEP_STARTED: 5,
-
-  /**
-   * A step was done.
-   *
-   * @generated from enum value: RUN_EVENT_KIND_STEP_DONE = 6;
-   */
-  STEP_DONE: 6,
-
-  /**
-   * A step failed.
-   *
-   * @generated from enum value: RUN_EVENT_KIND_STEP_FAILED = 7;
-   */
-  STEP_FAILED: 7,
-
-  /**
-   * The attempt holds: the machine is silent, or halted, or a person is at it.
-   *
-   * @generated from enum value: RUN_EVENT_KIND_HOLDING = 8;
-   */
-  HOLDING: 8,
-
-  /**
-   * The attempt goes on.
-   *
-   * @generated from enum value: RUN_EVENT_KIND_RESUMED = 9;
-   */
-  RESUMED: 9,
-
-  /**
-   * The attempt is over.
-   *
-   * @generated from enum value: RUN_EVENT_KIND_ATTEMPT_ENDED = 10;
-   */
-  ATTEMPT_ENDED: 10,
-
-  /**
-   * The run waits for another machine.
-   *
-   * @generated from enum value: RUN_EVENT_KIND_REQUEUED = 11;
-   */
-  REQUEUED: 11,
-
-  /**
-   * Somebody asked for the run to be stopped.
-   *
-   * @generated from enum value: RUN_EVENT_KIND_CANCEL_REQUESTED = 12;
-   */
-  CANCEL_REQUESTED: 12,
-
-  /**
-   * The run is over. The last event, unless it ended UNKNOWN and a person settles it later.
-   *
-   * @generated from enum value: RUN_EVENT_KIND_ENDED = 13;
-   */
-  ENDED: 13,
-
-  /**
-   * A commit step may have taken hold: the run waits for a machine on which its `verify` steps can find out.
-   *
-   * @generated from enum value: RUN_EVENT_KIND_UNSETTLED = 14;
-   */
-  UNSETTLED: 14,
-
-  /**
-   * The `verify` steps have found out, or have not.
-   *
-   * @generated from enum value: RUN_EVENT_KIND_VERIFIED = 15;
-   */
-  VERIFIED: 15,
-
-  /**
-   * A person has settled the run, which had ended UNKNOWN.
-   *
-   * @generated from enum value: RUN_EVENT_KIND_RESOLVED = 16;
-   */
-  RESOLVED: 16,
-
-  /**
-   * An operator has put the waiting run before all others.
-   *
-   * @generated from enum value: RUN_EVENT_KIND_MOVED_TO_FRONT = 17;
-   */
-  MOVED_TO_FRONT: 17,
-} as const;
-
-/**
- * What happened.
- *
- * @generated from enum drover.v1.RunEventKind
- */
-export type RunEventKind = (typeof RunEventKind)[keyof typeof RunEventKind] | UnknownEnum;
-
-/**
- * Describes the enum drover.v1.RunEventKind.
- */
-export const RunEventKindSchema: GenEnum<RunEventKind> = /*@__PURE__*/
-  enumDesc(file_drover_v1_run, 2);
-
-/**
- * What `verify` steps found out.
- *
- * @generated from enum drover.v1.Verification
- */
-export const Verification = {
-  /**
-   * Nothing was asked.
-   *
-   * @generated from enum value: VERIFICATION_UNSPECIFIED = 0;
-   */
-  UNSPECIFIED: 0,
-
-  /**
-   * All that the workflow commits took hold.
-   *
-   * @generated from enum value: VERIFICATION_HELD = 1;
-   */
-  HELD: 1,
-
-  /**
-   * It did not.
-   *
-   * @generated from enum value: VERIFICATION_NOT_HELD = 2;
-   */
-  NOT_HELD: 2,
-
-  /**
-   * They could not find out.
-   *
-   * @generated from enum value: VERIFICATION_UNCLEAR = 3;
-   */
-  UNCLEAR: 3,
-} as const;
-
-/**
- * What `verify` steps found out.
- *
- * @generated from enum drover.v1.Verification
- */
-export type Verification = (typeof Verification)[keyof typeof Verification] | UnknownEnum;
-
-/**
- * Describes the enum drover.v1.Verification.
- */
-export const VerificationSchema: GenEnum<Verification> = /*@__PURE__*/
-  enumDesc(file_drover_v1_run, 3);
 
 /**
  * Runs: requests to do a workflow. The conversation: `StartRun` answers once the run is saved, and from then on it

@@ -4,6 +4,8 @@
 
 import type { GenEnum, GenFile, GenMessage, GenService } from "@bufbuild/protobuf/codegenv2";
 import { enumDesc, fileDesc, messageDesc, serviceDesc } from "@bufbuild/protobuf/codegenv2";
+import type { AttemptPurpose, WatchRunRequestSchema, WatchRunResponseSchema, WatchRunsRequestSchema, WatchRunsResponseSchema } from "./event_pb.ts";
+import { file_drover_v1_event } from "./event_pb.ts";
 import type { Explanation } from "./explanation_pb.ts";
 import { file_drover_v1_explanation } from "./explanation_pb.ts";
 import type { CommitLabel, Failure, FailureContext, Outcome, ReadinessProof, Resolution, ResolveAs } from "./outcome_pb.ts";
@@ -16,7 +18,7 @@ import type { JsonObject, Message, UnknownEnum } from "@bufbuild/protobuf";
  * Describes the file drover/v1/run.proto.
  */
 export const file_drover_v1_run: GenFile = /*@__PURE__*/
-  fileDesc("ChNkcm92ZXIvdjEvcnVuLnByb3RvEglkcm92ZXIudjEiywUKA1J1bhIKCgJpZBgBIAEoCRIQCgh3b3JrZmxvdxgCIAEoCRIYChB3b3JrZmxvd192ZXJzaW9uGAMgASgNEiIKBXN0YXRlGAQgASgOMhMuZHJvdmVyLnYxLlJ1blN0YXRlEiMKB291dGNvbWUYBSABKA4yEi5kcm92ZXIudjEuT3V0Y29tZRInCgZpbnB1dHMYBiABKAsyFy5nb29nbGUucHJvdG9idWYuU3RydWN0EigKB291dHB1dHMYByABKAsyFy5nb29nbGUucHJvdG9idWYuU3RydWN0EiMKB2ZhaWx1cmUYCCABKAsyEi5kcm92ZXIudjEuRmFpbHVyZRIsCgxjb21taXRfbGFiZWwYCSABKA4yFi5kcm92ZXIudjEuQ29tbWl0TGFiZWwSEgoKbGFzdF9ldmVudBgKIAEoBBIQCghwcmlvcml0eRgLIAEoBRIuCgpjcmVhdGVkX2F0GAwgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIuCgpzdGFydGVkX2F0GA0gASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIsCghlbmRlZF9hdBgOIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASJAoIYXR0ZW1wdHMYDyADKAsyEi5kcm92ZXIudjEuQXR0ZW1wdBIyCg9mYWlsdXJlX2NvbnRleHQYECABKAsyGS5kcm92ZXIudjEuRmFpbHVyZUNvbnRleHQSKQoKcmVzb2x1dGlvbhgRIAEoCzIVLmRyb3Zlci52MS5SZXNvbHV0aW9uEi4KCm5vdF9iZWZvcmUYEiABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEg4KBmNhbGxlchgTIAEoCRIWCg5tb3ZlZF90b19mcm9udBgUIAEoCBIMCgRwb29sGBUgASgJIuoCCgdBdHRlbXB0EgoKAmlkGAEgASgJEg4KBm51bWJlchgCIAEoDRISCgptYWNoaW5lX2lkGAMgASgJEhQKDG1hY2hpbmVfbmFtZRgEIAEoCRIuCgpzdGFydGVkX2F0GAUgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIsCghlbmRlZF9hdBgGIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASLAoMY29tbWl0X2xhYmVsGAcgASgOMhYuZHJvdmVyLnYxLkNvbW1pdExhYmVsEiMKB2ZhaWx1cmUYCCABKAsyEi5kcm92ZXIudjEuRmFpbHVyZRIoCgVwcm9vZhgJIAEoCzIZLmRyb3Zlci52MS5SZWFkaW5lc3NQcm9vZhISCgpzdGVwc19kb25lGAogASgNEioKB3B1cnBvc2UYCyABKA4yGS5kcm92ZXIudjEuQXR0ZW1wdFB1cnBvc2UixAQKCFJ1bkV2ZW50Eg4KBm51bWJlchgBIAEoBBImCgJhdBgCIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASJQoEa2luZBgDIAEoDjIXLmRyb3Zlci52MS5SdW5FdmVudEtpbmQSDwoHYXR0ZW1wdBgEIAEoDRIPCgdtYWNoaW5lGAUgASgJEgwKBHN0ZXAYBiABKAkSDwoHdmVyZGljdBgHIAEoCRIjCgdmYWlsdXJlGAggASgLMhIuZHJvdmVyLnYxLkZhaWx1cmUSLAoMY29tbWl0X2xhYmVsGAkgASgOMhYuZHJvdmVyLnYxLkNvbW1pdExhYmVsEiMKB291dGNvbWUYCiABKA4yEi5kcm92ZXIudjEuT3V0Y29tZRIoCgdvdXRwdXRzGAsgASgLMhcuZ29vZ2xlLnByb3RvYnVmLlN0cnVjdBIrCghkdXJhdGlvbhgMIAEoCzIZLmdvb2dsZS5wcm90b2J1Zi5EdXJhdGlvbhIqCgdwdXJwb3NlGA0gASgOMhkuZHJvdmVyLnYxLkF0dGVtcHRQdXJwb3NlEhMKC2hvbGRfcmVhc29uGA4gASgJEi0KDHZlcmlmaWNhdGlvbhgPIAEoDjIXLmRyb3Zlci52MS5WZXJpZmljYXRpb24SKQoLcmVzb2x2ZWRfYXMYECABKA4yFC5kcm92ZXIudjEuUmVzb2x2ZUFzEi4KCm5vdF9iZWZvcmUYESABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wIp8CCg9TdGFydFJ1blJlcXVlc3QSEAoId29ya2Zsb3cYASABKAkSGAoQd29ya2Zsb3dfdmVyc2lvbhgCIAEoDRInCgZpbnB1dHMYAyABKAsyFy5nb29nbGUucHJvdG9idWYuU3RydWN0EhcKD2lkZW1wb3RlbmN5X2tleRgEIAEoCRIQCghwcmlvcml0eRgFIAEoBRIwCg1xdWV1ZV90aW1lb3V0GAYgASgLMhkuZ29vZ2xlLnByb3RvYnVmLkR1cmF0aW9uEioKB3RpbWVvdXQYByABKAsyGS5nb29nbGUucHJvdG9idWYuRHVyYXRpb24SLgoKbm90X2JlZm9yZRgIIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXAiTwoQU3RhcnRSdW5SZXNwb25zZRIbCgNydW4YASABKAsyDi5kcm92ZXIudjEuUnVuEg8KB2V4aXN0ZWQYAiABKAgSDQoFdW5tZXQYAyABKAkiPAoQU3RhcnRSdW5zUmVxdWVzdBIoCgRydW5zGAEgAygLMhouZHJvdmVyLnYxLlN0YXJ0UnVuUmVxdWVzdCJAChFTdGFydFJ1bnNSZXNwb25zZRIrCgdyZXN1bHRzGAEgAygLMhouZHJvdmVyLnYxLlN0YXJ0UnVuc1Jlc3VsdCJyCg9TdGFydFJ1bnNSZXN1bHQSLgoHc3RhcnRlZBgBIAEoCzIbLmRyb3Zlci52MS5TdGFydFJ1blJlc3BvbnNlSAASJQoHcmVmdXNhbBgCIAEoCzISLmRyb3Zlci52MS5SZWZ1c2FsSABCCAoGcmVzdWx0IioKB1JlZnVzYWwSDgoGcmVhc29uGAEgASgJEg8KB21lc3NhZ2UYAiABKAkiHwoNR2V0UnVuUmVxdWVzdBIOCgZydW5faWQYASABKAkiLQoOR2V0UnVuUmVzcG9uc2USGwoDcnVuGAEgASgLMg4uZHJvdmVyLnYxLlJ1biKjAQoPTGlzdFJ1bnNSZXF1ZXN0EhAKCHdvcmtmbG93GAEgASgJEiIKBXN0YXRlGAIgASgOMhMuZHJvdmVyLnYxLlJ1blN0YXRlEiMKB291dGNvbWUYAyABKA4yEi5kcm92ZXIudjEuT3V0Y29tZRIRCglwYWdlX3NpemUYBCABKA0SEgoKcGFnZV90b2tlbhgFIAEoCRIOCgZjYWxsZXIYBiABKAkiSQoQTGlzdFJ1bnNSZXNwb25zZRIcCgRydW5zGAEgAygLMg4uZHJvdmVyLnYxLlJ1bhIXCg9uZXh0X3BhZ2VfdG9rZW4YAiABKAkiIgoQQ2FuY2VsUnVuUmVxdWVzdBIOCgZydW5faWQYASABKAkiMAoRQ2FuY2VsUnVuUmVzcG9uc2USGwoDcnVuGAEgASgLMg4uZHJvdmVyLnYxLlJ1biI2Cg9XYXRjaFJ1blJlcXVlc3QSDgoGcnVuX2lkGAEgASgJEhMKC2FmdGVyX2V2ZW50GAIgASgEIjYKEFdhdGNoUnVuUmVzcG9uc2USIgoFZXZlbnQYASABKAsyEy5kcm92ZXIudjEuUnVuRXZlbnQioAEKEVJlc29sdmVSdW5SZXF1ZXN0Eg4KBnJ1bl9pZBgBIAEoCRIoCgpyZXNvbHZlX2FzGAIgASgOMhQuZHJvdmVyLnYxLlJlc29sdmVBcxIoCgdvdXRwdXRzGAMgASgLMhcuZ29vZ2xlLnByb3RvYnVmLlN0cnVjdBIZChFub3RoaW5nX2NvbW1pdHRlZBgEIAEoCBIMCgRub3RlGAUgASgJIjEKElJlc29sdmVSdW5SZXNwb25zZRIbCgNydW4YASABKAsyDi5kcm92ZXIudjEuUnVuIiMKEUV4cGxhaW5SdW5SZXF1ZXN0Eg4KBnJ1bl9pZBgBIAEoCSJBChJFeHBsYWluUnVuUmVzcG9uc2USKwoLZXhwbGFuYXRpb24YASABKAsyFi5kcm92ZXIudjEuRXhwbGFuYXRpb24iJwoVTW92ZVJ1blRvRnJvbnRSZXF1ZXN0Eg4KBnJ1bl9pZBgBIAEoCSI1ChZNb3ZlUnVuVG9Gcm9udFJlc3BvbnNlEhsKA3J1bhgBIAEoCzIOLmRyb3Zlci52MS5SdW4ibAoQV2F0Y2hSdW5zUmVxdWVzdBIQCgh3b3JrZmxvdxgBIAEoCRIOCgZjYWxsZXIYAiABKAkSJgoFa2luZHMYAyADKA4yFy5kcm92ZXIudjEuUnVuRXZlbnRLaW5kEg4KBmN1cnNvchgEIAEoCSJpChFXYXRjaFJ1bnNSZXNwb25zZRIiCgVldmVudBgBIAEoCzITLmRyb3Zlci52MS5SdW5FdmVudBIOCgZydW5faWQYAiABKAkSEAoId29ya2Zsb3cYAyABKAkSDgoGY3Vyc29yGAQgASgJIiEKD1B1cmdlUnVuUmVxdWVzdBIOCgZydW5faWQYASABKAkiEgoQUHVyZ2VSdW5SZXNwb25zZSqzAQoIUnVuU3RhdGUSGQoVUlVOX1NUQVRFX1VOU1BFQ0lGSUVEEAASFAoQUlVOX1NUQVRFX1FVRVVFRBABEhUKEVJVTl9TVEFURV9SVU5OSU5HEAISGAoUUlVOX1NUQVRFX0NBTkNFTExJTkcQAxITCg9SVU5fU1RBVEVfRU5ERUQQBBIXChNSVU5fU1RBVEVfVU5TRVRUTEVEEAUSFwoTUlVOX1NUQVRFX1ZFUklGWUlORxAGKoYBCg5BdHRlbXB0UHVycG9zZRIfChtBVFRFTVBUX1BVUlBPU0VfVU5TUEVDSUZJRUQQABIbChdBVFRFTVBUX1BVUlBPU0VfQVRURU1QVBABEhoKFkFUVEVNUFRfUFVSUE9TRV9WRVJJRlkQAhIaChZBVFRFTVBUX1BVUlBPU0VfVVBLRUVQEAMqrQQKDFJ1bkV2ZW50S2luZBIeChpSVU5fRVZFTlRfS0lORF9VTlNQRUNJRklFRBAAEhkKFVJVTl9FVkVOVF9LSU5EX1FVRVVFRBABEhkKFVJVTl9FVkVOVF9LSU5EX1BMQUNFRBACEhkKFVJVTl9FVkVOVF9LSU5EX1BST1ZFRBADEhwKGFJVTl9FVkVOVF9LSU5EX1JFUEFJUklORxAEEh8KG1JVTl9FVkVOVF9LSU5EX1NURVBfU1RBUlRFRBAFEhwKGFJVTl9FVkVOVF9LSU5EX1NURVBfRE9ORRAGEh4KGlJVTl9FVkVOVF9LSU5EX1NURVBfRkFJTEVEEAcSGgoWUlVOX0VWRU5UX0tJTkRfSE9MRElORxAIEhoKFlJVTl9FVkVOVF9LSU5EX1JFU1VNRUQQCRIgChxSVU5fRVZFTlRfS0lORF9BVFRFTVBUX0VOREVEEAoSGwoXUlVOX0VWRU5UX0tJTkRfUkVRVUVVRUQQCxIjCh9SVU5fRVZFTlRfS0lORF9DQU5DRUxfUkVRVUVTVEVEEAwSGAoUUlVOX0VWRU5UX0tJTkRfRU5ERUQQDRIcChhSVU5fRVZFTlRfS0lORF9VTlNFVFRMRUQQDhIbChdSVU5fRVZFTlRfS0lORF9WRVJJRklFRBAPEhsKF1JVTl9FVkVOVF9LSU5EX1JFU09MVkVEEBASIQodUlVOX0VWRU5UX0tJTkRfTU9WRURfVE9fRlJPTlQQESp4CgxWZXJpZmljYXRpb24SHAoYVkVSSUZJQ0FUSU9OX1VOU1BFQ0lGSUVEEAASFQoRVkVSSUZJQ0FUSU9OX0hFTEQQARIZChVWRVJJRklDQVRJT05fTk9UX0hFTEQQAhIYChRWRVJJRklDQVRJT05fVU5DTEVBUhADMqgGCgpSdW5TZXJ2aWNlEkMKCFN0YXJ0UnVuEhouZHJvdmVyLnYxLlN0YXJ0UnVuUmVxdWVzdBobLmRyb3Zlci52MS5TdGFydFJ1blJlc3BvbnNlEkYKCVN0YXJ0UnVucxIbLmRyb3Zlci52MS5TdGFydFJ1bnNSZXF1ZXN0GhwuZHJvdmVyLnYxLlN0YXJ0UnVuc1Jlc3BvbnNlEj0KBkdldFJ1bhIYLmRyb3Zlci52MS5HZXRSdW5SZXF1ZXN0GhkuZHJvdmVyLnYxLkdldFJ1blJlc3BvbnNlEkMKCExpc3RSdW5zEhouZHJvdmVyLnYxLkxpc3RSdW5zUmVxdWVzdBobLmRyb3Zlci52MS5MaXN0UnVuc1Jlc3BvbnNlEkYKCUNhbmNlbFJ1bhIbLmRyb3Zlci52MS5DYW5jZWxSdW5SZXF1ZXN0GhwuZHJvdmVyLnYxLkNhbmNlbFJ1blJlc3BvbnNlEkkKClJlc29sdmVSdW4SHC5kcm92ZXIudjEuUmVzb2x2ZVJ1blJlcXVlc3QaHS5kcm92ZXIudjEuUmVzb2x2ZVJ1blJlc3BvbnNlEkUKCFdhdGNoUnVuEhouZHJvdmVyLnYxLldhdGNoUnVuUmVxdWVzdBobLmRyb3Zlci52MS5XYXRjaFJ1blJlc3BvbnNlMAESSQoKRXhwbGFpblJ1bhIcLmRyb3Zlci52MS5FeHBsYWluUnVuUmVxdWVzdBodLmRyb3Zlci52MS5FeHBsYWluUnVuUmVzcG9uc2USVQoOTW92ZVJ1blRvRnJvbnQSIC5kcm92ZXIudjEuTW92ZVJ1blRvRnJvbnRSZXF1ZXN0GiEuZHJvdmVyLnYxLk1vdmVSdW5Ub0Zyb250UmVzcG9uc2USSAoJV2F0Y2hSdW5zEhsuZHJvdmVyLnYxLldhdGNoUnVuc1JlcXVlc3QaHC5kcm92ZXIudjEuV2F0Y2hSdW5zUmVzcG9uc2UwARJDCghQdXJnZVJ1bhIaLmRyb3Zlci52MS5QdXJnZVJ1blJlcXVlc3QaGy5kcm92ZXIudjEuUHVyZ2VSdW5SZXNwb25zZWIGcHJvdG8z", [file_drover_v1_explanation, file_drover_v1_outcome, file_google_protobuf_duration, file_google_protobuf_struct, file_google_protobuf_timestamp]);
+  fileDesc("ChNkcm92ZXIvdjEvcnVuLnByb3RvEglkcm92ZXIudjEiywUKA1J1bhIKCgJpZBgBIAEoCRIQCgh3b3JrZmxvdxgCIAEoCRIYChB3b3JrZmxvd192ZXJzaW9uGAMgASgNEiIKBXN0YXRlGAQgASgOMhMuZHJvdmVyLnYxLlJ1blN0YXRlEiMKB291dGNvbWUYBSABKA4yEi5kcm92ZXIudjEuT3V0Y29tZRInCgZpbnB1dHMYBiABKAsyFy5nb29nbGUucHJvdG9idWYuU3RydWN0EigKB291dHB1dHMYByABKAsyFy5nb29nbGUucHJvdG9idWYuU3RydWN0EiMKB2ZhaWx1cmUYCCABKAsyEi5kcm92ZXIudjEuRmFpbHVyZRIsCgxjb21taXRfbGFiZWwYCSABKA4yFi5kcm92ZXIudjEuQ29tbWl0TGFiZWwSEgoKbGFzdF9ldmVudBgKIAEoBBIQCghwcmlvcml0eRgLIAEoBRIuCgpjcmVhdGVkX2F0GAwgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIuCgpzdGFydGVkX2F0GA0gASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIsCghlbmRlZF9hdBgOIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASJAoIYXR0ZW1wdHMYDyADKAsyEi5kcm92ZXIudjEuQXR0ZW1wdBIyCg9mYWlsdXJlX2NvbnRleHQYECABKAsyGS5kcm92ZXIudjEuRmFpbHVyZUNvbnRleHQSKQoKcmVzb2x1dGlvbhgRIAEoCzIVLmRyb3Zlci52MS5SZXNvbHV0aW9uEi4KCm5vdF9iZWZvcmUYEiABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEg4KBmNhbGxlchgTIAEoCRIWCg5tb3ZlZF90b19mcm9udBgUIAEoCBIMCgRwb29sGBUgASgJIuoCCgdBdHRlbXB0EgoKAmlkGAEgASgJEg4KBm51bWJlchgCIAEoDRISCgptYWNoaW5lX2lkGAMgASgJEhQKDG1hY2hpbmVfbmFtZRgEIAEoCRIuCgpzdGFydGVkX2F0GAUgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIsCghlbmRlZF9hdBgGIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASLAoMY29tbWl0X2xhYmVsGAcgASgOMhYuZHJvdmVyLnYxLkNvbW1pdExhYmVsEiMKB2ZhaWx1cmUYCCABKAsyEi5kcm92ZXIudjEuRmFpbHVyZRIoCgVwcm9vZhgJIAEoCzIZLmRyb3Zlci52MS5SZWFkaW5lc3NQcm9vZhISCgpzdGVwc19kb25lGAogASgNEioKB3B1cnBvc2UYCyABKA4yGS5kcm92ZXIudjEuQXR0ZW1wdFB1cnBvc2UinwIKD1N0YXJ0UnVuUmVxdWVzdBIQCgh3b3JrZmxvdxgBIAEoCRIYChB3b3JrZmxvd192ZXJzaW9uGAIgASgNEicKBmlucHV0cxgDIAEoCzIXLmdvb2dsZS5wcm90b2J1Zi5TdHJ1Y3QSFwoPaWRlbXBvdGVuY3lfa2V5GAQgASgJEhAKCHByaW9yaXR5GAUgASgFEjAKDXF1ZXVlX3RpbWVvdXQYBiABKAsyGS5nb29nbGUucHJvdG9idWYuRHVyYXRpb24SKgoHdGltZW91dBgHIAEoCzIZLmdvb2dsZS5wcm90b2J1Zi5EdXJhdGlvbhIuCgpub3RfYmVmb3JlGAggASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcCJPChBTdGFydFJ1blJlc3BvbnNlEhsKA3J1bhgBIAEoCzIOLmRyb3Zlci52MS5SdW4SDwoHZXhpc3RlZBgCIAEoCBINCgV1bm1ldBgDIAEoCSI8ChBTdGFydFJ1bnNSZXF1ZXN0EigKBHJ1bnMYASADKAsyGi5kcm92ZXIudjEuU3RhcnRSdW5SZXF1ZXN0IkAKEVN0YXJ0UnVuc1Jlc3BvbnNlEisKB3Jlc3VsdHMYASADKAsyGi5kcm92ZXIudjEuU3RhcnRSdW5zUmVzdWx0InIKD1N0YXJ0UnVuc1Jlc3VsdBIuCgdzdGFydGVkGAEgASgLMhsuZHJvdmVyLnYxLlN0YXJ0UnVuUmVzcG9uc2VIABIlCgdyZWZ1c2FsGAIgASgLMhIuZHJvdmVyLnYxLlJlZnVzYWxIAEIICgZyZXN1bHQiKgoHUmVmdXNhbBIOCgZyZWFzb24YASABKAkSDwoHbWVzc2FnZRgCIAEoCSIfCg1HZXRSdW5SZXF1ZXN0Eg4KBnJ1bl9pZBgBIAEoCSItCg5HZXRSdW5SZXNwb25zZRIbCgNydW4YASABKAsyDi5kcm92ZXIudjEuUnVuIqMBCg9MaXN0UnVuc1JlcXVlc3QSEAoId29ya2Zsb3cYASABKAkSIgoFc3RhdGUYAiABKA4yEy5kcm92ZXIudjEuUnVuU3RhdGUSIwoHb3V0Y29tZRgDIAEoDjISLmRyb3Zlci52MS5PdXRjb21lEhEKCXBhZ2Vfc2l6ZRgEIAEoDRISCgpwYWdlX3Rva2VuGAUgASgJEg4KBmNhbGxlchgGIAEoCSJJChBMaXN0UnVuc1Jlc3BvbnNlEhwKBHJ1bnMYASADKAsyDi5kcm92ZXIudjEuUnVuEhcKD25leHRfcGFnZV90b2tlbhgCIAEoCSIiChBDYW5jZWxSdW5SZXF1ZXN0Eg4KBnJ1bl9pZBgBIAEoCSIwChFDYW5jZWxSdW5SZXNwb25zZRIbCgNydW4YASABKAsyDi5kcm92ZXIudjEuUnVuIqABChFSZXNvbHZlUnVuUmVxdWVzdBIOCgZydW5faWQYASABKAkSKAoKcmVzb2x2ZV9hcxgCIAEoDjIULmRyb3Zlci52MS5SZXNvbHZlQXMSKAoHb3V0cHV0cxgDIAEoCzIXLmdvb2dsZS5wcm90b2J1Zi5TdHJ1Y3QSGQoRbm90aGluZ19jb21taXR0ZWQYBCABKAgSDAoEbm90ZRgFIAEoCSIxChJSZXNvbHZlUnVuUmVzcG9uc2USGwoDcnVuGAEgASgLMg4uZHJvdmVyLnYxLlJ1biIjChFFeHBsYWluUnVuUmVxdWVzdBIOCgZydW5faWQYASABKAkiQQoSRXhwbGFpblJ1blJlc3BvbnNlEisKC2V4cGxhbmF0aW9uGAEgASgLMhYuZHJvdmVyLnYxLkV4cGxhbmF0aW9uIicKFU1vdmVSdW5Ub0Zyb250UmVxdWVzdBIOCgZydW5faWQYASABKAkiNQoWTW92ZVJ1blRvRnJvbnRSZXNwb25zZRIbCgNydW4YASABKAsyDi5kcm92ZXIudjEuUnVuIiEKD1B1cmdlUnVuUmVxdWVzdBIOCgZydW5faWQYASABKAkiEgoQUHVyZ2VSdW5SZXNwb25zZSqzAQoIUnVuU3RhdGUSGQoVUlVOX1NUQVRFX1VOU1BFQ0lGSUVEEAASFAoQUlVOX1NUQVRFX1FVRVVFRBABEhUKEVJVTl9TVEFURV9SVU5OSU5HEAISGAoUUlVOX1NUQVRFX0NBTkNFTExJTkcQAxITCg9SVU5fU1RBVEVfRU5ERUQQBBIXChNSVU5fU1RBVEVfVU5TRVRUTEVEEAUSFwoTUlVOX1NUQVRFX1ZFUklGWUlORxAGMqgGCgpSdW5TZXJ2aWNlEkMKCFN0YXJ0UnVuEhouZHJvdmVyLnYxLlN0YXJ0UnVuUmVxdWVzdBobLmRyb3Zlci52MS5TdGFydFJ1blJlc3BvbnNlEkYKCVN0YXJ0UnVucxIbLmRyb3Zlci52MS5TdGFydFJ1bnNSZXF1ZXN0GhwuZHJvdmVyLnYxLlN0YXJ0UnVuc1Jlc3BvbnNlEj0KBkdldFJ1bhIYLmRyb3Zlci52MS5HZXRSdW5SZXF1ZXN0GhkuZHJvdmVyLnYxLkdldFJ1blJlc3BvbnNlEkMKCExpc3RSdW5zEhouZHJvdmVyLnYxLkxpc3RSdW5zUmVxdWVzdBobLmRyb3Zlci52MS5MaXN0UnVuc1Jlc3BvbnNlEkYKCUNhbmNlbFJ1bhIbLmRyb3Zlci52MS5DYW5jZWxSdW5SZXF1ZXN0GhwuZHJvdmVyLnYxLkNhbmNlbFJ1blJlc3BvbnNlEkkKClJlc29sdmVSdW4SHC5kcm92ZXIudjEuUmVzb2x2ZVJ1blJlcXVlc3QaHS5kcm92ZXIudjEuUmVzb2x2ZVJ1blJlc3BvbnNlEkUKCFdhdGNoUnVuEhouZHJvdmVyLnYxLldhdGNoUnVuUmVxdWVzdBobLmRyb3Zlci52MS5XYXRjaFJ1blJlc3BvbnNlMAESSQoKRXhwbGFpblJ1bhIcLmRyb3Zlci52MS5FeHBsYWluUnVuUmVxdWVzdBodLmRyb3Zlci52MS5FeHBsYWluUnVuUmVzcG9uc2USVQoOTW92ZVJ1blRvRnJvbnQSIC5kcm92ZXIudjEuTW92ZVJ1blRvRnJvbnRSZXF1ZXN0GiEuZHJvdmVyLnYxLk1vdmVSdW5Ub0Zyb250UmVzcG9uc2USSAoJV2F0Y2hSdW5zEhsuZHJvdmVyLnYxLldhdGNoUnVuc1JlcXVlc3QaHC5kcm92ZXIudjEuV2F0Y2hSdW5zUmVzcG9uc2UwARJDCghQdXJnZVJ1bhIaLmRyb3Zlci52MS5QdXJnZVJ1blJlcXVlc3QaGy5kcm92ZXIudjEuUHVyZ2VSdW5SZXNwb25zZWIGcHJvdG8z", [file_drover_v1_event, file_drover_v1_explanation, file_drover_v1_outcome, file_google_protobuf_duration, file_google_protobuf_struct, file_google_protobuf_timestamp]);
 
 /**
  * A request to do a workflow with inputs.
@@ -271,139 +273,6 @@ export const AttemptSchema: GenMessage<Attempt> = /*@__PURE__*/
   messageDesc(file_drover_v1_run, 1);
 
 /**
- * Something that happened to a run.
- *
- * @generated from message drover.v1.RunEvent
- */
-export type RunEvent = Message<"drover.v1.RunEvent"> & {
-  /**
-   * 1, 2, 3 within the run, without gaps.
-   *
-   * @generated from field: uint64 number = 1;
-   */
-  number: bigint;
-
-  /**
-   * When, on the database's clock.
-   *
-   * @generated from field: google.protobuf.Timestamp at = 2;
-   */
-  at?: Timestamp | undefined;
-
-  /**
-   * What.
-   *
-   * @generated from field: drover.v1.RunEventKind kind = 3;
-   */
-  kind: RunEventKind;
-
-  /**
-   * The attempt's number; 0 outside attempts.
-   *
-   * @generated from field: uint32 attempt = 4;
-   */
-  attempt: number;
-
-  /**
-   * The machine's name, if one is concerned.
-   *
-   * @generated from field: string machine = 5;
-   */
-  machine: string;
-
-  /**
-   * The step's id or place, if one is concerned.
-   *
-   * @generated from field: string step = 6;
-   */
-  step: string;
-
-  /**
-   * The readiness verdict, with PROVED.
-   *
-   * @generated from field: string verdict = 7;
-   */
-  verdict: string;
-
-  /**
-   * Why, with STEP_FAILED, ATTEMPT_ENDED and ENDED.
-   *
-   * @generated from field: drover.v1.Failure failure = 8;
-   */
-  failure?: Failure | undefined;
-
-  /**
-   * How far commit steps came, with ATTEMPT_ENDED and ENDED.
-   *
-   * @generated from field: drover.v1.CommitLabel commit_label = 9;
-   */
-  commitLabel: CommitLabel;
-
-  /**
-   * With ENDED.
-   *
-   * @generated from field: drover.v1.Outcome outcome = 10;
-   */
-  outcome: Outcome;
-
-  /**
-   * With ENDED, if it SUCCEEDED. Sensitive.
-   *
-   * @generated from field: google.protobuf.Struct outputs = 11;
-   */
-  outputs?: JsonObject | undefined;
-
-  /**
-   * Time the step took on the machine, with STEP_DONE and STEP_FAILED.
-   *
-   * @generated from field: google.protobuf.Duration duration = 12;
-   */
-  duration?: Duration | undefined;
-
-  /**
-   * What the machine was leased for, with PLACED.
-   *
-   * @generated from field: drover.v1.AttemptPurpose purpose = 13;
-   */
-  purpose: AttemptPurpose;
-
-  /**
-   * With HOLDING: MACHINE_SILENT, HALTED or HUMAN_PRESENT.
-   *
-   * @generated from field: string hold_reason = 14;
-   */
-  holdReason: string;
-
-  /**
-   * With VERIFIED.
-   *
-   * @generated from field: drover.v1.Verification verification = 15;
-   */
-  verification: Verification;
-
-  /**
-   * With RESOLVED.
-   *
-   * @generated from field: drover.v1.ResolveAs resolved_as = 16;
-   */
-  resolvedAs: ResolveAs;
-
-  /**
-   * With REQUEUED: not before then.
-   *
-   * @generated from field: google.protobuf.Timestamp not_before = 17;
-   */
-  notBefore?: Timestamp | undefined;
-};
-
-/**
- * Describes the message drover.v1.RunEvent.
- * Use `create(RunEventSchema)` to create a new message.
- */
-export const RunEventSchema: GenMessage<RunEvent> = /*@__PURE__*/
-  messageDesc(file_drover_v1_run, 2);
-
-/**
  * A run to start.
  *
  * @generated from message drover.v1.StartRunRequest
@@ -471,7 +340,7 @@ export type StartRunRequest = Message<"drover.v1.StartRunRequest"> & {
  * Use `create(StartRunRequestSchema)` to create a new message.
  */
 export const StartRunRequestSchema: GenMessage<StartRunRequest> = /*@__PURE__*/
-  messageDesc(file_drover_v1_run, 3);
+  messageDesc(file_drover_v1_run, 2);
 
 /**
  * The run.
@@ -507,7 +376,7 @@ export type StartRunResponse = Message<"drover.v1.StartRunResponse"> & {
  * Use `create(StartRunResponseSchema)` to create a new message.
  */
 export const StartRunResponseSchema: GenMessage<StartRunResponse> = /*@__PURE__*/
-  messageDesc(file_drover_v1_run, 4);
+  messageDesc(file_drover_v1_run, 3);
 
 /**
  * Runs to start.
@@ -528,7 +397,7 @@ export type StartRunsRequest = Message<"drover.v1.StartRunsRequest"> & {
  * Use `create(StartRunsRequestSchema)` to create a new message.
  */
 export const StartRunsRequestSchema: GenMessage<StartRunsRequest> = /*@__PURE__*/
-  messageDesc(file_drover_v1_run, 5);
+  messageDesc(file_drover_v1_run, 4);
 
 /**
  * What became of each, in the order given.
@@ -549,7 +418,7 @@ export type StartRunsResponse = Message<"drover.v1.StartRunsResponse"> & {
  * Use `create(StartRunsResponseSchema)` to create a new message.
  */
 export const StartRunsResponseSchema: GenMessage<StartRunsResponse> = /*@__PURE__*/
-  messageDesc(file_drover_v1_run, 6);
+  messageDesc(file_drover_v1_run, 5);
 
 /**
  * What became of one run to start.
@@ -586,7 +455,7 @@ export type StartRunsResult = Message<"drover.v1.StartRunsResult"> & {
  * Use `create(StartRunsResultSchema)` to create a new message.
  */
 export const StartRunsResultSchema: GenMessage<StartRunsResult> = /*@__PURE__*/
-  messageDesc(file_drover_v1_run, 7);
+  messageDesc(file_drover_v1_run, 6);
 
 /**
  * A refusal of one item among many.
@@ -614,7 +483,7 @@ export type Refusal = Message<"drover.v1.Refusal"> & {
  * Use `create(RefusalSchema)` to create a new message.
  */
 export const RefusalSchema: GenMessage<Refusal> = /*@__PURE__*/
-  messageDesc(file_drover_v1_run, 8);
+  messageDesc(file_drover_v1_run, 7);
 
 /**
  * Which run.
@@ -635,7 +504,7 @@ export type GetRunRequest = Message<"drover.v1.GetRunRequest"> & {
  * Use `create(GetRunRequestSchema)` to create a new message.
  */
 export const GetRunRequestSchema: GenMessage<GetRunRequest> = /*@__PURE__*/
-  messageDesc(file_drover_v1_run, 9);
+  messageDesc(file_drover_v1_run, 8);
 
 /**
  * The run.
@@ -656,7 +525,7 @@ export type GetRunResponse = Message<"drover.v1.GetRunResponse"> & {
  * Use `create(GetRunResponseSchema)` to create a new message.
  */
 export const GetRunResponseSchema: GenMessage<GetRunResponse> = /*@__PURE__*/
-  messageDesc(file_drover_v1_run, 10);
+  messageDesc(file_drover_v1_run, 9);
 
 /**
  * Which runs.
@@ -712,7 +581,7 @@ export type ListRunsRequest = Message<"drover.v1.ListRunsRequest"> & {
  * Use `create(ListRunsRequestSchema)` to create a new message.
  */
 export const ListRunsRequestSchema: GenMessage<ListRunsRequest> = /*@__PURE__*/
-  messageDesc(file_drover_v1_run, 11);
+  messageDesc(file_drover_v1_run, 10);
 
 /**
  * A page.
@@ -740,7 +609,7 @@ export type ListRunsResponse = Message<"drover.v1.ListRunsResponse"> & {
  * Use `create(ListRunsResponseSchema)` to create a new message.
  */
 export const ListRunsResponseSchema: GenMessage<ListRunsResponse> = /*@__PURE__*/
-  messageDesc(file_drover_v1_run, 12);
+  messageDesc(file_drover_v1_run, 11);
 
 /**
  * Which run to stop.
@@ -761,7 +630,7 @@ export type CancelRunRequest = Message<"drover.v1.CancelRunRequest"> & {
  * Use `create(CancelRunRequestSchema)` to create a new message.
  */
 export const CancelRunRequestSchema: GenMessage<CancelRunRequest> = /*@__PURE__*/
-  messageDesc(file_drover_v1_run, 13);
+  messageDesc(file_drover_v1_run, 12);
 
 /**
  * The run after the request was saved.
@@ -782,56 +651,7 @@ export type CancelRunResponse = Message<"drover.v1.CancelRunResponse"> & {
  * Use `create(CancelRunResponseSchema)` to create a new message.
  */
 export const CancelRunResponseSchema: GenMessage<CancelRunResponse> = /*@__PURE__*/
-  messageDesc(file_drover_v1_run, 14);
-
-/**
- * Which events.
- *
- * @generated from message drover.v1.WatchRunRequest
- */
-export type WatchRunRequest = Message<"drover.v1.WatchRunRequest"> & {
-  /**
-   * The run's id.
-   *
-   * @generated from field: string run_id = 1;
-   */
-  runId: string;
-
-  /**
-   * The last number already seen; 0 for all.
-   *
-   * @generated from field: uint64 after_event = 2;
-   */
-  afterEvent: bigint;
-};
-
-/**
- * Describes the message drover.v1.WatchRunRequest.
- * Use `create(WatchRunRequestSchema)` to create a new message.
- */
-export const WatchRunRequestSchema: GenMessage<WatchRunRequest> = /*@__PURE__*/
-  messageDesc(file_drover_v1_run, 15);
-
-/**
- * One message of a watch.
- *
- * @generated from message drover.v1.WatchRunResponse
- */
-export type WatchRunResponse = Message<"drover.v1.WatchRunResponse"> & {
-  /**
-   * The next event; absent in a sign of life, sent at least every 10 s.
-   *
-   * @generated from field: drover.v1.RunEvent event = 1;
-   */
-  event?: RunEvent | undefined;
-};
-
-/**
- * Describes the message drover.v1.WatchRunResponse.
- * Use `create(WatchRunResponseSchema)` to create a new message.
- */
-export const WatchRunResponseSchema: GenMessage<WatchRunResponse> = /*@__PURE__*/
-  messageDesc(file_drover_v1_run, 16);
+  messageDesc(file_drover_v1_run, 13);
 
 /**
  * How a run that ended UNKNOWN is settled.
@@ -880,7 +700,7 @@ export type ResolveRunRequest = Message<"drover.v1.ResolveRunRequest"> & {
  * Use `create(ResolveRunRequestSchema)` to create a new message.
  */
 export const ResolveRunRequestSchema: GenMessage<ResolveRunRequest> = /*@__PURE__*/
-  messageDesc(file_drover_v1_run, 17);
+  messageDesc(file_drover_v1_run, 14);
 
 /**
  * The run as it is settled.
@@ -901,7 +721,7 @@ export type ResolveRunResponse = Message<"drover.v1.ResolveRunResponse"> & {
  * Use `create(ResolveRunResponseSchema)` to create a new message.
  */
 export const ResolveRunResponseSchema: GenMessage<ResolveRunResponse> = /*@__PURE__*/
-  messageDesc(file_drover_v1_run, 18);
+  messageDesc(file_drover_v1_run, 15);
 
 /**
  * Which run.
@@ -922,7 +742,7 @@ export type ExplainRunRequest = Message<"drover.v1.ExplainRunRequest"> & {
  * Use `create(ExplainRunRequestSchema)` to create a new message.
  */
 export const ExplainRunRequestSchema: GenMessage<ExplainRunRequest> = /*@__PURE__*/
-  messageDesc(file_drover_v1_run, 19);
+  messageDesc(file_drover_v1_run, 16);
 
 /**
  * Why it waits.
@@ -943,7 +763,7 @@ export type ExplainRunResponse = Message<"drover.v1.ExplainRunResponse"> & {
  * Use `create(ExplainRunResponseSchema)` to create a new message.
  */
 export const ExplainRunResponseSchema: GenMessage<ExplainRunResponse> = /*@__PURE__*/
-  messageDesc(file_drover_v1_run, 20);
+  messageDesc(file_drover_v1_run, 17);
 
 /**
  * Which run.
@@ -964,7 +784,7 @@ export type MoveRunToFrontRequest = Message<"drover.v1.MoveRunToFrontRequest"> &
  * Use `create(MoveRunToFrontRequestSchema)` to create a new message.
  */
 export const MoveRunToFrontRequestSchema: GenMessage<MoveRunToFrontRequest> = /*@__PURE__*/
-  messageDesc(file_drover_v1_run, 21);
+  messageDesc(file_drover_v1_run, 18);
 
 /**
  * Done.
@@ -985,91 +805,7 @@ export type MoveRunToFrontResponse = Message<"drover.v1.MoveRunToFrontResponse">
  * Use `create(MoveRunToFrontResponseSchema)` to create a new message.
  */
 export const MoveRunToFrontResponseSchema: GenMessage<MoveRunToFrontResponse> = /*@__PURE__*/
-  messageDesc(file_drover_v1_run, 22);
-
-/**
- * Which events of which runs.
- *
- * @generated from message drover.v1.WatchRunsRequest
- */
-export type WatchRunsRequest = Message<"drover.v1.WatchRunsRequest"> & {
-  /**
-   * Only runs of this workflow.
-   *
-   * @generated from field: string workflow = 1;
-   */
-  workflow: string;
-
-  /**
-   * Only runs that this owner of a key started.
-   *
-   * @generated from field: string caller = 2;
-   */
-  caller: string;
-
-  /**
-   * Only events of these kinds; empty for all.
-   *
-   * @generated from field: repeated drover.v1.RunEventKind kinds = 3;
-   */
-  kinds: RunEventKind[];
-
-  /**
-   * Go on behind this one, from an earlier message; empty: from now on.
-   *
-   * @generated from field: string cursor = 4;
-   */
-  cursor: string;
-};
-
-/**
- * Describes the message drover.v1.WatchRunsRequest.
- * Use `create(WatchRunsRequestSchema)` to create a new message.
- */
-export const WatchRunsRequestSchema: GenMessage<WatchRunsRequest> = /*@__PURE__*/
-  messageDesc(file_drover_v1_run, 23);
-
-/**
- * One message of a watch of many.
- *
- * @generated from message drover.v1.WatchRunsResponse
- */
-export type WatchRunsResponse = Message<"drover.v1.WatchRunsResponse"> & {
-  /**
-   * Absent in a sign of life, which comes first and then at least every 10 s, and whose cursor is as good as any.
-   *
-   * @generated from field: drover.v1.RunEvent event = 1;
-   */
-  event?: RunEvent | undefined;
-
-  /**
-   * Whose event it is.
-   *
-   * @generated from field: string run_id = 2;
-   */
-  runId: string;
-
-  /**
-   * The workflow of that run.
-   *
-   * @generated from field: string workflow = 3;
-   */
-  workflow: string;
-
-  /**
-   * Where this message stands.
-   *
-   * @generated from field: string cursor = 4;
-   */
-  cursor: string;
-};
-
-/**
- * Describes the message drover.v1.WatchRunsResponse.
- * Use `create(WatchRunsResponseSchema)` to create a new message.
- */
-export const WatchRunsResponseSchema: GenMessage<WatchRunsResponse> = /*@__PURE__*/
-  messageDesc(file_drover_v1_run, 24);
+  messageDesc(file_drover_v1_run, 19);
 
 /**
  * Which run.
@@ -1090,7 +826,7 @@ export type PurgeRunRequest = Message<"drover.v1.PurgeRunRequest"> & {
  * Use `create(PurgeRunRequestSchema)` to create a new message.
  */
 export const PurgeRunRequestSchema: GenMessage<PurgeRunRequest> = /*@__PURE__*/
-  messageDesc(file_drover_v1_run, 25);
+  messageDesc(file_drover_v1_run, 20);
 
 /**
  * Done.
@@ -1105,7 +841,7 @@ export type PurgeRunResponse = Message<"drover.v1.PurgeRunResponse"> & {
  * Use `create(PurgeRunResponseSchema)` to create a new message.
  */
 export const PurgeRunResponseSchema: GenMessage<PurgeRunResponse> = /*@__PURE__*/
-  messageDesc(file_drover_v1_run, 26);
+  messageDesc(file_drover_v1_run, 21);
 
 /**
  * Where a run stands.
@@ -1175,248 +911,6 @@ export type RunState = (typeof RunState)[keyof typeof RunState] | UnknownEnum;
  */
 export const RunStateSchema: GenEnum<RunState> = /*@__PURE__*/
   enumDesc(file_drover_v1_run, 0);
-
-/**
- * What an attempt is for.
- *
- * @generated from enum drover.v1.AttemptPurpose
- */
-export const AttemptPurpose = {
-  /**
-   * Never sent.
-   *
-   * @generated from enum value: ATTEMPT_PURPOSE_UNSPECIFIED = 0;
-   */
-  UNSPECIFIED: 0,
-
-  /**
-   * To do the workflow.
-   *
-   * @generated from enum value: ATTEMPT_PURPOSE_ATTEMPT = 1;
-   */
-  ATTEMPT: 1,
-
-  /**
-   * To find out, by the workflow's `verify` steps, whether a commit step took hold.
-   *
-   * @generated from enum value: ATTEMPT_PURPOSE_VERIFY = 2;
-   */
-  VERIFY: 2,
-
-  /**
-   * To clean up a machine that an attempt has left as it was.
-   *
-   * @generated from enum value: ATTEMPT_PURPOSE_UPKEEP = 3;
-   */
-  UPKEEP: 3,
-} as const;
-
-/**
- * What an attempt is for.
- *
- * @generated from enum drover.v1.AttemptPurpose
- */
-export type AttemptPurpose = (typeof AttemptPurpose)[keyof typeof AttemptPurpose] | UnknownEnum;
-
-/**
- * Describes the enum drover.v1.AttemptPurpose.
- */
-export const AttemptPurposeSchema: GenEnum<AttemptPurpose> = /*@__PURE__*/
-  enumDesc(file_drover_v1_run, 1);
-
-/**
- * What happened.
- *
- * @generated from enum drover.v1.RunEventKind
- */
-export const RunEventKind = {
-  /**
-   * Never sent.
-   *
-   * @generated from enum value: RUN_EVENT_KIND_UNSPECIFIED = 0;
-   */
-  UNSPECIFIED: 0,
-
-  /**
-   * The run was saved and waits for a machine.
-   *
-   * @generated from enum value: RUN_EVENT_KIND_QUEUED = 1;
-   */
-  QUEUED: 1,
-
-  /**
-   * A machine was leased for a new attempt.
-   *
-   * @generated from enum value: RUN_EVENT_KIND_PLACED = 2;
-   */
-  PLACED: 2,
-
-  /**
-   * A readiness proof was taken.
-   *
-   * @generated from enum value: RUN_EVENT_KIND_PROVED = 3;
-   */
-  PROVED: 3,
-
-  /**
-   * A repair of the machine's readiness was begun.
-   *
-   * @generated from enum value: RUN_EVENT_KIND_REPAIRING = 4;
-   */
-  REPAIRING: 4,
-
-  /**
-   * A step was sent.
-   *
-   * @generated from enum value: RUN_EVENT_KIND_STEP_STARTED = 5;
-   */
-  STEP_STARTED: 5,
-
-  /**
-   * A step was done.
-   *
-   * @generated from enum value: RUN_EVENT_KIND_STEP_DONE = 6;
-   */
-  STEP_DONE: 6,
-
-  /**
-   * A step failed.
-   *
-   * @generated from enum value: RUN_EVENT_KIND_STEP_FAILED = 7;
-   */
-  STEP_FAILED: 7,
-
-  /**
-   * The attempt holds: the machine is silent, or halted, or a person is at it.
-   *
-   * @generated from enum value: RUN_EVENT_KIND_HOLDING = 8;
-   */
-  HOLDING: 8,
-
-  /**
-   * The attempt goes on.
-   *
-   * @generated from enum value: RUN_EVENT_KIND_RESUMED = 9;
-   */
-  RESUMED: 9,
-
-  /**
-   * The attempt is over.
-   *
-   * @generated from enum value: RUN_EVENT_KIND_ATTEMPT_ENDED = 10;
-   */
-  ATTEMPT_ENDED: 10,
-
-  /**
-   * The run waits for another machine.
-   *
-   * @generated from enum value: RUN_EVENT_KIND_REQUEUED = 11;
-   */
-  REQUEUED: 11,
-
-  /**
-   * Somebody asked for the run to be stopped.
-   *
-   * @generated from enum value: RUN_EVENT_KIND_CANCEL_REQUESTED = 12;
-   */
-  CANCEL_REQUESTED: 12,
-
-  /**
-   * The run is over. The last event, unless it ended UNKNOWN and a person settles it later.
-   *
-   * @generated from enum value: RUN_EVENT_KIND_ENDED = 13;
-   */
-  ENDED: 13,
-
-  /**
-   * A commit step may have taken hold: the run waits for a machine on which its `verify` steps can find out.
-   *
-   * @generated from enum value: RUN_EVENT_KIND_UNSETTLED = 14;
-   */
-  UNSETTLED: 14,
-
-  /**
-   * The `verify` steps have found out, or have not.
-   *
-   * @generated from enum value: RUN_EVENT_KIND_VERIFIED = 15;
-   */
-  VERIFIED: 15,
-
-  /**
-   * A person has settled the run, which had ended UNKNOWN.
-   *
-   * @generated from enum value: RUN_EVENT_KIND_RESOLVED = 16;
-   */
-  RESOLVED: 16,
-
-  /**
-   * An operator has put the waiting run before all others.
-   *
-   * @generated from enum value: RUN_EVENT_KIND_MOVED_TO_FRONT = 17;
-   */
-  MOVED_TO_FRONT: 17,
-} as const;
-
-/**
- * What happened.
- *
- * @generated from enum drover.v1.RunEventKind
- */
-export type RunEventKind = (typeof RunEventKind)[keyof typeof RunEventKind] | UnknownEnum;
-
-/**
- * Describes the enum drover.v1.RunEventKind.
- */
-export const RunEventKindSchema: GenEnum<RunEventKind> = /*@__PURE__*/
-  enumDesc(file_drover_v1_run, 2);
-
-/**
- * What `verify` steps found out.
- *
- * @generated from enum drover.v1.Verification
- */
-export const Verification = {
-  /**
-   * Nothing was asked.
-   *
-   * @generated from enum value: VERIFICATION_UNSPECIFIED = 0;
-   */
-  UNSPECIFIED: 0,
-
-  /**
-   * All that the workflow commits took hold.
-   *
-   * @generated from enum value: VERIFICATION_HELD = 1;
-   */
-  HELD: 1,
-
-  /**
-   * It did not.
-   *
-   * @generated from enum value: VERIFICATION_NOT_HELD = 2;
-   */
-  NOT_HELD: 2,
-
-  /**
-   * They could not find out.
-   *
-   * @generated from enum value: VERIFICATION_UNCLEAR = 3;
-   */
-  UNCLEAR: 3,
-} as const;
-
-/**
- * What `verify` steps found out.
- *
- * @generated from enum drover.v1.Verification
- */
-export type Verification = (typeof Verification)[keyof typeof Verification] | UnknownEnum;
-
-/**
- * Describes the enum drover.v1.Verification.
- */
-export const VerificationSchema: GenEnum<Verification> = /*@__PURE__*/
-  enumDesc(file_drover_v1_run, 3);
 
 /**
  * Runs: requests to do a workflow. The conversation: `StartRun` answers once the run is saved, and from then on it
