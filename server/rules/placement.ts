@@ -59,11 +59,7 @@ export function place(facts: PlacingFacts): Placement[] {
   const fits = fitting(facts);
   const left = new Map(facts.limits.map((limit) => [`${limit.kind} ${limit.name}`, limit.left]));
   const free = new Map(facts.fleet.map((machine) => [machine.id, machine]));
-  const lines = new Map<string, WaitingRun[]>();
-  for (const run of [...facts.queue].sort(inLine)) {
-    const caller = routes.get(run.route)?.caller;
-    if (caller !== undefined) lines.set(caller, [...(lines.get(caller) ?? []), run]);
-  }
+  const lines = Map.groupBy([...facts.queue].sort(inLine), (run) => routes.get(run.route)?.caller ?? "");
   let { shares } = facts;
   const placements: Placement[] = [];
   for (;;) {
