@@ -1,6 +1,6 @@
 // Whether a machine offers what a workflow requires. Pure.
 
-import { satisfies, validate } from "compare-versions";
+import { isWithin } from "./version-range.ts";
 
 /** What a label of the machine has to be. */
 export type LabelTest =
@@ -10,7 +10,7 @@ export type LabelTest =
 /** What a workflow requires of a machine. */
 export interface Requirement {
   readonly application: string;
-  /** A range of its versions, for example `>=4.2 <5 || 6.x`; absent: any. */
+  /** A range of its versions, for example `>=4.2 <5 || ~6.1`; absent: any. */
   readonly version?: string;
   readonly labels: readonly LabelTest[];
 }
@@ -32,9 +32,6 @@ export function misfit({ application, version, labels }: Requirement, offer: Off
   return labels.every((test) => holds(test, offer.labels)) ? undefined : "LABEL_MISMATCH";
 }
 
-/** A version that nobody can compare is within no range. */
-const isWithin = (version: string, range: string): boolean => validate(version) && satisfies(version, range);
-
 function holds(test: LabelTest, labels: Offer["labels"]): boolean {
   const value = Object.hasOwn(labels, test.label) ? labels[test.label] : undefined;
   switch (test.is) {
@@ -48,12 +45,3 @@ function holds(test: LabelTest, labels: Offer["labels"]): boolean {
       return value === undefined;
   }
 }
-
-const comparator = /^(?:[<>]=?|=|\^|~)?\d+(?:\.\d+){0,3}$/;
-
-/** Whether a text is a range: comparators with blanks between them, of which all hold, and `||` between alternatives. */
-export const isVersionRange = (range: string): boolean =>
-  range.split("||").every((all) => {
-    const comparators = all.split(" ").filter((each) => each !== "");
-    return comparators.length > 0 && comparators.every((each) => comparator.test(each));
-  });

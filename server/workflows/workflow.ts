@@ -127,7 +127,7 @@ export function compileWorkflow(text: string, context: WorkflowContext): Compile
     readonly,
     requires: {
       ...(typeof requires["pool"] === "string" ? { pool: requires["pool"] } : {}),
-      ...(typeof requires["version"] === "string" ? { version: versionOf(requires["version"], report) } : {}),
+      ...versionOf(requires["version"], source.written, report),
       labels: labelTests(requires["labels"], source.written),
     },
     steps,
