@@ -2,6 +2,7 @@
 // seen or noted. It is written before the answer leaves.
 
 import type { HaltKind } from "../rules/halt.ts";
+import type { LimitKind, PauseKind } from "../rules/route.ts";
 import type { ResolveAs } from "../rules/run.ts";
 import type { Principal } from "./keyring.ts";
 
@@ -16,6 +17,8 @@ export type View =
 export type Decision =
   /** What became of a run that had ended UNKNOWN. */
   | { readonly decided: "run"; readonly runId: string; readonly as: ResolveAs }
+  /** A waiting run goes before all others. */
+  | { readonly decided: "run"; readonly runId: string; readonly as: "moved-to-front" }
   /** What an operator did to a machine. */
   | {
       readonly decided: "machine";
@@ -30,7 +33,18 @@ export type Decision =
       readonly as: "halted" | "resumed";
       /** The halt that began, or ended. */
       readonly haltId?: string;
-    };
+    }
+  /** What an operator keeps from beginning, or lets begin again. */
+  | {
+      readonly decided: PauseKind;
+      readonly target: string;
+      readonly as: "paused" | "unpaused";
+      /** The pause that began, or ended. */
+      readonly pauseId?: string;
+    }
+  /** How many runs of it may be under way at the same time. */
+  | { readonly decided: LimitKind; readonly target: string; readonly as: "limited"; readonly max: number }
+  | { readonly decided: LimitKind; readonly target: string; readonly as: "unlimited" };
 
 export type AuditEntry = (View | Decision) & {
   readonly tenant: string;

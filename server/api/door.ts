@@ -5,15 +5,19 @@ import type { CordonWanted } from "../engine/cordoning.ts";
 import type { HaltTarget } from "../engine/halting.ts";
 import type { ResolveWanted } from "../engine/resolving.ts";
 import type { RolloutView, RolloutWanted } from "../engine/rolling-out.ts";
+import type { Target } from "../engine/targets.ts";
 import type { ArtifactId, Instant, Json, KeyId, MachineId, ReleaseId, RunId, TenantId } from "../rules/names.ts";
 import type { Answer } from "../rules/refusal.ts";
+import type { LimitKind, PauseKind } from "../rules/route.ts";
 import type { ArtifactView } from "../store/artifact-reads.ts";
+import type { LimitView } from "../store/concurrency.ts";
 import type { DefinitionSource, DefinitionView } from "../store/definition-reads.ts";
 import type { RunEvent } from "../store/events.ts";
 import type { FailureContextView } from "../store/failure-context.ts";
 import type { HaltView } from "../store/halts.ts";
 import type { EnrolmentTokenView, KeyView } from "../store/key-reads.ts";
 import type { MachineFilter, MachineView } from "../store/machine-reads.ts";
+import type { PauseView } from "../store/pauses.ts";
 import type { NewRelease, ReleaseRow } from "../store/releases.ts";
 import type { AttemptView, RunDetail, RunFilter, RunView } from "../store/run-reads.ts";
 import type { Scope } from "../store/schema/tenancy.ts";
@@ -58,6 +62,7 @@ export interface RunDoor {
   /** One answer for each, in order. */
   startRuns(tenant: TenantId, wanted: readonly RunWanted[]): Promise<readonly Answer<RunStarted>[]>;
   cancelRun(tenant: TenantId, id: RunId): Promise<Answer<RunView>>;
+  moveRunToFront(tenant: TenantId, id: RunId): Promise<Answer<RunView>>;
   resolveRun(tenant: TenantId, id: RunId, wanted: ResolveWanted): Promise<Answer<RunDetail>>;
   readRun(tenant: TenantId, id: RunId): Promise<RunDetail | undefined>;
   readRunView(tenant: TenantId, id: RunId): Promise<RunView | undefined>;
@@ -114,6 +119,27 @@ export interface HaltDoor {
   list(tenant: TenantId, limit: number): Promise<readonly HaltView[]>;
 }
 
+export interface QueueDoor {
+  pause(
+    tenant: TenantId,
+    wanted: Target<PauseKind> & { readonly reason: string; readonly by: string },
+  ): Promise<Answer<PauseView>>;
+  /** Undefined when there was none. */
+  unpause(
+    tenant: TenantId,
+    wanted: Target<PauseKind> & { readonly by: string },
+  ): Promise<Answer<PauseView | undefined>>;
+  /** In force, newest first. */
+  listPauses(tenant: TenantId, limit: number): Promise<readonly PauseView[]>;
+  setLimit(
+    tenant: TenantId,
+    wanted: Target<LimitKind> & { readonly max: number; readonly by: string },
+  ): Promise<Answer<LimitView>>;
+  /** False when there was none. */
+  removeLimit(tenant: TenantId, target: Target<LimitKind>): Promise<boolean>;
+  listLimits(tenant: TenantId, limit: number): Promise<readonly LimitView[]>;
+}
+
 export interface KeyDoor {
   create(
     tenant: TenantId,
@@ -141,6 +167,7 @@ export interface Door {
   readonly artifacts: ArtifactDoor;
   readonly machines: MachineDoor;
   readonly halts: HaltDoor;
+  readonly queue: QueueDoor;
   readonly keys: KeyDoor;
   readonly releases: ReleaseDoor;
 }

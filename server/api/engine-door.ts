@@ -8,6 +8,9 @@ import { putApplication, putWorkflow } from "../engine/defining.ts";
 import { createEnrolmentToken, revokeEnrolmentToken, revokeMachine } from "../engine/enrolling.ts";
 import { halt, resume } from "../engine/halting.ts";
 import { createKey, revokeKey } from "../engine/keys.ts";
+import { removeLimit, setLimit } from "../engine/limiting.ts";
+import { moveRunToFront } from "../engine/moving.ts";
+import { pause, unpause } from "../engine/pausing.ts";
 import { addRelease, uploadPiece } from "../engine/releases.ts";
 import { resolveRun } from "../engine/resolving.ts";
 import { resumeNewestRollout, startRollout, stopNewestRollout, viewRollout } from "../engine/rolling-out.ts";
@@ -15,12 +18,14 @@ import { newRunId, startRun } from "../engine/starting.ts";
 import type { MachineId, RunId, TenantId } from "../rules/names.ts";
 import { type Answer, accept } from "../rules/refusal.ts";
 import { listArtifacts, readArtifact } from "../store/artifact-reads.ts";
+import { listLimits } from "../store/concurrency.ts";
 import { type DefinitionTable, listDefinitions, readDefinition } from "../store/definition-reads.ts";
 import { eventsAfter } from "../store/events.ts";
 import { readFailureContext } from "../store/failure-context.ts";
 import { listHalts } from "../store/halts.ts";
 import { findKey, listEnrolmentTokens, listKeys } from "../store/key-reads.ts";
 import { listMachines, readHealthAt, readMachineView } from "../store/machine-reads.ts";
+import { listPauses } from "../store/pauses.ts";
 import { listReleases } from "../store/releases.ts";
 import { listRuns, readAttempts, readOutputs, readRun, readRunView } from "../store/run-reads.ts";
 import type { DefinitionDoor, Door, MachineDoor, ReleaseDoor, RunDoor, RunStarted, RunWanted } from "./door.ts";
@@ -43,6 +48,14 @@ export const engineDoor = (context: EngineContext): Door => ({
     halt: (tenant, wanted) => halt(context, tenant, wanted),
     resume: (tenant, wanted) => resume(context, tenant, wanted),
     list: (tenant, limit) => listHalts(context.database.sql, tenant, limit),
+  },
+  queue: {
+    pause: (tenant, wanted) => pause(context, tenant, wanted),
+    unpause: (tenant, wanted) => unpause(context, tenant, wanted),
+    listPauses: (tenant, limit) => listPauses(context.database.sql, tenant, limit),
+    setLimit: (tenant, wanted) => setLimit(context, tenant, wanted),
+    removeLimit: (tenant, target) => removeLimit(context, tenant, target),
+    listLimits: (tenant, limit) => listLimits(context.database.sql, tenant, limit),
   },
   keys: {
     create: async (tenant, wanted) => accept(await createKey(context, tenant, wanted)),
@@ -113,6 +126,10 @@ function runDoor(context: EngineContext): RunDoor {
     async cancelRun(tenant: TenantId, id: RunId) {
       const cancelled = await cancelRun(context, tenant, id);
       return cancelled.ok ? there(await readRunView(sql, tenant, id), "run") : cancelled;
+    },
+    async moveRunToFront(tenant, id) {
+      const moved = await moveRunToFront(context, tenant, id);
+      return moved.ok ? there(await readRunView(sql, tenant, id), "run") : moved;
     },
     async resolveRun(tenant, id, wanted) {
       const resolved = await resolveRun(context, tenant, id, wanted);

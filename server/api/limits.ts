@@ -5,6 +5,9 @@ const mib = 1024 * 1024;
 export const apiLimits = {
   /** Halts in force that are listed: people make them, one by one. */
   haltsMax: 1_000,
+  /** The same of pauses, and of limits of how many runs are under way at the same time. */
+  pausesMax: 1_000,
+  concurrencyLimitsMax: 1_000,
   /** A request message. Inputs are at most 1 MiB; many small runs fit into one StartRuns. */
   readBytesMax: 4 * mib,
   /** PutWorkflow and PutApplication: 64 files of 256 KiB and the source are 17 MiB, and a third more as JSON (base64). */

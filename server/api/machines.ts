@@ -151,6 +151,9 @@ const machineMessage = (machine: MachineView): MessageInitShape<typeof MachineSc
   unreadyUntil: timestamp(machine.unreadyUntil),
   unclean: machine.unclean,
   halted: machine.halted,
+  quarantinedUntil: timestamp(machine.quarantinedUntil),
+  failuresInARow: machine.failuresInARow,
+  warmApplications: [...machine.warmApplications],
 });
 
 const tokenMessage = (token: EnrolmentTokenView): MessageInitShape<typeof EnrolmentTokenSchema> => ({

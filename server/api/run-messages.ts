@@ -56,6 +56,9 @@ export function runMessage(run: RunView) {
     startedAt: timestamp(run.startedAt),
     endedAt: timestamp(run.endedAt),
     notBefore: timestamp(run.notBeforeAt),
+    caller: run.caller,
+    movedToFront: run.front > 0 && (run.state === "queued" || run.state === "unsettled"),
+    pool: run.pool,
   } satisfies MessageInitShape<typeof RunSchema>;
 }
 

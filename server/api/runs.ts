@@ -76,6 +76,7 @@ export function createRuns({ door, wakeup, audit }: RunsOptions): ServiceImpl<ty
         ...(request.workflow === "" ? {} : { workflow: request.workflow }),
         ...(state === undefined ? {} : { state }),
         ...(outcome === undefined ? {} : { outcome }),
+        ...(request.caller === "" ? {} : { caller: request.caller }),
       };
       const { rows, nextPageToken } = await page("runs", request, "id", (before, limit) =>
         door.listRuns(tenantOf(context), filter, before, limit),
@@ -105,7 +106,13 @@ export function createRuns({ door, wakeup, audit }: RunsOptions): ServiceImpl<ty
       watchRun({ door, wakeup, audit }, principalOf(context), runId(request.runId), request.afterEvent, context.signal),
 
     explainRun: () => Promise.reject(new ConnectError("not yet", Code.Unimplemented)),
-    moveRunToFront: () => Promise.reject(new ConnectError("not yet", Code.Unimplemented)),
+    async moveRunToFront(request, context) {
+      const principal = principalOf(context);
+      const id = runId(request.runId);
+      const run = accepted(await door.moveRunToFront(principal.tenant, id));
+      audit(decidedBy(principal, { decided: "run", runId: id, as: "moved-to-front" }));
+      return { run: runMessage(run) };
+    },
     watchRuns: () => {
       throw new ConnectError("not yet", Code.Unimplemented);
     },

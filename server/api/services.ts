@@ -23,7 +23,7 @@ export const createServices = (door: Door, wakeup: Wakeup, audit: Audit): Servic
   machines: createMachines(door.machines, audit),
   halts: createHalts(door.halts, audit),
   keys: createKeys(door.keys),
-  queue: createQueue(),
+  queue: createQueue(door.queue, audit),
   retention: createRetention(),
   releases: createReleases(door.releases),
 });

@@ -6,9 +6,11 @@
 
 import { advanceCordon } from "../rules/cordon.ts";
 import type { MachineId, TenantId } from "../rules/names.ts";
+import { trustedAgain } from "../rules/quarantine.ts";
 import { type Answer, accept, refuse } from "../rules/refusal.ts";
 import { lockCordon, saveCordon } from "../store/cordons.ts";
 import { readNow } from "../store/database.ts";
+import { lockReliability, saveReliability } from "../store/marks.ts";
 import { topics } from "../store/wakeup.ts";
 import { holdingMachine } from "./attaching.ts";
 import { applyHappening } from "./changing.ts";
@@ -20,7 +22,7 @@ export type CordonWanted =
 
 const noMachine = () => refuse("MACHINE_NOT_FOUND", "There is no such machine.");
 
-/** Cordons, uncordons or drains the machine. May be repeated. */
+/** Cordons, uncordons or drains the machine; to uncordon it ends its quarantine too. May be repeated. */
 export async function cordonMachine(
   context: EngineContext,
   tenantId: TenantId,
@@ -35,6 +37,7 @@ export async function cordonMachine(
       wanted.is === "drain" ? ({ is: "drain", by: now + wanted.timeoutMs } as const) : ({ is: wanted.is } as const);
     const next = advanceCordon(cordon, happening, now);
     if (next !== cordon) await saveCordon(tx, id, next);
+    if (wanted.is === "uncordon") await saveReliability(tx, id, trustedAgain(await lockReliability(tx, id)));
     return true;
   });
   if (!found) return noMachine();

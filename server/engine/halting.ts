@@ -11,7 +11,6 @@ import type { HaltKind } from "../rules/halt.ts";
 import type { HaltId, MachineId, TenantId } from "../rules/names.ts";
 import { type Answer, accept, refuse } from "../rules/refusal.ts";
 import { type Query, readNow } from "../store/database.ts";
-import { latestApplication, latestWorkflow } from "../store/definitions.ts";
 import {
   endHalt,
   type HaltView,
@@ -22,11 +21,11 @@ import {
   saveHalt,
 } from "../store/halts.ts";
 import { readMachineView } from "../store/machine-reads.ts";
-import { findPool } from "../store/pools.ts";
 import { topics } from "../store/wakeup.ts";
 import { changeRun } from "./changing.ts";
 import type { EngineContext } from "./context.ts";
 import { errorText } from "./loop.ts";
+import { findTarget } from "./targets.ts";
 
 /** What is halted, as an operator names it; for the tenant the name is empty. */
 export interface HaltTarget {
@@ -44,11 +43,11 @@ export async function halt(
   { kind, name, reason, by }: HaltTarget & { readonly reason: string; readonly by: string },
 ): Promise<Answer<HaltView>> {
   const { sql } = context.database;
-  const target = await idOf(sql, tenantId, { kind, name });
-  if (target === undefined) return unknownTarget({ kind, name });
+  const found = await findHalted(sql, tenantId, { kind, name });
+  if (!found.ok) return found;
   const id = await sql.begin(async (tx) => {
     const now = await readNow(tx);
-    return await saveHalt(tx, tenantId, { id: uuid() as HaltId, kind, target, reason, by, now });
+    return await saveHalt(tx, tenantId, { id: uuid() as HaltId, kind, target: found.value, reason, by, now });
   });
   wake(context, tenantId);
   return accept(await there(sql, id));
@@ -61,9 +60,10 @@ export async function resume(
   { kind, name, by }: HaltTarget & { readonly by: string },
 ): Promise<Answer<HaltView | undefined>> {
   const { sql } = context.database;
-  const target = await idOf(sql, tenantId, { kind, name });
+  const found = await findHalted(sql, tenantId, { kind, name });
   // Nothing of another kind is known but by its halt: without one there is nothing to end.
-  if (target === undefined) return kind === "machine" ? unknownTarget({ kind, name }) : accept(undefined);
+  if (!found.ok) return kind === "machine" ? found : accept(undefined);
+  const target = found.value;
   const id = await sql.begin(async (tx) => {
     if (kind === "machine") await raiseResumeNumber(tx, target as MachineId);
     return await endHalt(tx, tenantId, { kind, target, by, now: await readNow(tx) });
@@ -92,35 +92,12 @@ const putRight = (context: EngineContext, { runId, attemptId, upkeep, why }: Hol
     upkeepId: upkeep ? attemptId : undefined,
   });
 
-/** The name that a target is stored under; undefined when there is no such thing. */
-async function idOf(query: Query, tenantId: TenantId, { kind, name }: HaltTarget): Promise<string | undefined> {
-  switch (kind) {
-    case "machine":
-      return (await readMachineView(query, tenantId, name))?.id;
-    case "workflow":
-      return (await latestWorkflow(query, tenantId, name))?.name;
-    case "application":
-      return (await latestApplication(query, tenantId, name))?.name;
-    case "pool":
-      return await findPool(query, tenantId, name);
-    case "tenant":
-      return "";
-  }
-}
-
-function unknownTarget({ kind, name }: HaltTarget): Answer<never> {
-  switch (kind) {
-    case "machine":
-      return refuse("MACHINE_NOT_FOUND", `There is no machine ${name}.`);
-    case "workflow":
-      return refuse("WORKFLOW_NOT_FOUND", `There is no workflow ${name}.`);
-    case "application":
-      return refuse("APPLICATION_NOT_FOUND", `There is no application ${name}.`);
-    case "pool":
-      return refuse("POOL_NOT_FOUND", `There is no pool ${name}.`);
-    case "tenant":
-      throw new Error("a tenant is always there");
-  }
+/** The id or name that a target is stored under. */
+async function findHalted(query: Query, tenantId: TenantId, { kind, name }: HaltTarget): Promise<Answer<string>> {
+  if (kind === "tenant") return accept("");
+  if (kind !== "machine") return await findTarget(query, tenantId, { kind, name });
+  const machine = await readMachineView(query, tenantId, name);
+  return machine === undefined ? refuse("MACHINE_NOT_FOUND", `There is no machine ${name}.`) : accept(machine.id);
 }
 
 /** Agents are told first: their sessions and the pass read the same rows, and neither waits for the other. */

@@ -59,6 +59,7 @@ export function advance(
         "fence",
       );
     case "resolved":
+    case "moved-to-front":
       return undefined;
     case "holder-gone":
       return change.conclude(
@@ -86,7 +87,10 @@ const alone = ({ run, event }: RunStep, ...before: EventBody[]): RunChange => ({
   budget: "keep",
 });
 
+const moveToFront = (run: Run, front: number) => alone({ run: { ...run, front }, event: { kind: "MOVED_TO_FRONT" } });
+
 function advanceQueued(run: Run, happening: RunHappening, now: Instant): RunChange | undefined {
+  if (happening.is === "moved-to-front") return moveToFront(run, happening.front);
   if (happening.is === "cancel-requested") {
     return alone(endRun(run, "CANCELLED", "BEFORE_COMMIT", now), { kind: "CANCEL_REQUESTED" });
   }
@@ -94,6 +98,7 @@ function advanceQueued(run: Run, happening: RunHappening, now: Instant): RunChan
 }
 
 function advanceUnsettled(run: Run, happening: RunHappening, now: Instant): RunChange | undefined {
+  if (happening.is === "moved-to-front") return moveToFront(run, happening.front);
   if (happening.is === "cancel-requested") {
     const ended = endUnknown(run, "it was cancelled before verify had found out", now);
     return alone(ended, { kind: "CANCEL_REQUESTED" });

@@ -42,6 +42,8 @@ export type RunHappening =
   | { readonly is: "force-released" }
   /** A person has settled a run that had ended UNKNOWN. */
   | { readonly is: "resolved"; readonly resolution: Resolution; readonly outputs?: Json }
+  /** An operator puts the waiting run before all others of its pool: `front` is higher than any before. */
+  | { readonly is: "moved-to-front"; readonly front: number }
   /** Takeover, or proof that the attempt's incarnation is dead: it injects no more. */
   | { readonly is: "holder-gone"; readonly why: "MACHINE_LOST" | "AGENT_RESTARTED" };
 

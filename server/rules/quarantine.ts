@@ -37,6 +37,9 @@ export const afterSuccess = (before: Reliability): Reliability => ({
   failureRate: before.failureRate * (1 - weight),
 });
 
+/** An operator has seen to it: it is given runs as if it had not failed. What its attempts were like is still known. */
+export const trustedAgain = (before: Reliability): Reliability => ({ ...reliable, failureRate: before.failureRate });
+
 /**
  * `mayQuarantine`: not too many of its pool are already (`quarantinesMax`). A probe that fails quarantines it again at once, for
  * twice as long.

@@ -60,6 +60,7 @@ export function advanceUpkeep(
     case "machine-silent":
     case "let-go":
     case "resolved":
+    case "moved-to-front":
       return undefined;
   }
 }

@@ -1,8 +1,9 @@
 // How many runs of a workflow or an application may be under way at the same time, and how many are.
 
-import type { TenantId } from "../rules/names.ts";
+import type { Instant, TenantId } from "../rules/names.ts";
 import type { Limit, LimitKind, Route } from "../rules/route.ts";
 import type { Query, Tx } from "./database.ts";
+import type { concurrencyLimits } from "./schema/queue.ts";
 
 /**
  * The limits that concern the routes, with what is left of each, under lock: until the end of the transaction no placer of another
@@ -33,4 +34,55 @@ export async function countUnderWay(
     where l.ended_at is null and l.tenant_id = ${tenantId} and l.purpose in ('attempt', 'verify')
     group by r.workflow, r.application`;
   return (kind, name) => rows.filter((row) => row[kind] === name).reduce((sum, row) => sum + row.count, 0);
+}
+
+export interface LimitTarget {
+  readonly kind: LimitKind;
+  readonly name: string;
+}
+
+/** A limit, with how much of it is used. */
+export interface LimitView
+  extends Readonly<Pick<typeof concurrencyLimits.$inferSelect, "kind" | "name" | "max" | "setBy" | "setAt">> {
+  readonly used: number;
+}
+
+type LimitRow = Omit<LimitView, "used">;
+
+/** By kind and name, byte by byte. */
+export async function listLimits(query: Query, tenantId: TenantId, limit: number): Promise<LimitView[]> {
+  const rows = await query<LimitRow[]>`
+    select kind, name, max, set_by, set_at from concurrency_limits where tenant_id = ${tenantId}
+    order by kind collate "C", name collate "C" limit ${limit}`;
+  if (rows.length === 0) return [];
+  const used = await countUnderWay(query, tenantId);
+  return rows.map((row) => ({ ...row, used: used(row.kind, row.name) }));
+}
+
+export async function readLimit(query: Query, tenantId: TenantId, of: LimitTarget): Promise<LimitView | undefined> {
+  const [row] = await query<LimitRow[]>`
+    select kind, name, max, set_by, set_at from concurrency_limits
+    where tenant_id = ${tenantId} and kind = ${of.kind} and name = ${of.name}`;
+  return row === undefined ? undefined : { ...row, used: (await countUnderWay(query, tenantId))(row.kind, row.name) };
+}
+
+/** One that says the same stays whose it was. */
+export async function saveLimit(
+  tx: Tx,
+  tenantId: TenantId,
+  limit: LimitTarget & { readonly max: number; readonly by: string; readonly now: Instant },
+): Promise<void> {
+  await tx`
+    insert into concurrency_limits (tenant_id, kind, name, max, set_by, set_at)
+    values (${tenantId}, ${limit.kind}, ${limit.name}, ${limit.max}, ${limit.by}, ${limit.now}::timestamptz)
+    on conflict (tenant_id, kind, name) do update
+    set max = excluded.max, set_by = excluded.set_by, set_at = excluded.set_at
+    where concurrency_limits.max <> excluded.max`;
+}
+
+/** False when there was none. */
+export async function deleteLimit(query: Query, tenantId: TenantId, { kind, name }: LimitTarget): Promise<boolean> {
+  const rows = await query`
+    delete from concurrency_limits where tenant_id = ${tenantId} and kind = ${kind} and name = ${name} returning name`;
+  return rows.length > 0;
 }

@@ -26,13 +26,20 @@ export interface MachineView {
   readonly unreadyUntil: Instant | null;
   readonly unclean: boolean;
   readonly halted: boolean;
+  /** While it is quarantined. */
+  readonly quarantinedUntil: Instant | null;
+  readonly failuresInARow: number;
+  /** Applications that its incarnation was proven ready for, by name. */
+  readonly warmApplications: readonly string[];
 }
 
 const view = (query: Query) => query`
   select m.id, m.name, p.name as pool, m.status, m.status_since, m.enrolled_at, m.revoked_at, m.inventory,
     case when a.purpose <> 'upkeep' and a.ended_at is null then a.run_id end as run_id,
     m.cordoned_at, m.drain_by, coalesce(m.hold, a.held ->> 'why') as hold, m.desktop, m.unready_verdict, m.unready_until,
-    m.unclean_attempt_id is not null as unclean, ${machineHalted(query)} as halted
+    m.unclean_attempt_id is not null as unclean, ${machineHalted(query)} as halted,
+    case when m.quarantined_until > now() then m.quarantined_until end as quarantined_until, m.failures_in_a_row,
+    array(select jsonb_object_keys(m.warm) order by 1) as warm_applications
   from machines m
   join pools p on p.id = m.pool_id
   left join leases l on l.machine_id = m.id and l.ended_at is null

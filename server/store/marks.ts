@@ -51,7 +51,7 @@ export async function markMachine(
   }
 }
 
-async function lockReliability(tx: Tx, id: MachineId): Promise<Reliability> {
+export async function lockReliability(tx: Tx, id: MachineId): Promise<Reliability> {
   const [row] = await tx<(Omit<Reliability, "quarantinedUntil"> & { quarantinedUntil: Instant | null })[]>`
     select failures_in_a_row, failure_rate, quarantines, quarantined_until from machines where id = ${id}
     for no key update`;
@@ -60,7 +60,7 @@ async function lockReliability(tx: Tx, id: MachineId): Promise<Reliability> {
   return quarantinedUntil === null ? rest : { ...rest, quarantinedUntil };
 }
 
-async function saveReliability(tx: Tx, id: MachineId, reliability: Reliability): Promise<void> {
+export async function saveReliability(tx: Tx, id: MachineId, reliability: Reliability): Promise<void> {
   await tx`
     update machines set failures_in_a_row = ${reliability.failuresInARow}, failure_rate = ${reliability.failureRate},
       quarantines = ${reliability.quarantines},

@@ -119,7 +119,7 @@ export async function unsettledHead(
             and (unsettled ->> 'on' <> 'same-machine' or m.id = (unsettled ->> 'machineId')::uuid
               and (m.attached_at is null or m.attached_at <= ${now - limits.verifyAfterMs}::timestamptz)))
         and not ${settling(query, now)}
-      order by id limit ${perRoute}
+      order by front desc nulls last, id limit ${perRoute}
     ) head`;
   return rows.map(({ only, ...row }) => (only === null ? row : { ...row, only }));
 }

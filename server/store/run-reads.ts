@@ -21,8 +21,13 @@ export interface RunView {
   readonly createdAt: Instant;
   readonly startedAt: Instant | null;
   readonly endedAt: Instant | null;
-  /** While it waits before another attempt. */
+  /** While it waits for its time, or before another attempt. */
   readonly notBeforeAt: Instant | null;
+  /** The owner of the key that started it. */
+  readonly caller: string;
+  /** Above 0: moved to the front of its pool. */
+  readonly front: number;
+  readonly pool: string;
 }
 
 export interface RunDetail extends RunView {
@@ -48,7 +53,7 @@ export interface AttemptView {
 
 const view = (query: Query) =>
   query.unsafe(
-    "id, workflow, workflow_version, state, outcome, failure, commit_label, last_event, priority, created_at, started_at, ended_at, not_before_at",
+    "id, workflow, workflow_version, state, outcome, failure, commit_label, last_event, priority, created_at, started_at, ended_at, not_before_at, caller, front, (select name from pools where id = pool_id) as pool",
   );
 
 /** With inputs, outputs and how a person settled it. */
@@ -73,13 +78,14 @@ export interface RunFilter {
   readonly workflow?: string;
   readonly state?: RunState["is"];
   readonly outcome?: Outcome;
+  readonly caller?: string;
 }
 
 /** Newest first: ids are UUIDv7. */
 export async function listRuns(
   query: Query,
   tenantId: TenantId,
-  { workflow, state, outcome }: RunFilter,
+  { workflow, state, outcome, caller }: RunFilter,
   before: string | undefined,
   limit: number,
 ): Promise<RunView[]> {
@@ -90,6 +96,7 @@ export async function listRuns(
       ${workflow === undefined ? query`` : query`and workflow = ${workflow}`}
       ${state === undefined ? query`` : query`and state = ${state}`}
       ${outcome === undefined ? query`` : query`and outcome = ${outcome}`}
+      ${caller === undefined ? query`` : query`and caller = ${caller}`}
     order by id desc limit ${limit}`;
 }
 

@@ -115,7 +115,7 @@ export const runs = pgTable(
     index("runs_queue")
       .on(t.poolId, t.routeId, t.front.desc(), t.priority.desc(), t.id)
       .where(sql`state = 'queued' and due`),
-    index("runs_unsettled").on(t.poolId, t.routeId, t.id).where(sql`state = 'unsettled' and due`),
+    index("runs_unsettled").on(t.poolId, t.routeId, t.front.desc(), t.id).where(sql`state = 'unsettled' and due`),
     index("runs_not_due").on(t.notBeforeAt).where(sql`not due`),
     index("runs_deadline").on(t.deadlineAt).where(sql`state <> 'ended'`),
     uniqueIndex("runs_idempotency").on(t.tenantId, t.idempotencyKey).where(sql`idempotency_key is not null`),

@@ -95,6 +95,7 @@ const otherwise = (state: string, phase: AttemptPhase) => ({
   older: "nothing",
   newer: "nothing",
   resolved: "nothing",
+  moved: "nothing",
   letGo: "nothing",
   silent: `${state} ${phase} BEFORE_COMMIT keep: HOLDING`,
   back: `${state} ${phase} BEFORE_COMMIT keep: RESUMED`,

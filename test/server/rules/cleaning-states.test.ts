@@ -33,6 +33,7 @@ const rows = (state: string, ended: string, events: string): Record<Name, string
   deadline: "nothing",
   drained: "nothing",
   resolved: "nothing",
+  moved: "nothing",
   letGo: "nothing",
   cancel: `cancelling cleaning BEFORE_COMMIT keep: CANCEL_REQUESTED`,
   silent: `${state} cleaning BEFORE_COMMIT keep: HOLDING`,

@@ -28,6 +28,7 @@ export const happenings = {
   drained: { is: "drain-overdue" },
   released: { is: "force-released" },
   resolved: { is: "resolved", resolution },
+  moved: { is: "moved-to-front", front: 7 },
   lost: { is: "holder-gone", why: "MACHINE_LOST" },
   restarted: { is: "holder-gone", why: "AGENT_RESTARTED" },
 } as const satisfies Record<string, RunHappening>;

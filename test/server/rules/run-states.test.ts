@@ -51,6 +51,7 @@ const rows: Record<State, Record<Name, string>> = {
     ...all("nothing"),
     cancel: "CANCELLED - keep: CANCEL_REQUESTED ENDED",
     deadline: "EXPIRED - keep: ENDED",
+    moved: "queued - keep: MOVED_TO_FRONT",
   },
   running: {
     ...all("nothing"),
@@ -85,6 +86,7 @@ const rows: Record<State, Record<Name, string>> = {
     ...all("nothing"),
     cancel: "UNKNOWN - keep: CANCEL_REQUESTED ENDED",
     deadline: "UNKNOWN - keep: ENDED",
+    moved: "unsettled - keep: MOVED_TO_FRONT",
   },
   verifying: {
     ...all("nothing"),
@@ -159,6 +161,14 @@ describe("a run", () => {
       for (const happening of Object.values(happenings)) {
         if (happening.is !== "resolved") assert.equal(advance(run, undefined, happening, now), undefined);
       }
+    });
+  }
+
+  for (const state of ["queued", "unsettled"] as const) {
+    test(`that is ${state} is moved to the front as it is, and keeps its place through its attempts`, () => {
+      const moved = advance(runs[state], undefined, happenings.moved, now)?.run;
+      assert.deepEqual(moved, { ...runs[state], front: 7 });
+      assert.equal(beginRun(moved, "a9" as AttemptId, now)?.run.front, 7);
     });
   }
 

@@ -20,6 +20,7 @@ const endless = {
   cancel: "nothing",
   deadline: "nothing",
   resolved: "nothing",
+  moved: "nothing",
   older: "nothing",
   newer: "nothing",
   silent: "nothing",
