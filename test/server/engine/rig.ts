@@ -11,6 +11,7 @@ import type { EngineContext, Log } from "../../../server/engine/context.ts";
 import { putApplication, putWorkflow } from "../../../server/engine/defining.ts";
 import { createEnrolmentToken, enrol } from "../../../server/engine/enrolling.ts";
 import { createInterpreters } from "../../../server/engine/interpreters.ts";
+import { silentMeter } from "../../../server/engine/meter.ts";
 import { report } from "../../../server/engine/reporting.ts";
 import { type StartRequest, startRun } from "../../../server/engine/starting.ts";
 import { readWish } from "../../../server/engine/wanting.ts";
@@ -144,6 +145,7 @@ export async function anotherReplica(shared: {
     blobs: memoryBlobs(),
     interpreters: createInterpreters(),
     catalogue: createCatalogue(),
+    meter: silentMeter,
     clocks,
     replicaId,
     log: silentLog,
@@ -160,6 +162,8 @@ export class TestMachine {
   readonly key: string;
   incarnation: Incarnation = { bootId: "boot-1", startId: `start-${uuid()}`, dialNumber: 0, holdsLock: true };
   sessionId = "";
+  /** What its agent says of it. */
+  inventory = inventory;
 
   constructor(rig: Rig, id: MachineId, name: string, key: string) {
     this.rig = rig;
@@ -168,9 +172,9 @@ export class TestMachine {
     this.key = key;
   }
 
-  static async enrol(rig: Rig): Promise<TestMachine> {
+  static async enrol(rig: Rig, pool = "default"): Promise<TestMachine> {
     const name = `vm-${++names}`;
-    const wanted = { pool: "default", uses: 1, lifetimeMs: 60_000 };
+    const wanted = { pool, uses: 1, lifetimeMs: 60_000 };
     const { secret } = await createEnrolmentToken(rig.context, rig.tenantId, wanted);
     const enrolled = await enrol(rig.context, secret, name);
     assert.ok(enrolled.is === "enrolled");
@@ -178,15 +182,15 @@ export class TestMachine {
   }
 
   /** Enrolled and attached. */
-  static async idle(rig: Rig): Promise<TestMachine> {
-    const machine = await TestMachine.enrol(rig);
+  static async idle(rig: Rig, pool?: string): Promise<TestMachine> {
+    const machine = await TestMachine.enrol(rig, pool);
     assert.equal((await machine.attach()).is, "admitted");
     return machine;
   }
 
   async attach(changes: Partial<Incarnation> = {}, context: EngineContext = this.rig.context): Promise<Attached> {
     const incarnation = { ...this.incarnation, dialNumber: this.incarnation.dialNumber + 1, ...changes };
-    const attached = await attach(context, this.id, { incarnation, inventory });
+    const attached = await attach(context, this.id, { incarnation, inventory: this.inventory });
     if (attached.is === "admitted") {
       this.incarnation = incarnation;
       this.sessionId = attached.sessionId;
