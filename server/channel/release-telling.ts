@@ -33,7 +33,7 @@ export function startReleaseTelling(
   let stopped = false;
   let told: { readonly version: string; readonly rolloutId: RolloutId | undefined } | undefined;
   let granted = false;
-  const loop = startLoop("releases of a machine", rereadMs, context.log, async () => {
+  const loop = startLoop("releases of a machine", rereadMs, context, async () => {
     const wanted = await readWantedRelease(context, machineId);
     if (stopped) return;
     const { version = "" } = wanted?.release ?? {};

@@ -87,6 +87,7 @@ export class Session {
   /** Resolves when the session has ended and its machine was declared silent. */
   readonly over: Promise<void> = this.#over.promise;
   readonly #unsubscribes: readonly (() => void)[];
+  readonly #meterEnd: () => void;
   readonly #releases: ReleaseTelling;
   readonly #timers: NodeJS.Timeout[];
 
@@ -111,6 +112,7 @@ export class Session {
     this.#unsubscribes = [topics.machine(machine.id), topics.halts(machine.tenantId)].map((topic) =>
       context.wakeup.subscribe(topic, tell),
     );
+    this.#meterEnd = context.meter.streamOpened(machine.tenantId);
     this.#releases = startReleaseTelling(context, machine.id, (message) => this.#send(message));
     this.#timers = [
       setInterval(() => this.#watch(), context.clocks.beatMs / 2),
@@ -155,6 +157,7 @@ export class Session {
 
   #onBeat(beat: Beat): void {
     this.#heardAt = performance.now();
+    this.#context.meter.beat(this.#machine.tenantId);
     if (this.#replica.life() === this.#life) this.#send({ case: "beatAck", value: { number: beat.number } });
     const said = observedOf(beat);
     if (said.hold === this.#observed?.hold && said.desktop === this.#observed.desktop) return;
@@ -282,6 +285,7 @@ export class Session {
   async #finish(code: status, details: string): Promise<void> {
     for (const timer of this.#timers) clearInterval(timer);
     for (const unsubscribe of this.#unsubscribes) unsubscribe();
+    this.#meterEnd();
     const releasesTold = this.#releases.stop();
     this.#stream.end(code, details);
     const { log } = this.#context;

@@ -10,7 +10,7 @@ import { machinesOfReplica } from "../store/overdue.ts";
 /** Looks once per beat. A machine has to be astray twice: its session may be just about to begin. */
 export function startStrays(context: EngineContext, sessions: ReadonlySet<{ readonly id: string }>): Loop {
   let before = new Set<string>();
-  return startLoop("strays", context.clocks.beatMs, context.log, async () => {
+  return startLoop("strays", context.clocks.beatMs, context, async () => {
     const known = new Set([...sessions].map((session) => session.id));
     const attached = await machinesOfReplica(context.database.sql, context.replicaId);
     const astray = attached.filter(({ sessionId }) => !known.has(sessionId));

@@ -13,6 +13,7 @@ import {
 import { advanceMachine, type MachineHappening, type MachineState } from "../rules/machine-life.ts";
 import type { Instant, MachineId } from "../rules/names.ts";
 import type { ReleaseReport } from "../rules/release.ts";
+import { afterCommit } from "../store/after-commit.ts";
 import { readNow, type Tx } from "../store/database.ts";
 import { keepInventory } from "../store/inventories.ts";
 import {
@@ -140,6 +141,7 @@ export async function attach(
     const { state } = changed;
     await saveAttached(tx, id, { state, incarnation, inventory, failedRelease, replicaId, sessionId, now });
     await keepInventory(tx, id);
+    afterCommit(tx, () => context.meter.attached(machine.tenantId, restarted ? "started" : "again"));
     return { is: "admitted", sessionId };
   });
   const attached = found ?? { is: "revoked" };

@@ -9,6 +9,7 @@ import type { ApplicationVersionId, AttemptId, Instant, LeaseId } from "../rules
 import type { Run } from "../rules/run.ts";
 import { beginRun } from "../rules/run-beginning.ts";
 import { beginUpkeep } from "../rules/upkeep.ts";
+import { afterCommit } from "../store/after-commit.ts";
 import { json, type Tx } from "../store/database.ts";
 import { latestApplication } from "../store/definitions.ts";
 import { appendEvents } from "../store/events.ts";
@@ -16,6 +17,7 @@ import { inventoryDigest } from "../store/inventories.ts";
 import { grantLease, isBack, type MachineRow, nextEpoch, saveStatus, type UncleanMachine } from "../store/machines.ts";
 import { type LockedRun, saveRun } from "../store/runs.ts";
 import type { EngineContext } from "./context.ts";
+import { waitingSince } from "./metering.ts";
 
 /** The run's next attempt, or its next verify attempt if it is unsettled. False when it does not wait any more. */
 export async function beginWaiting(
@@ -25,6 +27,7 @@ export async function beginWaiting(
   machine: MachineRow,
   now: Instant,
 ): Promise<boolean> {
+  const asked = performance.now();
   const attemptId = uuid() as AttemptId;
   const begun = beginRun(locked.run, attemptId, now);
   if (begun === undefined) return false;
@@ -35,6 +38,11 @@ export async function beginWaiting(
   if (application === undefined) return false;
   const interpreter = await context.interpreters.of(tx, locked.workflowVersionId, application.id, locked.inputs);
   const number = locked.attemptCount + 1;
+  if (number === 1) {
+    const waitedMs = now - waitingSince(locked);
+    // What it takes to save it is waited for as well.
+    afterCommit(tx, () => context.meter.placed(locked.tenantId, waitedMs + performance.now() - asked));
+  }
   await Promise.all([
     begin(tx, locked, machine, {
       ...{

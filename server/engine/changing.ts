@@ -20,6 +20,7 @@ import {
 } from "../store/runs.ts";
 import { topics } from "../store/wakeup.ts";
 import type { EngineContext } from "./context.ts";
+import { meterChange } from "./metering.ts";
 
 /** A run under lock, with its live attempt or the upkeep attempt that is asked for, inside a transaction. */
 export interface Held {
@@ -54,6 +55,7 @@ export async function applyHappening(
     const change = advanceUpkeep(live.attempt, interpreter, happening, now);
     if (change === undefined) return undefined;
     if (happening.is === "result") await endCommand(tx, live.attempt.id, happening.result, now);
+    meterChange(context, tx, locked, live.attempt, change, now);
     return await saveAttemptChange(tx, live, change, now);
   }
   const change = advance(
@@ -66,6 +68,7 @@ export async function applyHappening(
   );
   if (change === undefined) return undefined;
   if (happening.is === "result" && live !== undefined) await endCommand(tx, live.attempt.id, happening.result, now);
+  meterChange(context, tx, locked, live?.attempt, change, now);
   return await saveChange(tx, held, change);
 }
 

@@ -8,6 +8,7 @@ import type { Database } from "../store/database.ts";
 import type { Wakeup } from "../store/wakeup.ts";
 import type { Catalogue } from "./catalogue.ts";
 import type { Interpreters } from "./interpreters.ts";
+import type { Meter } from "./meter.ts";
 
 /** Structured logging; never inputs, outputs, read text, titles, frames or secrets (G10, G11). */
 export interface Log {
@@ -26,6 +27,7 @@ export interface EngineContext {
   readonly clocks: LeaseClocks;
   readonly replicaId: ReplicaId;
   readonly log: Log;
+  readonly meter: Meter;
   /** Is told what each pass of placing looked at and what it decided. */
   readonly onPlacing?: (facts: PlacingFacts, placements: readonly Placement[]) => void;
 }

@@ -11,6 +11,7 @@ import { expireAll } from "./expiring.ts";
 import { holdAll } from "./halting.ts";
 import { createInterpreters } from "./interpreters.ts";
 import { startLoop } from "./loop.ts";
+import { type Meter, silentMeter } from "./meter.ts";
 import { placeAll } from "./placing.ts";
 import { type Replica, startReplica } from "./replica.ts";
 import { rollOutAll } from "./rolling-out.ts";
@@ -24,6 +25,8 @@ export interface EngineOptions {
   /** Where agents can dial this replica. */
   readonly agentAddress: string;
   readonly log: Log;
+  /** Silent where there is none. */
+  readonly meter?: Meter;
   readonly onPlacing?: NonNullable<EngineContext["onPlacing"]>;
 }
 
@@ -40,17 +43,24 @@ const loopMs = 500;
 export async function startEngine(options: EngineOptions): Promise<Engine> {
   const wrong = checkLeaseClocks(options.clocks);
   if (wrong !== undefined) throw new Error(`The lease clocks are unsafe: ${wrong}.`);
-  const context: EngineContext = { ...options, interpreters: createInterpreters(), catalogue: createCatalogue() };
+  const { meter = silentMeter } = options;
+  const context: EngineContext = {
+    ...options,
+    meter,
+    interpreters: createInterpreters(),
+    catalogue: createCatalogue(),
+  };
   const replica = await startReplica(options.database.sql, {
     id: options.replicaId,
     agentAddress: options.agentAddress,
     clocks: options.clocks,
     log: options.log,
+    meter,
   });
-  const placing = startLoop("placing", loopMs, options.log, () => placeAll(context));
-  const expiring = startLoop("expiring", loopMs, options.log, () => expireAll(context));
-  const holding = startLoop("holding", loopMs, options.log, () => holdAll(context));
-  const rollingOut = startLoop("rolling out", loopMs, options.log, () => rollOutAll(context));
+  const placing = startLoop("placing", loopMs, context, () => placeAll(context));
+  const expiring = startLoop("expiring", loopMs, context, () => expireAll(context));
+  const holding = startLoop("holding", loopMs, context, () => holdAll(context));
+  const rollingOut = startLoop("rolling out", loopMs, context, () => rollOutAll(context));
   const unsubscribes = [
     options.wakeup.subscribe(topics.placing, placing.wake),
     options.wakeup.subscribe(topics.holding, holding.wake),

@@ -1,7 +1,7 @@
 // Runs a function on a wake-up or a timer, one at a time, until it is stopped. The function takes no argument: what it has
 // to do it reads, so that a lost wake-up, a restart and a second replica are one and the same path.
 
-import type { Log } from "./context.ts";
+import type { EngineContext } from "./context.ts";
 
 export interface Loop {
   /** Runs it soon; wakes during a pass make one more pass. */
@@ -10,7 +10,13 @@ export interface Loop {
   stop(): Promise<void>;
 }
 
-export function startLoop(name: string, everyMs: number, log: Log, pass: () => Promise<void>): Loop {
+/** `name` is one of a few words that are written in the program: it is told to the log and to the meter. */
+export function startLoop(
+  name: string,
+  everyMs: number,
+  { log, meter }: Pick<EngineContext, "log" | "meter">,
+  pass: () => Promise<void>,
+): Loop {
   let stopped = false;
   let woken = true;
   let timer: NodeJS.Timeout | undefined;
@@ -19,9 +25,12 @@ export function startLoop(name: string, everyMs: number, log: Log, pass: () => P
   async function drain() {
     while (woken && !stopped) {
       woken = false;
+      const began = performance.now();
       try {
         await pass();
+        meter.passed(name, performance.now() - began, "done");
       } catch (error) {
+        meter.passed(name, performance.now() - began, "failed");
         log.warn("a pass failed; it is tried again", { loop: name, error: errorText(error) });
         break;
       }

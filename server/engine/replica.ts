@@ -10,6 +10,7 @@ import type { Sql } from "../store/database.ts";
 import { endReplica, renewReplica } from "../store/replicas.ts";
 import type { Log } from "./context.ts";
 import { errorText } from "./loop.ts";
+import type { Meter } from "./meter.ts";
 
 export interface Replica {
   /** True while beats may be acked. */
@@ -26,9 +27,15 @@ export interface Replica {
 
 export async function startReplica(
   sql: Sql,
-  replica: { readonly id: ReplicaId; readonly agentAddress: string; readonly clocks: LeaseClocks; readonly log: Log },
+  replica: {
+    readonly id: ReplicaId;
+    readonly agentAddress: string;
+    readonly clocks: LeaseClocks;
+    readonly log: Log;
+    readonly meter: Meter;
+  },
 ): Promise<Replica> {
-  const { id, agentAddress, clocks, log } = replica;
+  const { id, agentAddress, clocks, log, meter } = replica;
   let sentMonotonic = Number.NEGATIVE_INFINITY;
   let sentWall = Number.NEGATIVE_INFINITY;
   let lapsed: () => void = () => {};
@@ -43,7 +50,11 @@ export async function startReplica(
   async function renew() {
     const monotonic = performance.now();
     const wall = Date.now();
-    await renewReplica(sql, { id, agentAddress, endMs: clocks.replicaEndMs });
+    await renewReplica(sql, { id, agentAddress, endMs: clocks.replicaEndMs }).catch((error) => {
+      meter.passed("renewing", performance.now() - monotonic, "failed");
+      throw error;
+    });
+    meter.passed("renewing", performance.now() - monotonic, "done");
     const wasLive = isLive();
     const first = sentMonotonic === Number.NEGATIVE_INFINITY;
     sentMonotonic = monotonic;

@@ -84,6 +84,7 @@ export async function startRun(
   const routeId = await context.catalogue.route(sql, tenantId, { poolId, workflow, caller, requirement });
   const saved = await save(context, { id, tenantId, poolId, routeId, version, program, request, body, digest });
   if (!saved) return await existing(context, tenantId, request.idempotencyKey, digest);
+  context.meter.runStarted(tenantId, workflow);
   context.wakeup.publish([topics.placing, topics.run(id)]);
   return accept({ runId: id, existed: false, unmet: "" });
 }

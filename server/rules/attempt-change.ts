@@ -28,6 +28,7 @@ export class AttemptChange {
   readonly #budgetLeft: number;
   readonly #marks: MachineMark[] = [];
   #budget: BudgetChange = "keep";
+  #ended: Ending["is"] | undefined;
   readonly #where: { readonly attempt: number; readonly machine: string };
 
   constructor(run: Run, live: LiveAttempt, now: Instant) {
@@ -41,7 +42,8 @@ export class AttemptChange {
 
   #done(lease: LeaseFate): RunChange {
     const { run, attempt, events } = this;
-    return { run, attempt, events, lease, marks: this.#marks, budget: this.#budget };
+    const ended = this.#ended === undefined ? {} : { ended: this.#ended };
+    return { run, attempt, events, lease, marks: this.#marks, budget: this.#budget, ...ended };
   }
 
   onSilent(): RunChange {
@@ -299,6 +301,7 @@ export class AttemptChange {
     const frozen = failure?.category === "FROZEN" || rest.proof?.verdict === "FROZEN";
     if (left === "unclean" || cut || frozen) this.#marks.push({ is: "unclean" });
     this.attempt = { ...rest, phase: "ended", commitLabel: label, ...why };
+    this.#ended = ending.is;
     this.events.push({ kind: "ATTEMPT_ENDED", label, ...why, ...this.#where });
     const decided = rest.purpose === "verify" ? this.#settled(ending) : this.#decided(ending);
     this.run = decided.run;

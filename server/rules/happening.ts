@@ -1,6 +1,6 @@
 // What can happen to a run, and what a happening makes of it.
 
-import type { Attempt } from "./attempt.ts";
+import type { Attempt, Ending } from "./attempt.ts";
 import type { CommandOutput, InputAmount } from "./command.ts";
 import type { EventBody } from "./event.ts";
 import type { Failure } from "./failure.ts";
@@ -56,6 +56,8 @@ export interface RunChange {
   readonly marks: readonly MachineMark[];
   /** What becomes of the workflow's budget of retries. */
   readonly budget: BudgetChange;
+  /** How the attempt has ended, if this is its end. */
+  readonly ended?: Ending["is"];
 }
 
 /** The live attempt with the name of its machine, for events. */

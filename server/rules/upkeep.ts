@@ -5,7 +5,7 @@
 // 2. What could not be cleaned up stays unclean, and is tried again after a while.
 // 3. Nobody waits for a cleanup: it does not hold, it ends, and begins anew when nobody holds the machine.
 
-import type { Attempt } from "./attempt.ts";
+import type { Attempt, Ending } from "./attempt.ts";
 import type { CommandSpec } from "./command.ts";
 import type { FailureCategory } from "./failure.ts";
 import type { CommandResult, RunHappening } from "./happening.ts";
@@ -20,6 +20,8 @@ export interface UpkeepChange {
   readonly attempt: Attempt;
   readonly lease: LeaseFate;
   readonly marks: readonly MachineMark[];
+  /** How the attempt has ended, if this is its end: it succeeded if the machine is clean, and was cancelled if it was cut short. */
+  readonly ended?: Ending["is"];
 }
 
 /** The first command: a frozen application is not looked at again, it is ended. */
@@ -119,5 +121,6 @@ function command(attempt: Attempt, spec: CommandSpec, phase: Attempt["phase"], n
 
 function ended(attempt: Attempt, lease: LeaseFate, marks: readonly MachineMark[]): UpkeepChange {
   const { outstanding: _, ending: __, held: ___, ...rest } = attempt;
-  return { attempt: { ...rest, phase: "ended" }, lease, marks };
+  const how = marks.some((mark) => mark.is === "clean") ? "succeeded" : marks.length > 0 ? "failed" : "cancelled";
+  return { attempt: { ...rest, phase: "ended" }, lease, marks, ended: how };
 }

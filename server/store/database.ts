@@ -5,6 +5,8 @@ import type postgres from "postgres";
 import { openDatabase } from "../postgres/connect.ts";
 import { driver } from "../postgres/driver.ts";
 import type { Instant } from "../rules/names.ts";
+import { tellCommitted } from "./after-commit.ts";
+import { type Observe, observed } from "./observed.ts";
 
 export type Sql = postgres.Sql;
 /** Inside a transaction. */
@@ -25,8 +27,14 @@ const timestamptz = 1184;
 const bigint = 20;
 const jsonb = 3802;
 
-/** Connects. `connectionsMax` bounds the connections of statements and those of transactions, each by itself. */
-export function openStore(databaseUrl: string, options: { readonly connectionsMax?: number } = {}): Database {
+export interface StoreOptions {
+  /** Bounds the connections of statements and those of transactions, each by itself. */
+  readonly connectionsMax?: number;
+  /** Is told how each statement and each transaction went. */
+  readonly observe?: Observe;
+}
+
+export function openStore(databaseUrl: string, options: StoreOptions = {}): Database {
   const open = () =>
     openDatabase(databaseUrl, {
       max: options.connectionsMax ?? 12,
@@ -41,7 +49,16 @@ export function openStore(databaseUrl: string, options: { readonly connectionsMa
   // postgres.js forgets to reserve the connection when BEGIN is the last that its pipeline or its socket takes, and
   // strangers' statements then run inside that transaction (its issues 823 and 1189; test/server/store/pressure.test.ts).
   const transactions = open();
-  statements.begin = transactions.begin;
+  statements.begin = async <T>(...args: [(tx: Tx) => T | Promise<T>] | [string, (tx: Tx) => T | Promise<T>]) => {
+    const [settings, work] = args.length === 1 ? ["", args[0]] : args;
+    let begun: Tx | undefined;
+    const done = await transactions.begin(settings, (tx) => {
+      begun = tx;
+      return work(tx);
+    });
+    if (begun !== undefined) tellCommitted(begun);
+    return done;
+  };
   for (const { options: shared } of [statements, transactions]) {
     // An instant is a number everywhere in the program (rules/names.ts), and so are 64-bit integers, none of which can
     // pass 2^53 here.
@@ -53,7 +70,7 @@ export function openStore(databaseUrl: string, options: { readonly connectionsMa
     shared.serializers[jsonb] = (value: unknown) => value;
   }
   return {
-    sql: statements,
+    sql: options.observe === undefined ? statements : observed(statements, options.observe),
     async stop() {
       await Promise.all([statements.end({ timeout: 5 }), transactions.end({ timeout: 5 })]);
     },

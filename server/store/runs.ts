@@ -28,9 +28,15 @@ export interface LockedRun {
   readonly poolId: PoolId;
   readonly workflow: string;
   readonly workflowVersionId: WorkflowVersionId;
+  readonly application: string;
   readonly inputs: Json;
   readonly lastEvent: number;
   readonly attemptCount: number;
+  readonly createdAt: Instant;
+  /** While it waits: its time, if it had to wait for that. */
+  readonly notBeforeAt: Instant | null;
+  /** When it was first placed. */
+  readonly startedAt: Instant | null;
   readonly generation: number;
 }
 
@@ -40,6 +46,7 @@ interface RunRow {
   poolId: PoolId;
   workflow: string;
   workflowVersionId: WorkflowVersionId;
+  application: string;
   inputs: Json;
   state: RunState["is"];
   outcome: Outcome | null;
@@ -63,6 +70,8 @@ interface RunRow {
   timeoutMs: number;
   deadlineAt: Instant | null;
   runDeadlineAt: Instant | null;
+  createdAt: Instant;
+  startedAt: Instant | null;
   endedAt: Instant | null;
   generation: number;
 }

@@ -13,6 +13,7 @@ import type { EngineContext } from "../../server/engine/context.ts";
 import { putApplication, putWorkflow } from "../../server/engine/defining.ts";
 import { createEnrolmentToken, enrol } from "../../server/engine/enrolling.ts";
 import { createInterpreters } from "../../server/engine/interpreters.ts";
+import { silentMeter } from "../../server/engine/meter.ts";
 import { leaseClocks } from "../../server/rules/limits.ts";
 import type { ReplicaId, TenantId } from "../../server/rules/names.ts";
 import { openStore } from "../../server/store/database.ts";
@@ -169,6 +170,7 @@ class Fleet {
       ...{
         interpreters: createInterpreters(),
         catalogue: createCatalogue(),
+        meter: silentMeter,
         log: { debug() {}, info() {}, warn() {}, error() {} },
       },
       blobs: { put: async () => {}, get: async () => undefined, delete: async () => {} },

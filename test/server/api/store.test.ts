@@ -27,6 +27,7 @@ import type { EngineContext } from "../../../server/engine/context.ts";
 import { enrol } from "../../../server/engine/enrolling.ts";
 import { createInterpreters } from "../../../server/engine/interpreters.ts";
 import { createKey, firstAdminKey } from "../../../server/engine/keys.ts";
+import { silentMeter } from "../../../server/engine/meter.ts";
 import { leaseClocks } from "../../../server/rules/limits.ts";
 import type { ReplicaId, TenantId } from "../../../server/rules/names.ts";
 import { migrateDatabase, openStore } from "../../../server/store/database.ts";
@@ -65,6 +66,7 @@ async function serveReal(t: TestContext) {
     blobs: openFileBlobs(directory),
     interpreters: createInterpreters(),
     catalogue: createCatalogue(),
+    meter: silentMeter,
     clocks: leaseClocks,
     replicaId: randomUUID() as ReplicaId,
     log: silent,

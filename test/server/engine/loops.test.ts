@@ -5,6 +5,7 @@ import { test } from "node:test";
 import { v7 as uuid } from "uuid";
 import { startEngine } from "../../../server/engine/engine.ts";
 import { startLoop } from "../../../server/engine/loop.ts";
+import { silentMeter } from "../../../server/engine/meter.ts";
 import type { ReplicaId } from "../../../server/rules/names.ts";
 import { until } from "../../agent/desktop/until.ts";
 import { begin, clocks, memoryBlobs, silentLog, startRig, TestMachine, told } from "./rig.ts";
@@ -32,7 +33,7 @@ test("a pass that failed is tried again, and its error is in the log without its
   const logged: unknown[] = [];
   const log = { ...silentLog, warn: (...said: unknown[]) => void logged.push(...said) };
   let passes = 0;
-  const loop = startLoop("placing", 1, log, async () => {
+  const loop = startLoop("placing", 1, { log, meter: silentMeter }, async () => {
     passes++;
     const cause = new Error("Key (owner)=(Jane Doe) already exists");
     if (passes === 1) throw Object.assign(new Error("Failed query: params: Jane Doe", { cause }), { code: "23505" });

@@ -4,6 +4,7 @@
 import assert from "node:assert/strict";
 import { type TestContext, test } from "node:test";
 import { v7 as uuid } from "uuid";
+import { silentMeter } from "../../../server/engine/meter.ts";
 import { type Replica, startReplica } from "../../../server/engine/replica.ts";
 import type { ReplicaId } from "../../../server/rules/names.ts";
 import { readNow } from "../../../server/store/database.ts";
@@ -17,7 +18,13 @@ const clocks = { ...short, replicaEndMs: 1_000 };
 
 const start = async (t: TestContext, query = sql): Promise<{ replica: Replica; id: ReplicaId }> => {
   const id = uuid() as ReplicaId;
-  const replica = await startReplica(query, { id, agentAddress: "http://one", clocks, log: silentLog });
+  const replica = await startReplica(query, {
+    id,
+    agentAddress: "http://one",
+    clocks,
+    log: silentLog,
+    meter: silentMeter,
+  });
   t.after(() => replica.stop());
   return { replica, id };
 };
