@@ -10,6 +10,7 @@ import { appendEvents, eventsAfter } from "../../../server/store/events.ts";
 import { queueHead, waitingRoutes } from "../../../server/store/queue.ts";
 import { keepRoute } from "../../../server/store/routes.ts";
 import { lockRun, saveRun } from "../../../server/store/runs.ts";
+import { explaining, planText } from "../../support/explaining.ts";
 import { begin, kinds, startRig, TestMachine } from "../engine/rig.ts";
 
 const rig = await startRig();
@@ -94,11 +95,10 @@ test("the head of a queue of 50,000 runs is read by the index, from every route,
     ofOne.map(({ id }) => id).toSorted(),
   );
   const plans = await Promise.all([
-    waitingRoutes(explaining("with recursive"), poolId, "queued"),
-    queueHead(explaining("select head"), poolId, fitting, 32, await readNow(sql)),
+    waitingRoutes(explaining(sql, "with recursive"), poolId, "queued"),
+    queueHead(explaining(sql, "select head"), poolId, fitting, 32, await readNow(sql)),
   ]);
-  for (const plan of plans as unknown as { "QUERY PLAN": string }[][]) {
-    const lines = plan.map((row) => Object.values(row)[0]).join("\n");
+  for (const lines of plans.map(planText)) {
     assert.match(lines, /runs_queue/);
     assert.doesNotMatch(lines, /Seq Scan on runs|Sort/);
   }
@@ -121,14 +121,3 @@ async function manyRoutes(of: RunId, count: number) {
   );
   return { ...row, routes };
 }
-
-/** The same statement, asked how it would be carried out. */
-const explaining = (begins: string) =>
-  new Proxy(sql, {
-    apply: (target, self, [parts, ...values]: [TemplateStringsArray, ...unknown[]]) => {
-      // Its parts are statements of their own only to the driver.
-      const whole = parts[0]?.trimStart().startsWith(begins) === true;
-      const strings = Object.assign([`${whole ? "explain " : ""}${parts[0]}`, ...parts.slice(1)], { raw: parts.raw });
-      return Reflect.apply(target, self, [strings, ...values]);
-    },
-  });
