@@ -10,7 +10,10 @@ export interface RunEvent {
   readonly body: EventBody;
 }
 
-/** Appends after `lastEvent`, the run's counter before this change. */
+/**
+ * Appends after `lastEvent`, the run's counter before this change; under the run's lock, so that the event before is there to be
+ * seen. `tx` is never below that event's (`event-stream.ts`, 3).
+ */
 export async function appendEvents(
   tx: Tx,
   runId: RunId,
@@ -19,11 +22,13 @@ export async function appendEvents(
   now: Instant,
 ): Promise<void> {
   if (bodies.length === 0) return;
-  await tx`
-    insert into events (run_id, number, at, body, tenant_id)
-    select ${runId}, ${lastEvent}::int + e.place, ${now}::timestamptz, e.body,
-      (select tenant_id from runs where id = ${runId})
-    from jsonb_array_elements(${json(bodies)}::jsonb) with ordinality as e(body, place)`;
+  const saved = await tx`
+    insert into events (run_id, number, at, body, tenant_id, tx)
+    select r.id, ${lastEvent}::int + e.place, ${now}::timestamptz, e.body, r.tenant_id,
+      greatest(pg_current_xact_id(), (select tx from events where run_id = r.id and number = ${lastEvent}))
+    from runs r, jsonb_array_elements(${json(bodies)}::jsonb) with ordinality as e(body, place)
+    where r.id = ${runId}`;
+  if (saved.count !== bodies.length) throw new Error(`run ${runId} is not there to have events`);
 }
 
 /** The run's events after a number, in order, at most `limit`; empty for another tenant's run. */

@@ -2,6 +2,7 @@
 
 import type { Instant, ReplicaId } from "../rules/names.ts";
 import type { Query, Sql } from "./database.ts";
+import { settleRestored } from "./event-stream.ts";
 
 /**
  * Writes or renews the replica's row: it ends `endMs` from now, on Postgres's clock. When no other row is live, the
@@ -14,10 +15,12 @@ export async function renewReplica(
   await sql.begin(async (tx) => {
     // One at a time: two replicas that come up together must not both see the other's row as the first.
     await tx`select pg_advisory_xact_lock(7243190118)`;
-    await tx`
+    const resumed = await tx`
       insert into service (id, resumed_at)
       select 1, clock_timestamp() where not exists (select 1 from replicas where ends_at > clock_timestamp())
-      on conflict (id) do update set resumed_at = excluded.resumed_at`;
+      on conflict (id) do update set resumed_at = excluded.resumed_at
+      returning 1`;
+    if (resumed.length > 0) await settleRestored(tx);
     await tx`
       insert into replicas (id, started_at, ends_at, agent_address)
       values (${replica.id}, clock_timestamp(), clock_timestamp() + ${`${replica.endMs} milliseconds`}::interval, ${replica.agentAddress})
