@@ -9,11 +9,12 @@ import { bundle } from "../../deploy/agent-build/bundle.ts";
 import type { FakeApi } from "./fake-api.ts";
 import { adminKey } from "./fake-services.ts";
 
+const source = "test/sdk/client-program.ts";
 let bundled: Promise<string> | undefined;
 
 /** The client's commands as one file: many of them are started, and from their sources each would take four times as long. */
 export function clientProgram(): Promise<string> {
-  bundled ??= bundle('import "./test/sdk/client-program.ts";').then((program) => {
+  bundled ??= bundle(`import "./${source}";`).then((program) => {
     const dir = mkdtempSync(join(tmpdir(), "drover-client-"));
     process.once("exit", () => rmSync(dir, { recursive: true, force: true }));
     const file = join(dir, "client.cjs");

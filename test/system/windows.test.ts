@@ -5,6 +5,7 @@ import assert from "node:assert/strict";
 import { readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join, resolve } from "node:path";
 import { after, before, test } from "node:test";
+import { setTimeout as delay } from "node:timers/promises";
 import manifest from "../../agent/package.json" with { type: "json" };
 import { decodePng } from "../../agent/vision/png.ts";
 import { AttemptPurpose, MachineStatus, type RunEvent } from "../../sdk/index.ts";
@@ -59,7 +60,9 @@ async function killAgent(machine: WindowsMachine): Promise<void> {
   process.kill(pid, "SIGKILL");
   const attached = async () => (await client.machine(machine.name)).status === MachineStatus.IDLE;
   const newPid = () => ![undefined, pid].includes(machine.agentPid());
-  await until("a new incarnation is attached", async () => newPid() && (await attached()), 20_000);
+  // All processes are looked through for it: seldom, as it is waited for.
+  const isThere = async () => (await delay(50).then(newPid)) && (await attached());
+  await until("a new incarnation is attached", isThere, 20_000);
 }
 
 /** What takes a machine longer to find out about itself is told a moment later. */

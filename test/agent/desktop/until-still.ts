@@ -1,6 +1,7 @@
 // Waiting until a window shows something and goes on showing it.
 
 import { createHash } from "node:crypto";
+import { setTimeout as pause } from "node:timers/promises";
 import type { Desktop, DesktopWindow, Frame } from "../../../agent/desktop/desktop.ts";
 import { until } from "./until.ts";
 
@@ -12,6 +13,8 @@ export async function untilStill(desktop: Desktop, window: DesktopWindow, stillM
   let before = "";
   let since = performance.now();
   await until("the window's picture is still", async () => {
+    // A picture keeps a processor busy, which the window may be waiting for.
+    await pause(40);
     const rows = windowRows(await desktop.capture(), window);
     const now = new Set(rows).size === 1 ? "" : rows.join("");
     if (now !== before || now === "") since = performance.now();
