@@ -131,7 +131,8 @@ async function readFacts(
   const routes = [...new Map([...unsettled, ...queued].map((route) => [route.id, route])).values()].filter(({ id }) =>
     waiting.has(id),
   );
-  const callers = [...new Set(routes.map(({ caller }) => caller))];
+  // Also of those who wait for other machines: their turn does not pass.
+  const callers = [...new Set(queued.map(({ caller }) => caller))];
   const shares = await readShares(tx, poolId, pool, callers);
   return { queue, routes, fleet, offers, shares, limits: await lockLimits(tx, pool.tenantId, routes), now };
 }
