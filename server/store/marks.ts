@@ -1,5 +1,6 @@
 // What attempts have found out about their machines.
 
+import { limits } from "../rules/limits.ts";
 import type { MachineMark } from "../rules/machine.ts";
 import type { AttemptId, Instant, MachineId } from "../rules/names.ts";
 import { afterFailure, afterSuccess, quarantinesMax, type Reliability } from "../rules/quarantine.ts";
@@ -46,7 +47,8 @@ export async function markMachine(
       return;
     case "failed": {
       const before = await lockReliability(tx, id);
-      await saveReliability(tx, id, afterFailure(before, await mayQuarantine(tx, id, now), now));
+      const oneMore = before.failuresInARow + 1 >= limits.quarantineAfter && (await mayQuarantine(tx, id, now));
+      await saveReliability(tx, id, afterFailure(before, oneMore, now));
     }
   }
 }
@@ -68,8 +70,13 @@ export async function saveReliability(tx: Tx, id: MachineId, reliability: Reliab
     where id = ${id}`;
 }
 
-/** Counted without locks: two that fail at the same instant may both be quarantined. */
+/**
+ * Counted by one at a time in the pool: of many that fail at the same instant no more are quarantined than may be. Lock order: after
+ * all others.
+ */
 async function mayQuarantine(tx: Tx, id: MachineId, now: Instant): Promise<boolean> {
+  await tx`
+    select pg_advisory_xact_lock(hashtextextended('quarantines ' || pool_id, 0)) from machines where id = ${id}`;
   const [row] = await tx<{ attached: number; quarantined: number }[]>`
     select count(*)::int as attached, (count(*) filter (
       where m.id <> ${id} and m.quarantined_until > ${now}::timestamptz))::int as quarantined
