@@ -12,6 +12,7 @@ import type { LimitKind, PauseKind } from "../rules/route.ts";
 import type { ArtifactView } from "../store/artifact-reads.ts";
 import type { LimitView } from "../store/concurrency.ts";
 import type { DefinitionSource, DefinitionView } from "../store/definition-reads.ts";
+import type { EventFilter, EventPosition, EventsRead, NewestEvent } from "../store/event-stream.ts";
 import type { RunEvent } from "../store/events.ts";
 import type { FailureContextView } from "../store/failure-context.ts";
 import type { HaltView } from "../store/halts.ts";
@@ -72,6 +73,8 @@ export interface RunDoor {
   readFailureContext(tenant: TenantId, id: RunId): Promise<FailureContextView | undefined>;
   listRuns(tenant: TenantId, filter: RunFilter, before: string | undefined, limit: number): Promise<readonly RunView[]>;
   eventsAfter(tenant: TenantId, id: RunId, after: number, limit: number): Promise<readonly RunEvent[]>;
+  newestEvent(tenant: TenantId): Promise<NewestEvent>;
+  eventsBehind(tenant: TenantId, filter: EventFilter, after: EventPosition, limit: number): Promise<EventsRead>;
 }
 
 export interface DefinitionDoor {

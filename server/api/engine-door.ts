@@ -20,6 +20,7 @@ import { type Answer, accept } from "../rules/refusal.ts";
 import { listArtifacts, readArtifact } from "../store/artifact-reads.ts";
 import { listLimits } from "../store/concurrency.ts";
 import { type DefinitionTable, listDefinitions, readDefinition } from "../store/definition-reads.ts";
+import { eventsBehind, newestEvent } from "../store/event-stream.ts";
 import { eventsAfter } from "../store/events.ts";
 import { readFailureContext } from "../store/failure-context.ts";
 import { listHalts } from "../store/halts.ts";
@@ -142,6 +143,8 @@ function runDoor(context: EngineContext): RunDoor {
     readFailureContext: (tenant, id) => readFailureContext(sql, tenant, id),
     listRuns: (tenant, filter, before, limit) => listRuns(sql, tenant, filter, before, limit),
     eventsAfter: (tenant, id, after, limit) => eventsAfter(sql, tenant, id, after, limit),
+    newestEvent: (tenant) => newestEvent(sql, tenant),
+    eventsBehind: (tenant, filter, after, limit) => eventsBehind(sql, tenant, filter, after, limit),
   };
 }
 

@@ -26,6 +26,8 @@ export const apiLimits = {
   signOfLifeMs: 8_000,
   /** A watcher looks for events at least this often, whatever became of the wake-up. */
   pollMs: 1_000,
+  /** Between two looks of a watcher of many runs, when there is not more than it reads at once: events that come together. */
+  gatherMs: 25,
   /** Events read at once by a watcher. */
   eventsPage: 256,
   /** How old what is known of a key may be: revocation and expiry hold after at most this. */

@@ -19,6 +19,7 @@ import type { Principal, Wakeup } from "./keyring.ts";
 import { page } from "./pages.ts";
 import { courseMessage, runMessage, stateOf, valuesMessage } from "./run-messages.ts";
 import { watchRun } from "./watch.ts";
+import { watchRuns } from "./watch-many.ts";
 
 export interface RunsOptions {
   readonly door: RunDoor;
@@ -113,9 +114,8 @@ export function createRuns({ door, wakeup, audit }: RunsOptions): ServiceImpl<ty
       audit(decidedBy(principal, { decided: "run", runId: id, as: "moved-to-front" }));
       return { run: runMessage(run) };
     },
-    watchRuns: () => {
-      throw new ConnectError("not yet", Code.Unimplemented);
-    },
+    watchRuns: (request, context) => watchRuns({ door, wakeup }, principalOf(context), request, context.signal),
+
     purgeRun: () => Promise.reject(new ConnectError("not yet", Code.Unimplemented)),
   };
 }

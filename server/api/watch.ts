@@ -11,6 +11,7 @@ import type { WatchRunResponseSchema } from "@drover/proto/gen/drover/v1/event_p
 import type { RunId } from "../rules/names.ts";
 import { topics } from "../store/wakeup.ts";
 import { type Audit, viewedBy } from "./audit.ts";
+import { createBell } from "./bell.ts";
 import type { RunDoor } from "./door.ts";
 import { refused } from "./errors.ts";
 import type { Principal, Wakeup } from "./keyring.ts";
@@ -76,29 +77,4 @@ export async function* watchRun(
     signal.removeEventListener("abort", unsubscribe);
     unsubscribe();
   }
-}
-
-/** Waits for a ring; one that came while nobody waited counts. */
-function createBell(signal: AbortSignal) {
-  let rang = false;
-  let wake = () => {};
-  const ring = () => {
-    rang = true;
-    wake();
-  };
-  return {
-    ring,
-    async rung(atMostMs: number) {
-      if (!rang && !signal.aborted) {
-        const { promise, resolve } = Promise.withResolvers<void>();
-        const timer = setTimeout(resolve, atMostMs);
-        wake = resolve;
-        signal.addEventListener("abort", wake, { once: true });
-        await promise;
-        signal.removeEventListener("abort", wake);
-        clearTimeout(timer);
-      }
-      rang = false;
-    },
-  };
 }

@@ -81,7 +81,7 @@ async function saveChange(tx: Tx, held: Held, change: RunChange): Promise<string
   ];
   if (budget !== "keep") saves.push(changeBudget(tx, locked, budget));
   await Promise.all(saves);
-  const woken = [topics.run(run.id)];
+  const woken = [topics.run(run.id), ...(events.length === 0 ? [] : [topics.events(locked.tenantId)])];
   if (attempt !== undefined && live !== undefined) {
     const { lease, marks } = change;
     woken.push(...(await saveAttemptChange(tx, live, { attempt, lease, marks }, now)));

@@ -99,9 +99,11 @@ async function placePool(context: EngineContext, poolId: PoolId, choose: Choose)
       return purpose === "attempt" ? served(shares, caller) : shares;
     }, facts.shares);
     if (shares !== facts.shares) await saveShares(tx, poolId, shares);
-    return saved;
+    return saved.map((placement) => ({ ...placement, tenant: pool.tenantId }));
   });
-  context.wakeup.publish(begun.flatMap(({ run, machine }) => [topics.run(run), topics.machine(machine)]));
+  context.wakeup.publish(
+    begun.flatMap(({ run, machine, tenant }) => [topics.run(run), topics.machine(machine), topics.events(tenant)]),
+  );
   return begun.length;
 }
 

@@ -97,6 +97,8 @@ function* chunks(sender: string, topics: readonly string[]): Generator<string> {
 export const topics = {
   /** Events of a run. */
   run: (id: string) => `run:${id}`,
+  /** Events of any run of the tenant. */
+  events: (tenantId: string) => `events:${tenantId}`,
   /** What a machine's agent should be doing. */
   machine: (id: string) => `machine:${id}`,
   /** Runs wait, or machines are free. */
