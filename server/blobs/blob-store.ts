@@ -7,4 +7,6 @@ export interface BlobStore {
   get(key: string): Promise<Uint8Array | undefined>;
   /** Deleting what is not there is no error. */
   delete(key: string): Promise<void>;
+  /** Deletes every blob whose key begins with the prefix and a `/`. What is put there meanwhile may stay. */
+  deleteAll(prefix: string): Promise<void>;
 }

@@ -15,26 +15,36 @@ export function openFileBlobs(directory: string): BlobStore {
   return {
     async put(key, content) {
       const path = pathOf(key);
-      await mkdir(dirname(path), { recursive: true, mode: 0o700 });
-      const temporary = `${path}.${crypto.randomUUID()}.part`;
-      try {
-        await writeFile(temporary, content, { mode: 0o600 });
-        await rename(temporary, path);
-      } catch (error) {
-        await rm(temporary, { force: true });
-        throw error;
-      }
+      // Once more if somebody deleted the folder just then.
+      await write(path, content).catch((error) => (isMissing(error) ? write(path, content) : Promise.reject(error)));
     },
     async get(key) {
       try {
         return await readFile(pathOf(key));
       } catch (error) {
-        if (error instanceof Error && "code" in error && error.code === "ENOENT") return undefined;
+        if (isMissing(error)) return undefined;
         throw error;
       }
     },
     async delete(key) {
       await rm(pathOf(key), { force: true });
     },
+    async deleteAll(prefix) {
+      await rm(pathOf(prefix), { recursive: true, force: true, maxRetries: 3 });
+    },
   };
 }
+
+async function write(path: string, content: Uint8Array): Promise<void> {
+  await mkdir(dirname(path), { recursive: true, mode: 0o700 });
+  const temporary = `${path}.${crypto.randomUUID()}.part`;
+  try {
+    await writeFile(temporary, content, { mode: 0o600 });
+    await rename(temporary, path);
+  } catch (error) {
+    await rm(temporary, { force: true });
+    throw error;
+  }
+}
+
+const isMissing = (error: unknown): boolean => error instanceof Error && "code" in error && error.code === "ENOENT";

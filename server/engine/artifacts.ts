@@ -15,10 +15,12 @@ export interface NewArtifact {
   readonly content: Uint8Array;
 }
 
-export const artifactBlob = (runId: RunId, id: ArtifactId): string => `runs/${runId}/${id}`;
+/** The prefix of all that a run leaves. */
+export const runBlobs = (runId: RunId): string => `runs/${runId}`;
+export const artifactBlob = (runId: RunId, id: ArtifactId): string => `${runBlobs(runId)}/${id}`;
 export const healthBlob = (machineId: MachineId): string => `machines/${machineId}/health`;
 
-/** False when the attempt is not this machine's. */
+/** False when the attempt is not this machine's, or its run has just been deleted. */
 export async function saveArtifact(
   context: EngineContext,
   machineId: MachineId,
@@ -28,15 +30,26 @@ export async function saveArtifact(
   const [attempt] = await sql<{ runId: RunId; tenantId: TenantId }[]>`
     select run_id, tenant_id from attempts where id = ${artifact.attemptId} and machine_id = ${machineId}`;
   if (attempt === undefined) return false;
-  await context.blobs.put(artifactBlob(attempt.runId, artifact.id), artifact.content);
-  await sql`
-    insert into artifacts (id, tenant_id, run_id, attempt_id, command_number, kind, content_type, size_bytes, created_at)
-    values (${artifact.id}, ${attempt.tenantId}, ${attempt.runId}, ${artifact.attemptId}, ${artifact.commandNumber},
-      ${artifact.kind}, ${artifact.contentType}, ${artifact.content.length}, ${await readNow(sql)}::timestamptz)
-    on conflict (id) do nothing`;
+  const blob = artifactBlob(attempt.runId, artifact.id);
+  await context.blobs.put(blob, artifact.content);
+  try {
+    await sql`
+      insert into artifacts (id, tenant_id, run_id, attempt_id, command_number, kind, content_type, size_bytes, created_at)
+      values (${artifact.id}, ${attempt.tenantId}, ${attempt.runId}, ${artifact.attemptId}, ${artifact.commandNumber},
+        ${artifact.kind}, ${artifact.contentType}, ${artifact.content.length}, ${await readNow(sql)}::timestamptz)
+      on conflict (id) do nothing`;
+  } catch (error) {
+    if (!isOfNoRun(error)) throw error;
+    // The run was deleted after it was read, and perhaps before the blob was put.
+    await context.blobs.delete(blob);
+    return false;
+  }
   if (artifact.kind === "frame") await trimFilm(context, attempt.runId, artifact.attemptId);
   return true;
 }
+
+/** A foreign key has nothing to refer to. */
+const isOfNoRun = (error: unknown): boolean => error instanceof Error && "code" in error && error.code === "23503";
 
 /** Rows go first: a blob without a row is only waste, a row without a blob is a broken promise. */
 async function trimFilm(context: EngineContext, runId: RunId, attemptId: AttemptId): Promise<void> {

@@ -6,6 +6,7 @@ import { limits } from "../rules/limits.ts";
 import type { Instant, Json, PoolId, RouteId, RunId, TenantId } from "../rules/names.ts";
 import { type Answer, accept, refuse } from "../rules/refusal.ts";
 import { retryOnDefault, retryPaceDefault } from "../rules/retry.ts";
+import { unmet } from "../rules/unmet.ts";
 import { json, readNow } from "../store/database.ts";
 import { latestApplication, workflowVersion } from "../store/definitions.ts";
 import { poolNamed } from "../store/pools.ts";
@@ -76,17 +77,20 @@ export async function startRun(
   const digest = createHash("sha256")
     .update(JSON.stringify([request.workflow, request.workflowVersion, canonical(request.inputs)]))
     .digest("hex");
-  const poolId = await poolNamed(sql, tenantId, program.requires.pool ?? "default");
+  const pool = program.requires.pool ?? "default";
+  const poolId = await poolNamed(sql, tenantId, pool);
   const { application } = program;
   const { version: range, labels } = program.requires;
   const requirement = { application, labels, ...(range === undefined ? {} : { version: range }) };
   const { caller, workflow } = request;
   const routeId = await context.catalogue.route(sql, tenantId, { poolId, workflow, caller, requirement });
+  const missing = unmet(requirement, pool, await context.catalogue.poolOffers(sql, poolId));
   const saved = await save(context, { id, tenantId, poolId, routeId, version, program, request, body, digest });
-  if (!saved) return await existing(context, tenantId, request.idempotencyKey, digest);
+  if (saved === "key spent") return keySpent();
+  if (saved === "key taken") return await existing(context, tenantId, request.idempotencyKey, digest, missing);
   context.meter.runStarted(tenantId, workflow);
-  context.wakeup.publish([topics.placing, topics.run(id)]);
-  return accept({ runId: id, existed: false, unmet: "" });
+  context.wakeup.publish([topics.placing, topics.run(id), topics.events(tenantId)]);
+  return accept({ runId: id, existed: false, unmet: missing });
 }
 
 interface NewRun {
@@ -101,8 +105,18 @@ interface NewRun {
   readonly digest: string;
 }
 
+/** A key is spent when its run was deleted: `refuse_spent_key`, a trigger, looks for that once the key is known to be free (G5). */
+async function save(context: EngineContext, run: NewRun): Promise<"saved" | "key taken" | "key spent"> {
+  try {
+    return (await insert(context, run)) ? "saved" : "key taken";
+  } catch (error) {
+    if (error instanceof Error && "code" in error && error.code === spentKeyCode) return "key spent";
+    throw error;
+  }
+}
+
 /** False when the idempotency key is taken. */
-async function save(context: EngineContext, run: NewRun): Promise<boolean> {
+async function insert(context: EngineContext, run: NewRun): Promise<boolean> {
   const { sql } = context.database;
   const { request, program, version } = run;
   const now = await readNow(sql);
@@ -135,15 +149,26 @@ async function existing(
   tenantId: TenantId,
   idempotencyKey: string,
   digest: string,
+  missing: string,
 ): Promise<Answer<Started>> {
   const [row] = await context.database.sql<{ id: RunId; requestDigest: string }[]>`
     select id, request_digest from runs where tenant_id = ${tenantId} and idempotency_key = ${idempotencyKey}`;
-  if (row === undefined) throw new Error("an idempotency key was taken and is not there");
+  // Its run was deleted in between.
+  if (row === undefined) return keySpent();
   if (row.requestDigest !== digest) {
     return refuse("IDEMPOTENCY_KEY_REUSED", "This idempotency key was used with another workflow or other inputs.");
   }
-  return accept({ runId: row.id, existed: true, unmet: "" });
+  return accept({ runId: row.id, existed: true, unmet: missing });
 }
+
+/** What the trigger `refuse_spent_key` raises. */
+const spentKeyCode = "DRKEY";
+
+const keySpent = (): Answer<never> =>
+  refuse(
+    "IDEMPOTENCY_KEY_TOO_OLD",
+    "The run of this idempotency key was deleted, and nobody can tell any more whether this is the same request. Take another key if it is not.",
+  );
 
 /** Postgres takes neither NUL nor lone surrogates, in values or in names. */
 function isStorable(value: Json): boolean {

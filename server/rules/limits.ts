@@ -98,6 +98,8 @@ export const limits = {
   placingHead: 32,
   /** Free machines read per placing pass of those that offer the same. */
   placingMachines: 256,
+  /** Of how many of its last successes it is told how long a workflow usually takes. */
+  usualOf: 21,
   /** How far ahead a run can be asked for. */
   notBeforeMaxMs: 30 * 24 * 60 * 60_000,
   /** How long runs are kept after they ended when a tenant has set nothing else. */
@@ -106,6 +108,16 @@ export const limits = {
   keepArtifactsMs: 7 * 24 * 60 * 60_000,
   /** How long it is remembered that an idempotency key was used by a run that was deleted since. */
   keepSpentKeysMs: 400 * 24 * 60 * 60_000,
+  /** How often it is looked for what is kept no longer. */
+  retainingMs: 30_000,
+  /** Runs that are deleted in one transaction, with all that belongs to them: it is over in milliseconds. */
+  retainingRuns: 50,
+  /** Artifacts that are deleted in one transaction ... */
+  retainingArtifacts: 100,
+  /** ... and spent keys that are forgotten in one. */
+  retainingKeys: 1_000,
+  /** So many that cannot be deleted are passed over to delete others; then the blob store is given time. */
+  retainingPassedMax: 1_000,
   /** Frames of a film strip that are kept for an attempt: the last ones tell why it ended. */
   filmFramesMax: 40,
   /** Commands of an attempt that its failure context tells: the last ones tell why it ended. */

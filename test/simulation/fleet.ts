@@ -173,7 +173,7 @@ class Fleet {
         meter: silentMeter,
         log: { debug() {}, info() {}, warn() {}, error() {} },
       },
-      blobs: { put: async () => {}, get: async () => undefined, delete: async () => {} },
+      blobs: { put: async () => {}, get: async () => undefined, delete: async () => {}, deleteAll: async () => {} },
     };
     const define = async () => {
       await database.sql`insert into tenants (id, name, created_at) values (${tenantId}, 'one', clock_timestamp())`;

@@ -108,6 +108,9 @@ export class SimulatedReplica {
         put: async (key, content) => void blobs.set(key, content),
         get: async (key) => blobs.get(key),
         delete: async (key) => void blobs.delete(key),
+        deleteAll: async (prefix) => {
+          for (const key of blobs.keys()) if (key.startsWith(`${prefix}/`)) blobs.delete(key);
+        },
       },
       clocks: leaseClocks,
       replicaId,

@@ -75,6 +75,9 @@ export const memoryBlobs = (): BlobStore & { readonly held: Map<string, Uint8Arr
     put: async (key, content) => void held.set(key, content),
     get: async (key) => held.get(key),
     delete: async (key) => void held.delete(key),
+    deleteAll: async (prefix) => {
+      for (const key of held.keys()) if (key.startsWith(`${prefix}/`)) held.delete(key);
+    },
   };
 };
 
