@@ -2,7 +2,7 @@
 
 import { createHash } from "node:crypto";
 import type { Offer } from "../rules/matching.ts";
-import type { OfferId } from "../rules/names.ts";
+import type { OfferId, PoolId } from "../rules/names.ts";
 import type { KnownOffer } from "../rules/route.ts";
 import { json, type Query } from "./database.ts";
 
@@ -24,4 +24,12 @@ export async function readOffers(query: Query, ids: readonly OfferId[]): Promise
   const rows = await query<{ id: OfferId; body: Offer }[]>`
     select id, body from offers where id = any(${[...ids]}::text[])`;
   return rows.map(({ id, body }) => ({ id, ...body }));
+}
+
+/** Of the machines of the pool that are not revoked; each once. */
+export async function offerIdsIn(query: Query, poolId: PoolId): Promise<OfferId[]> {
+  const rows = await query<{ id: OfferId }[]>`
+    select distinct offer_id as id from machines
+    where pool_id = ${poolId} and revoked_at is null and offer_id is not null`;
+  return rows.map(({ id }) => id);
 }
