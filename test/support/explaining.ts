@@ -3,20 +3,32 @@
 import type { Sql } from "../../server/store/database.ts";
 
 /**
- * What the store is given instead of its connections: the statement that begins so is explained, and its plan returned as its
- * rows. `options` are EXPLAIN's, for example `analyze, buffers`.
+ * The plan of the statement of `work` that begins so. `options` are EXPLAIN's, for example `analyze`: it is then carried out. What
+ * `work` makes of the plan's lines, instead of rows, is its affair.
  */
-export const explaining = (sql: Sql, begins: string, options = ""): Sql =>
-  new Proxy(sql, {
+export async function planOf(
+  sql: Sql,
+  begins: string,
+  work: (explaining: Sql) => Promise<unknown>,
+  options = "costs",
+): Promise<string> {
+  const plans: string[] = [];
+  const explaining: Sql = new Proxy(sql, {
     apply: (target, self, [parts, ...values]: [TemplateStringsArray, ...unknown[]]) => {
       // Its parts are statements of their own only to the driver.
       const whole = parts[0]?.trimStart().startsWith(begins) === true;
-      const explain = options === "" ? "explain " : `explain (${options}) `;
-      const strings = Object.assign([`${whole ? explain : ""}${parts[0]}`, ...parts.slice(1)], { raw: parts.raw });
-      return Reflect.apply(target, self, [strings, ...values]);
+      const first = whole ? `explain (${options}) ${parts[0]}` : parts[0];
+      const strings = Object.assign([first, ...parts.slice(1)], { raw: parts.raw });
+      const query: PromiseLike<Record<string, string>[]> = Reflect.apply(target, self, [strings, ...values]);
+      if (!whole) return query;
+      return Promise.resolve(query).then((rows) => {
+        plans.push(rows.map((row) => Object.values(row)[0]).join("\n"));
+        return rows;
+      });
     },
   });
-
-/** The lines of a plan that came instead of rows. */
-export const planText = (rows: unknown): string =>
-  (rows as { "QUERY PLAN": string }[]).map((row) => Object.values(row)[0]).join("\n");
+  await work(explaining);
+  const [plan] = plans;
+  if (plan === undefined || plans.length > 1) throw new Error(`${plans.length} statements begin with ${begins}`);
+  return plan;
+}

@@ -10,7 +10,7 @@ import { appendEvents, eventsAfter } from "../../../server/store/events.ts";
 import { queueHead, waitingRoutes } from "../../../server/store/queue.ts";
 import { keepRoute } from "../../../server/store/routes.ts";
 import { lockRun, saveRun } from "../../../server/store/runs.ts";
-import { explaining, planText } from "../../support/explaining.ts";
+import { planOf } from "../../support/explaining.ts";
 import { begin, kinds, startRig, TestMachine } from "../engine/rig.ts";
 
 const rig = await startRig();
@@ -95,12 +95,12 @@ test("the head of a queue of 50,000 runs is read by the index, from every route,
     ofOne.map(({ id }) => id).toSorted(),
   );
   const plans = await Promise.all([
-    waitingRoutes(explaining(sql, "with recursive"), poolId, "queued"),
-    queueHead(explaining(sql, "select head"), poolId, fitting, 32, await readNow(sql)),
+    planOf(sql, "with recursive", (query) => waitingRoutes(query, poolId, "queued")),
+    planOf(sql, "select head", async (query) => queueHead(query, poolId, fitting, 32, await readNow(sql))),
   ]);
-  for (const lines of plans.map(planText)) {
-    assert.match(lines, /runs_queue/);
-    assert.doesNotMatch(lines, /Seq Scan on runs|Sort/);
+  for (const plan of plans) {
+    assert.match(plan, /runs_queue/);
+    assert.doesNotMatch(plan, /Seq Scan on runs|Sort/);
   }
   await sql`delete from runs where tenant_id = ${tenantId} and id <> ${first} and not exists (
     select 1 from events where run_id = runs.id)`;
