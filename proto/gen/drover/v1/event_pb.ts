@@ -227,7 +227,8 @@ export type WatchRunsRequest = Message<"drover.v1.WatchRunsRequest"> & {
   kinds: RunEventKind[];
 
   /**
-   * Go on behind this one, from an earlier message; empty: from now on.
+   * Go on behind this one, from an earlier message, which may have been of another filter; empty: from now on. It holds for as
+   * long as the database: one that was restored, or went on in a standby, refuses it, for events may be lost that it stands behind.
    *
    * @generated from field: string cursor = 4;
    */
@@ -248,7 +249,8 @@ export const WatchRunsRequestSchema: GenMessage<WatchRunsRequest> = /*@__PURE__*
  */
 export type WatchRunsResponse = Message<"drover.v1.WatchRunsResponse"> & {
   /**
-   * Absent in a sign of life, which comes first and then at least every 10 s, and whose cursor is as good as any.
+   * Absent in a sign of life, which comes first and then at least every 10 s, and whose cursor is as good as any. Never with
+   * outputs: GetRun and WatchRun tell them.
    *
    * @generated from field: drover.v1.RunEvent event = 1;
    */

@@ -1020,7 +1020,7 @@ export const RunService: GenService<{
   /**
    * The events of many runs as they happen, in one stream that does not end by itself. Each message carries a cursor; a watch
    * that is opened with it goes on behind it, on any replica, and skips no event however late it was committed. Events of one
-   * run come in their order. Scope: caller. Refuses with CURSOR_INVALID.
+   * run come in their order; those that retention has deleted meanwhile do not come. Scope: caller. Refuses with CURSOR_INVALID.
    *
    * @generated from rpc drover.v1.RunService.WatchRuns
    */
