@@ -6,8 +6,10 @@ import type { HaltTarget } from "../engine/halting.ts";
 import type { ResolveWanted } from "../engine/resolving.ts";
 import type { RolloutView, RolloutWanted } from "../engine/rolling-out.ts";
 import type { Target } from "../engine/targets.ts";
+import type { Explanation } from "../rules/explanation.ts";
 import type { ArtifactId, Instant, Json, KeyId, MachineId, ReleaseId, RunId, TenantId } from "../rules/names.ts";
 import type { Answer } from "../rules/refusal.ts";
+import type { Retention } from "../rules/retention.ts";
 import type { LimitKind, PauseKind } from "../rules/route.ts";
 import type { ArtifactView } from "../store/artifact-reads.ts";
 import type { LimitView } from "../store/concurrency.ts";
@@ -65,6 +67,9 @@ export interface RunDoor {
   cancelRun(tenant: TenantId, id: RunId): Promise<Answer<RunView>>;
   moveRunToFront(tenant: TenantId, id: RunId): Promise<Answer<RunView>>;
   resolveRun(tenant: TenantId, id: RunId, wanted: ResolveWanted): Promise<Answer<RunDetail>>;
+  purgeRun(tenant: TenantId, id: RunId): Promise<Answer<RunId>>;
+  /** From the present, each time; `not-waiting`: it runs, or has ended. */
+  explainRun(tenant: TenantId, id: RunId): Promise<Explanation | "not-waiting" | undefined>;
   readRun(tenant: TenantId, id: RunId): Promise<RunDetail | undefined>;
   readRunView(tenant: TenantId, id: RunId): Promise<RunView | undefined>;
   readOutputs(tenant: TenantId, id: RunId): Promise<Json | null>;
@@ -163,6 +168,12 @@ export interface ReleaseDoor {
   resumeRollout(tenant: TenantId): Promise<Answer<RolloutView>>;
 }
 
+export interface RetentionDoor {
+  read(tenant: TenantId): Promise<Retention>;
+  /** What is absent stays as it is; returns what holds. */
+  set(tenant: TenantId, wanted: Partial<Retention>): Promise<Retention>;
+}
+
 export interface Door {
   readonly runs: RunDoor;
   readonly workflows: DefinitionDoor;
@@ -171,6 +182,7 @@ export interface Door {
   readonly machines: MachineDoor;
   readonly halts: HaltDoor;
   readonly queue: QueueDoor;
+  readonly retention: RetentionDoor;
   readonly keys: KeyDoor;
   readonly releases: ReleaseDoor;
 }

@@ -6,13 +6,16 @@ import type { EngineContext } from "../engine/context.ts";
 import { cordonMachine, releaseMachine } from "../engine/cordoning.ts";
 import { putApplication, putWorkflow } from "../engine/defining.ts";
 import { createEnrolmentToken, revokeEnrolmentToken, revokeMachine } from "../engine/enrolling.ts";
+import { explainRun } from "../engine/explaining.ts";
 import { halt, resume } from "../engine/halting.ts";
 import { createKey, revokeKey } from "../engine/keys.ts";
 import { removeLimit, setLimit } from "../engine/limiting.ts";
 import { moveRunToFront } from "../engine/moving.ts";
 import { pause, unpause } from "../engine/pausing.ts";
+import { purgeRun } from "../engine/purging.ts";
 import { addRelease, uploadPiece } from "../engine/releases.ts";
 import { resolveRun } from "../engine/resolving.ts";
+import { retentionInForce, setRetention } from "../engine/retention.ts";
 import { resumeNewestRollout, startRollout, stopNewestRollout, viewRollout } from "../engine/rolling-out.ts";
 import { newRunId, startRun } from "../engine/starting.ts";
 import type { MachineId, RunId, TenantId } from "../rules/names.ts";
@@ -49,6 +52,10 @@ export const engineDoor = (context: EngineContext): Door => ({
     halt: (tenant, wanted) => halt(context, tenant, wanted),
     resume: (tenant, wanted) => resume(context, tenant, wanted),
     list: (tenant, limit) => listHalts(context.database.sql, tenant, limit),
+  },
+  retention: {
+    read: (tenant) => retentionInForce(context, tenant),
+    set: (tenant, wanted) => setRetention(context, tenant, wanted),
   },
   queue: {
     pause: (tenant, wanted) => pause(context, tenant, wanted),
@@ -136,6 +143,8 @@ function runDoor(context: EngineContext): RunDoor {
       const resolved = await resolveRun(context, tenant, id, wanted);
       return resolved.ok ? there(await readRun(sql, tenant, id), "run") : resolved;
     },
+    purgeRun: (tenant, id) => purgeRun(context, tenant, id),
+    explainRun: (tenant, id) => explainRun(context, tenant, id),
     readRun: (tenant, id) => readRun(sql, tenant, id),
     readRunView: (tenant, id) => readRunView(sql, tenant, id),
     readOutputs: (tenant, id) => readOutputs(sql, tenant, id),

@@ -2,7 +2,7 @@
 
 import type { MessageInitShape, MessageShape } from "@bufbuild/protobuf";
 import { durationMs, timestampMs } from "@bufbuild/protobuf/wkt";
-import { Code, ConnectError, type HandlerContext, type ServiceImpl } from "@connectrpc/connect";
+import type { HandlerContext, ServiceImpl } from "@connectrpc/connect";
 import { Outcome, ResolveAs } from "@drover/proto/gen/drover/v1/outcome_pb.ts";
 import type { RunService, StartRunRequestSchema, StartRunResponseSchema } from "@drover/proto/gen/drover/v1/run_pb.ts";
 import { limits } from "../rules/limits.ts";
@@ -14,6 +14,7 @@ import { type Audit, decidedBy, viewedBy } from "./audit.ts";
 import { principalOf } from "./auth.ts";
 import type { RunDoor, RunStarted, RunWanted } from "./door.ts";
 import { accepted, refused } from "./errors.ts";
+import { explanationMessage } from "./explaining.ts";
 import { failureContextMessage } from "./failure-context.ts";
 import type { Principal, Wakeup } from "./keyring.ts";
 import { page } from "./pages.ts";
@@ -106,7 +107,12 @@ export function createRuns({ door, wakeup, audit }: RunsOptions): ServiceImpl<ty
     watchRun: (request, context) =>
       watchRun({ door, wakeup, audit }, principalOf(context), runId(request.runId), request.afterEvent, context.signal),
 
-    explainRun: () => Promise.reject(new ConnectError("not yet", Code.Unimplemented)),
+    async explainRun(request, context) {
+      const id = runId(request.runId);
+      const explanation = (await door.explainRun(tenantOf(context), id)) ?? runNotFound(id);
+      return { explanation: explanationMessage(id, explanation) };
+    },
+
     async moveRunToFront(request, context) {
       const principal = principalOf(context);
       const id = runId(request.runId);
@@ -116,7 +122,12 @@ export function createRuns({ door, wakeup, audit }: RunsOptions): ServiceImpl<ty
     },
     watchRuns: (request, context) => watchRuns({ door, wakeup }, principalOf(context), request, context.signal),
 
-    purgeRun: () => Promise.reject(new ConnectError("not yet", Code.Unimplemented)),
+    async purgeRun(request, context) {
+      const principal = principalOf(context);
+      const id = accepted(await door.purgeRun(principal.tenant, runId(request.runId)));
+      audit(decidedBy(principal, { decided: "run", runId: id, as: "purged" }));
+      return {};
+    },
   };
 }
 

@@ -13,6 +13,7 @@ import {
 } from "../../proto/gen/drover/agent/v1/channel_pb.ts";
 import { ReasonSchema } from "../../proto/gen/drover/v1/error_pb.ts";
 import { RunEventKindSchema } from "../../proto/gen/drover/v1/event_pb.ts";
+import { WaitReasonSchema } from "../../proto/gen/drover/v1/explanation_pb.ts";
 import { MachineStatusSchema } from "../../proto/gen/drover/v1/machine_pb.ts";
 import { CommitLabelSchema, OutcomeSchema } from "../../proto/gen/drover/v1/outcome_pb.ts";
 import { RolloutFaultSchema, StopReasonSchema } from "../../proto/gen/drover/v1/release_pb.ts";
@@ -29,6 +30,7 @@ import { rolloutFaults } from "../../server/rules/release.ts";
 import { stopReasons } from "../../server/rules/rollout.ts";
 import { outcomes, runStates } from "../../server/rules/run.ts";
 import { verdicts } from "../../server/rules/verdict.ts";
+import { waitReasons } from "../../server/rules/wait-reason.ts";
 import { read } from "./sources.ts";
 
 /** The words of an enum without its prefix and without the zero, which is never sent. */
@@ -73,6 +75,7 @@ const pairs: readonly (readonly [DescEnum, Iterable<string>])[] = [
   [RunStateSchema, runStates],
   [RunEventKindSchema, Object.keys(kinds)],
   [MachineStatusSchema, machineStatuses],
+  [WaitReasonSchema, waitReasons],
   [RolloutFaultSchema, rolloutFaults],
   [StopReasonSchema, stopReasons],
 ];
