@@ -70,7 +70,8 @@ interface Batch {
 }
 
 function batchesOf(files: readonly string[]): Batch[] {
-  const isAlone = (file: string) => /^test\/(faults\/|system\/(fleet|halted-fleet|interrupting-window)\.)/.test(file);
+  const isAlone = (file: string) =>
+    /^test\/(faults\/|system\/(agent-killed|fleet|halted-fleet|interrupting-window)\.)/.test(file);
   const isSystem = (file: string) => file.startsWith("test/system/") && !isAlone(file);
   const batches = [
     // One more than there are processors: each waits at times for a process or a desktop.
@@ -179,7 +180,8 @@ try {
   console.error((error as Error).message);
 } finally {
   await removeEmbeddedPostgres(home);
-  rmSync(directory, { recursive: true, force: true });
 }
 const clean = await endedClean(signalled !== undefined);
+// Not before: a process that ends writes down there what it has compiled.
+rmSync(directory, { recursive: true, force: true, maxRetries: 5, retryDelay: 100 });
 process.exit(signalled === "SIGINT" ? 130 : signalled !== undefined ? 143 : clean ? exitCode : exitCode || 1);
