@@ -2,6 +2,7 @@
 // seen or noted. It is written before the answer leaves.
 
 import type { HaltKind } from "../rules/halt.ts";
+import type { Retention } from "../rules/retention.ts";
 import type { LimitKind, PauseKind } from "../rules/route.ts";
 import type { ResolveAs } from "../rules/run.ts";
 import type { Principal } from "./keyring.ts";
@@ -19,6 +20,10 @@ export type Decision =
   | { readonly decided: "run"; readonly runId: string; readonly as: ResolveAs }
   /** A waiting run goes before all others. */
   | { readonly decided: "run"; readonly runId: string; readonly as: "moved-to-front" }
+  /** A run was deleted with all that belonged to it. */
+  | { readonly decided: "run"; readonly runId: string; readonly as: "purged" }
+  /** How long things are kept from then on. */
+  | ({ readonly decided: "retention"; readonly as: "set" } & Retention)
   /** What an operator did to a machine. */
   | {
       readonly decided: "machine";

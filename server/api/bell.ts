@@ -3,8 +3,8 @@
 
 export interface Bell {
   ring(): void;
-  /** Waits for a ring, at most so long; one that came while nobody waited counts. Over at once when the signal fires. */
-  rung(atMostMs: number): Promise<void>;
+  /** Waits for a ring, at most so long; one that came while nobody waited counts. Over at once when the signal fires. True if it rang. */
+  rung(atMostMs: number): Promise<boolean>;
 }
 
 export function createBell(signal: AbortSignal): Bell {
@@ -25,7 +25,9 @@ export function createBell(signal: AbortSignal): Bell {
         signal.removeEventListener("abort", wake);
         clearTimeout(timer);
       }
+      const told = rang;
       rang = false;
+      return told;
     },
   };
 }

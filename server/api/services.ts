@@ -24,6 +24,6 @@ export const createServices = (door: Door, wakeup: Wakeup, audit: Audit): Servic
   halts: createHalts(door.halts, audit),
   keys: createKeys(door.keys),
   queue: createQueue(door.queue, audit),
-  retention: createRetention(),
+  retention: createRetention(door.retention, audit),
   releases: createReleases(door.releases),
 });

@@ -5,6 +5,7 @@
 //    many wake-ups are lost or repeated.
 // 2. A sign of life goes out when nothing else has for `signOfLifeMs`.
 // 3. The subscription is let go however the watch ends: the signal fires also when a client vanishes while nothing is sent.
+// 4. A run that is deleted meanwhile has nothing more to tell: RUN_NOT_FOUND. It is looked for when a wake-up told of no event.
 
 import type { MessageInitShape } from "@bufbuild/protobuf";
 import type { WatchRunResponseSchema } from "@drover/proto/gen/drover/v1/event_pb.ts";
@@ -54,8 +55,12 @@ export async function* watchRun(
   signal.addEventListener("abort", unsubscribe, { once: true });
   try {
     let sentAt = performance.now();
+    let mayBeGone = false;
     while (!signal.aborted) {
       const events = await door.eventsAfter(tenant, id, after, apiLimits.eventsPage);
+      if (mayBeGone && events.length === 0 && (await door.readRunView(tenant, id)) === undefined) {
+        refused("RUN_NOT_FOUND", `There is no run ${id} any more.`);
+      }
       for (const event of events) {
         const { body } = event;
         if (body.kind === "ENDED" && body.outcome === "SUCCEEDED") {
@@ -67,10 +72,12 @@ export async function* watchRun(
         if (body.kind === "ENDED" && (body.outcome !== "UNKNOWN" || (await isAll(after)))) return;
       }
       if (events.length > 0) sentAt = performance.now();
-      if (events.length < apiLimits.eventsPage) await bell.rung(Math.min(apiLimits.pollMs, signOfLifeMs));
+      mayBeGone = false;
+      if (events.length < apiLimits.eventsPage) mayBeGone = await bell.rung(Math.min(apiLimits.pollMs, signOfLifeMs));
       if (performance.now() - sentAt >= signOfLifeMs) {
         yield {};
         sentAt = performance.now();
+        mayBeGone = true;
       }
     }
   } finally {
