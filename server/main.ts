@@ -11,11 +11,13 @@ import { listenForAgents } from "./channel/server.ts";
 import type { Log } from "./engine/context.ts";
 import { startEngine } from "./engine/engine.ts";
 import { firstAdminKey } from "./engine/keys.ts";
+import { createMetrics } from "./metrics/metrics.ts";
 import { startEmbeddedPostgres } from "./postgres/embedded.ts";
 import { type LeaseClocks, leaseClocks } from "./rules/limits.ts";
 import type { ReplicaId } from "./rules/names.ts";
 import { type ServerSettings, SettingError } from "./settings.ts";
 import { migrateDatabase, openStore } from "./store/database.ts";
+import { readFigures } from "./store/figures.ts";
 import { otherAddresses } from "./store/replicas.ts";
 import { openWakeup } from "./store/wakeup.ts";
 
@@ -56,7 +58,8 @@ export async function startServer(
       databaseUrl = embedded.url;
     }
     await migrateDatabase(databaseUrl).catch(refuseDatabase);
-    const database = openStore(databaseUrl);
+    const metrics = createMetrics();
+    const database = openStore(databaseUrl, { observe: metrics.observe });
     stops.push(() => database.stop());
     const adminKeyFile = await writeFirstKey(database, settings.dataDirectory);
     const wakeup = await openWakeup(databaseUrl, log);
@@ -78,8 +81,11 @@ export async function startServer(
       replicaId,
       agentAddress: settings.agentAddress ?? agentUrl,
       log,
+      meter: metrics.meter,
     });
     stops.push(() => engine.stop());
+    const isServing = () => engine.replica.isLive();
+    metrics.serve({ read: (tenant) => readFigures(database.sql, tenant), isLive: isServing });
     agents.serve(engine);
     stops.push(async () => agents.stop(await otherAddresses(database.sql, replicaId).catch(() => [])));
     const api = await serveApi({
@@ -93,7 +99,8 @@ export async function startServer(
       authenticate: authenticator(engine.context),
       wakeup,
       log,
-      isServing: () => engine.replica.isLive(),
+      isServing,
+      metrics: metrics.page,
     });
     stops.push(() => api.stop());
     log.info("serving", { api: api.url, agents: agentUrl });

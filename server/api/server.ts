@@ -9,6 +9,7 @@ import type { Door } from "./door.ts";
 import type { FaultLog } from "./errors.ts";
 import { type Authenticate, createKeyring, type Wakeup } from "./keyring.ts";
 import { apiLimits } from "./limits.ts";
+import { createMetricsHandle, type MetricsPage } from "./metrics.ts";
 import { createHandle, notFound } from "./requests.ts";
 import { routeServices } from "./router.ts";
 import { createServices } from "./services.ts";
@@ -29,6 +30,8 @@ export interface ApiOptions {
   readonly log: FaultLog;
   /** Whether this replica's row is live. */
   readonly isServing: () => boolean;
+  /** What `/metrics` tells; absent: it is not there. */
+  readonly metrics?: MetricsPage | undefined;
   /** What answers requests that are no RPC. */
   readonly fallback?: Handle | undefined;
 }
@@ -58,7 +61,10 @@ export async function serveApi(options: ApiOptions): Promise<Api> {
   const keyring = createKeyring(options.authenticate, options.wakeup);
   const services = createServices(options.door, options.wakeup, options.audit);
   const handlers = routeServices({ ...options, services, keyring, stopping: stopping.signal });
-  const handle = createHandle(handlers, options.origins ?? [], options.fallback ?? notFound);
+  const otherwise = options.fallback ?? notFound;
+  const { metrics } = options;
+  const fallback = metrics === undefined ? otherwise : createMetricsHandle(metrics, keyring, otherwise);
+  const handle = createHandle(handlers, options.origins ?? [], fallback);
   try {
     const connections = acceptConnections(handle, options.tls);
     const { listener } = connections;

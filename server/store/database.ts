@@ -34,6 +34,7 @@ export interface StoreOptions {
   readonly observe?: Observe;
 }
 
+/** Connects. */
 export function openStore(databaseUrl: string, options: StoreOptions = {}): Database {
   const open = () =>
     openDatabase(databaseUrl, {

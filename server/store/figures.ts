@@ -1,0 +1,123 @@
+// Reads what queue and fleet of a tenant are, in groups. Each of the counts is over an index of what is live: history costs nothing.
+
+import type { FigureFacts, MachineGroup, RunGroup } from "../rules/figures.ts";
+import type { HaltKind } from "../rules/halt.ts";
+import type { DesktopState, HoldReason, MachineStatus } from "../rules/machine.ts";
+import type { Instant, MachineId, OfferId, PoolId, TenantId } from "../rules/names.ts";
+import type { LimitKind, PauseKind, Route } from "../rules/route.ts";
+import type { Verdict } from "../rules/verdict.ts";
+import { type Query, readNow, type Sql } from "./database.ts";
+import { readOffers } from "./offers.ts";
+import { settling } from "./queue.ts";
+
+/** It is ended then: who asks for numbers holds up nobody. */
+const statementMs = 5_000;
+
+/** All of one moment. */
+export async function readFigures(sql: Sql, tenantId: TenantId): Promise<FigureFacts> {
+  return await sql.begin("isolation level repeatable read read only", async (tx) => {
+    await tx`select set_config('statement_timeout', ${`${statementMs}`}, true)`;
+    const now = await readNow(tx);
+    const pools = await tx<{ id: PoolId; name: string }[]>`select id, name from pools where tenant_id = ${tenantId}`;
+    const runs = await readRunGroups(tx, tenantId, now);
+    const halts = await tx<{ kind: HaltKind; target: string }[]>`
+      select kind, target from halts where tenant_id = ${tenantId} and resumed_at is null`;
+    const pauses = await tx<{ kind: PauseKind; target: string }[]>`
+      select kind, target from pauses where tenant_id = ${tenantId} and ended_at is null`;
+    const limits = await tx<{ kind: LimitKind; name: string; max: number }[]>`
+      select kind, name, max from concurrency_limits where tenant_id = ${tenantId}`;
+    const underWay = await readUnderWay(tx, tenantId);
+    const halted = halts.filter(({ kind }) => kind === "machine").map(({ target }) => target);
+    const named = <T extends { readonly target: string }>(held: T) => ({ ...held, name: held.target });
+    return {
+      runs,
+      routes: await tx<(Route & { poolId: PoolId })[]>`
+        select id, pool_id, workflow, caller, requirement from routes
+        where tenant_id = ${tenantId} and id = any(${[...new Set(runs.map(({ route }) => route))]}::uuid[])`,
+      machines: await readMachineGroups(tx, tenantId, halted, now),
+      pools: new Map(pools.map(({ id, name }) => [id, name])),
+      holds: {
+        halts: halts.map(named),
+        pauses: pauses.map(named),
+        limits: limits.map((limit) => {
+          const same = underWay.filter((each) => each[limit.kind] === limit.name);
+          return { ...limit, used: same.reduce((sum, { runs }) => sum + runs, 0) };
+        }),
+      },
+      underWay,
+      now,
+    };
+  });
+}
+
+async function readRunGroups(query: Query, tenantId: TenantId, now: Instant): Promise<RunGroup[]> {
+  const figures = query`count(*)::int as runs, min(greatest(created_at, not_before_at)) as since`;
+  // State by state and pool by pool, as the indexes of waiting runs are.
+  return await query<RunGroup[]>`
+    select w.* from pools p cross join lateral (
+      select route_id as route, 'queued' as state, 'now' as waits, ${figures}
+      from runs where pool_id = p.id and state = 'queued' and due group by route_id
+      union all
+      select route, 'unsettled', case when settles then 'settling' else 'now' end, ${figures}
+      from (select route_id as route, ${settling(query, now)} as settles, created_at, not_before_at
+            from runs where pool_id = p.id and state = 'unsettled' and due) u group by route, settles
+    ) w where p.tenant_id = ${tenantId}
+    union all
+    select route_id, state, 'later', ${figures} from runs
+    where tenant_id = ${tenantId} and not due group by route_id, state`;
+}
+
+/** The same runs as limits count (`concurrency.ts`). */
+async function readUnderWay(query: Query, tenantId: TenantId): Promise<FigureFacts["underWay"][number][]> {
+  return await query<FigureFacts["underWay"][number][]>`
+    select r.workflow, r.application, count(*)::int as runs
+    from leases l join attempts a on a.id = l.attempt_id join runs r on r.id = a.run_id
+    where l.ended_at is null and l.tenant_id = ${tenantId} and l.purpose in ('attempt', 'verify')
+    group by r.workflow, r.application`;
+}
+
+interface GroupRow {
+  id: MachineId;
+  poolId: PoolId;
+  offerId: OfferId | null;
+  status: MachineStatus;
+  cordonedAt: Instant | null;
+  drainBy: Instant | null;
+  quarantinedUntil: Instant | null;
+  hold: HoldReason | null;
+  desktop: DesktopState | null;
+  keptFree: boolean;
+  unclean: boolean;
+  unreadyUntil: Instant | null;
+  unreadyVerdict: Verdict | null;
+  machines: number;
+}
+
+async function readMachineGroups(
+  query: Query,
+  tenantId: TenantId,
+  halted: readonly string[],
+  now: Instant,
+): Promise<MachineGroup[]> {
+  const later = (column: string) => query`${query.unsafe(column)} > ${now}::timestamptz`;
+  const rows = await query<GroupRow[]>`
+    select (array_agg(id))[1] as id, pool_id, offer_id, status, min(cordoned_at) as cordoned_at, min(drain_by) as drain_by,
+      min(quarantined_until) as quarantined_until, hold, desktop, kept_free, unclean_attempt_id is not null as unclean,
+      min(unready_until) as unready_until, min(unready_verdict) as unready_verdict, count(*)::int as machines
+    from machines where tenant_id = ${tenantId} and revoked_at is null
+    group by pool_id, offer_id, status, hold, desktop, kept_free, unclean_attempt_id is not null, cordoned_at is null,
+      drain_by is null, ${later("quarantined_until")}, ${later("unready_until")}, id::text = any(${[...halted]}::text[])`;
+  const offers = await readOffers(query, [...new Set(rows.flatMap(({ offerId }) => offerId ?? []))]);
+  const known = new Map(offers.map((offer) => [offer.id, offer]));
+  return rows.map(({ offerId, machines, ...like }) => ({
+    machines,
+    like: {
+      ...like,
+      name: "",
+      offer: offerId === null ? undefined : known.get(offerId),
+      attachedAt: null,
+      takeoverAt: null,
+      work: null,
+    },
+  }));
+}
