@@ -8,15 +8,19 @@ import { ArtifactService } from "./gen/drover/v1/artifact_pb.ts";
 import { HaltService } from "./gen/drover/v1/halt_pb.ts";
 import { KeyService } from "./gen/drover/v1/key_pb.ts";
 import { MachineService } from "./gen/drover/v1/machine_pb.ts";
+import { QueueService } from "./gen/drover/v1/queue_pb.ts";
 import { ReleaseService } from "./gen/drover/v1/release_pb.ts";
+import { RetentionService } from "./gen/drover/v1/retention_pb.ts";
 import { RunService } from "./gen/drover/v1/run_pb.ts";
 import { WorkflowService } from "./gen/drover/v1/workflow_pb.ts";
 import { haltsOver } from "./halts.ts";
 import { keysOver } from "./keys.ts";
 import { type ClientLimits, defaultLimits } from "./limits.ts";
 import { machinesOver } from "./machines.ts";
+import { queueOver } from "./queue.ts";
 import { releasesOver } from "./releases.ts";
 import { joinReplicas } from "./replicas.ts";
+import { retentionOver } from "./retention.ts";
 import { runsOver } from "./runs.ts";
 
 /** Where the control plane is and who is asking. */
@@ -56,8 +60,10 @@ export function createClientOver(makeTransport: TransportMaker, options: ClientO
     ...definitionsOver(transport),
     ...machinesOver(transport),
     ...haltsOver(transport),
+    ...queueOver(transport),
     ...keysOver(transport),
     ...releasesOver(transport),
+    ...retentionOver(transport),
     /** The generated Connect clients, for what has no method here. They throw ConnectError. */
     services: {
       runs: createClient(RunService, transport),
@@ -66,8 +72,10 @@ export function createClientOver(makeTransport: TransportMaker, options: ClientO
       machines: createClient(MachineService, transport),
       artifacts: createClient(ArtifactService, transport),
       halts: createClient(HaltService, transport),
+      queue: createClient(QueueService, transport),
       keys: createClient(KeyService, transport),
       releases: createClient(ReleaseService, transport),
+      retention: createClient(RetentionService, transport),
     },
     /** Closes the connections. Idle connections do not keep a process alive, so this is seldom needed. */
     close(): void {

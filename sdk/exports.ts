@@ -22,6 +22,7 @@ export type { Halt } from "./gen/drover/v1/halt_pb.ts";
 export { type Key, Scope } from "./gen/drover/v1/key_pb.ts";
 export { type EnrolmentToken, type Machine, MachineStatus } from "./gen/drover/v1/machine_pb.ts";
 export { CommitLabel, type FailureContext, Outcome, type Resolution } from "./gen/drover/v1/outcome_pb.ts";
+export type { Limit, Pause } from "./gen/drover/v1/queue_pb.ts";
 export {
   type Release,
   type Rollout,
@@ -61,6 +62,9 @@ export {
   RunUnknown,
 } from "./outcomes.ts";
 export { all } from "./pages.ts";
+export type { LimitTarget, PauseTarget } from "./queue.ts";
 export type { AddReleaseOptions, ReleaseWanted, RolloutOptions } from "./releases.ts";
+export type { Retention } from "./retention.ts";
 export type { ResolveOptions, RunFilter, RunHandle, StartItem, StartOptions, StartResult } from "./runs.ts";
 export type { WatchOptions } from "./watch.ts";
+export type { WatchedEvent, WatchRunsOptions } from "./watch-many.ts";

@@ -12,6 +12,7 @@ import { addFilm, addScreenshot } from "./pictures.ts";
 import { addPut } from "./put.ts";
 import { addRelease } from "./release.ts";
 import { addResolve } from "./resolve.ts";
+import { addPurge, addRetention } from "./retention.ts";
 import { addRollout } from "./rollout.ts";
 import { addCancel, addRun, addRuns } from "./runs.ts";
 import { addStart } from "./start.ts";
@@ -42,6 +43,8 @@ export function addClientCommands(program: Command): Command {
     addKey,
     addRelease,
     addRollout,
+    addRetention,
+    addPurge,
   ].flatMap((add) => add(program));
   for (const command of [program, ...commands]) addConnectionOptions(command);
   program.addHelpText(

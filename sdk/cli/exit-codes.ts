@@ -99,6 +99,8 @@ const hints: Record<string, string> = {
   IDEMPOTENCY_KEY_REUSED: "Use another --idempotency-key for other inputs.",
   SCREENSHOT_NOT_FOUND: "Machines send one every little while; try again soon.",
   RUN_NOT_UNKNOWN: "See how it stands: drover run <id>",
+  RUN_NOT_ENDED: "See how it stands: drover run <id>",
+  RUN_IN_USE: "See what the machines do: drover machines",
   UNKNOWN: "Look at the desktop's records before you start it again; settle it with: drover resolve",
 };
 

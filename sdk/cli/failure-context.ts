@@ -23,7 +23,7 @@ export function contextLines(context: FailureContext, runId: string, width: numb
   if (last !== undefined) {
     const step = last.step === "" ? "" : `, the last at ${cleaned(last.step)}`;
     lines.push("", `${film.length} frames are kept${step}. Save them: drover film ${cleaned(runId)}`);
-  }
+  } else if (timeline.length > 0) lines.push("", "Its frames are kept no longer, or there were none.");
   if (comparedRunId === "") return lines;
   const success = `the machine of the last success (run ${cleaned(comparedRunId)})`;
   if (differences.length === 0) return [...lines, "", `The machine was as ${success}.`];

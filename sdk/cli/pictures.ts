@@ -3,6 +3,7 @@
 import { mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import type { Command } from "commander";
+import { Refused } from "../errors.ts";
 import { type Artifact, ArtifactKind, ArtifactSchema } from "../gen/drover/v1/artifact_pb.ts";
 import { nameOf } from "../names.ts";
 import { act, addCommand, jsonOf } from "./desk.ts";
@@ -19,7 +20,11 @@ export function addFilm(program: Command): Command {
         if (artifacts.length > 0) write(() => mkdirSync(out, { recursive: true, mode: 0o700 }));
         for (const [index, artifact] of artifacts.entries()) {
           const path = join(out, artifactFile(artifact, index + 1));
-          const content = await desk.client.artifactContent(artifact.id);
+          const content = await desk.client.artifactContent(artifact.id).catch(ifNotKept);
+          if (content === undefined) {
+            desk.note(`${artifact.id} is kept no longer.`);
+            continue;
+          }
           write(() => writeFileSync(path, content, { mode: 0o600 }));
           if (!desk.json) desk.out(path);
           // One a line: a film may be long, and each file is there when it is told.
@@ -45,6 +50,12 @@ export function addScreenshot(program: Command): Command {
         else desk.out(out);
       }),
     );
+}
+
+/** Nothing, of an artifact that was deleted since it was listed. */
+function ifNotKept(error: unknown): undefined {
+  if (error instanceof Refused && error.reason === "ARTIFACT_NOT_FOUND") return undefined;
+  throw error;
 }
 
 /** Sorts as the run went: 001-attempt-1-save-frame.png. */
