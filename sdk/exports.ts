@@ -68,3 +68,4 @@ export type { Retention } from "./retention.ts";
 export type { ResolveOptions, RunFilter, RunHandle, StartItem, StartOptions, StartResult } from "./runs.ts";
 export type { WatchOptions } from "./watch.ts";
 export type { WatchedEvent, WatchRunsOptions } from "./watch-many.ts";
+export type { WatchedEvent, WatchRunsOptions } from "./watch-many.ts";

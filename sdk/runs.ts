@@ -14,6 +14,7 @@ import { endingError } from "./outcomes.ts";
 import { pages } from "./pages.ts";
 import type { Replicas } from "./replicas.ts";
 import { type WatchOptions, watchRun } from "./watch.ts";
+import { type WatchRunsOptions, watchRuns } from "./watch-many.ts";
 
 /** What a start may say besides the workflow and its inputs. */
 export interface StartOptions {
@@ -175,7 +176,10 @@ export function runsOver(replicas: Replicas, limits: ClientLimits) {
     });
   }
 
-  return { run, start, startMany, runs };
+  /** What happens to any of the runs, from now on or from a cursor on, through restarts, until the reader stops. */
+  const watchMany = (options?: WatchRunsOptions) => watchRuns(replicas, limits, options);
+
+  return { run, start, startMany, runs, watchRuns: watchMany };
 }
 
 /** The request for one run. Without a key of the caller's it gets its own, so that trying again never makes two runs. */

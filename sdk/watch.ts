@@ -4,7 +4,7 @@
 //    with UNKNOWN more may have come, if a person has settled the run: the server says whether all is told.
 // 3. The silence clock runs only while the watch waits for the server, not while the reader works on an event.
 
-import { type Client, createClient } from "@connectrpc/connect";
+import { createClient } from "@connectrpc/connect";
 import { backoffMs, sleep } from "./backoff.ts";
 import { errorFrom, ServerFault, Unavailable } from "./errors.ts";
 import { eventFrom, type RunEvent } from "./events.ts";
@@ -12,6 +12,7 @@ import { RunService, RunState } from "./gen/drover/v1/run_pb.ts";
 import { type ClientLimits, holesMax } from "./limits.ts";
 import { either, type Replicas } from "./replicas.ts";
 import { isRetryable } from "./retryable.ts";
+import { silence, untilSilent } from "./silence.ts";
 
 export interface WatchOptions {
   /** The last number already seen; 0 for all. */
@@ -20,8 +21,6 @@ export interface WatchOptions {
   /** Told each time the connection is lost and will be tried again. */
   onReconnect?: ((cause: unknown) => void) | undefined;
 }
-
-const silence = new Error("the server gave no sign of life");
 
 /** Every event of the run after `afterEvent`, once, in order, until it has ended. Throws the signal's reason when aborted. */
 export async function* watchRun(
@@ -42,7 +41,9 @@ export async function* watchRun(
     let why: unknown;
     try {
       const client = createClient(RunService, replica.transport);
-      for await (const message of openWatch(client, runId, seen, limits.idleMs, signal)) {
+      const asked = { runId, afterEvent: BigInt(seen) };
+      const open = (cut: AbortSignal) => client.watchRun(asked, { signal: cut });
+      for await (const message of untilSilent(open, limits.idleMs, signal)) {
         lastWordAt = performance.now();
         failures = 0;
         if (message.event === undefined) continue;
@@ -77,37 +78,4 @@ export async function* watchRun(
     onReconnect?.(why);
     await sleep(waitMs, signal);
   }
-}
-
-/** One stream, cut when it is silent for too long; always let go of when the reader stops. */
-async function* openWatch(
-  client: Client<typeof RunService>,
-  runId: string,
-  afterEvent: number,
-  idleMs: number,
-  signal: AbortSignal,
-) {
-  const cut = new AbortController();
-  const onAbort = () => cut.abort(signal.reason);
-  signal.addEventListener("abort", onAbort, { once: true });
-  const stream = client.watchRun({ runId, afterEvent: BigInt(afterEvent) }, { signal: cut.signal });
-  const messages = stream[Symbol.asyncIterator]();
-  try {
-    for (;;) {
-      const next = await withinMs(messages.next(), idleMs);
-      if (next.done) return;
-      yield next.value;
-    }
-  } finally {
-    signal.removeEventListener("abort", onAbort);
-    cut.abort();
-  }
-}
-
-/** The promise's value, or a rejection with `silence` when it takes too long. */
-function withinMs<T>(promise: Promise<T>, ms: number): Promise<T> {
-  return new Promise((resolve, reject) => {
-    const timer = setTimeout(() => reject(silence), ms);
-    promise.then(resolve, reject).finally(() => clearTimeout(timer));
-  });
 }

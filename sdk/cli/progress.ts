@@ -102,7 +102,7 @@ export function progressOn(stream: NodeJS.WriteStream): Progress {
 }
 
 /** On the clock that the server's log has. */
-const timeText = (at: Date): string => at.toISOString().slice(11, 19);
+export const timeText = (at: Date): string => at.toISOString().slice(11, 19);
 
 function took(ms: number | undefined): string {
   return ms === undefined ? "" : ` in ${spanText(ms)}`;

@@ -27,6 +27,8 @@ export interface FakeRun {
 /** The state that outlives a restart, and what is to go wrong. */
 export interface FakeState {
   runs: FakeRun[];
+  /** All events in the order in which they happened. */
+  told: { run: Run; event: RunEvent }[];
   /** Woken on each new event. */
   changed: EventTarget;
   /** How many calls of each method came in. */
@@ -37,6 +39,8 @@ export interface FakeState {
   resolutions: object[];
   /** The numbers that each watch asked to start after. */
   watchedAfter: number[];
+  /** The cursors that each watch of many asked to go on behind. */
+  watchedFrom: string[];
   /** Sent again at the start of each watch, from the run's first event on, as a server with a fault would. */
   repeatEvents: boolean;
   /** Watches send nothing at all while this is true. */
@@ -48,11 +52,13 @@ export interface FakeState {
 export class FakeApi {
   readonly state: FakeState = {
     runs: [],
+    told: [],
     changed: new EventTarget(),
     calls: new Map(),
     before: new Map(),
     resolutions: [],
     watchedAfter: [],
+    watchedFrom: [],
     repeatEvents: false,
     silent: false,
     skipOnce: undefined,
@@ -143,6 +149,8 @@ export function addRun(
 function tell(state: FakeState, run: FakeRun, kind: keyof typeof RunEventKind, fields: EventFields): void {
   const number = BigInt(run.events.length + 1);
   run.run.lastEvent = number;
-  run.events.push(create(RunEventSchema, { at: timestampNow(), ...fields, number, kind: RunEventKind[kind] }));
+  const event = create(RunEventSchema, { at: timestampNow(), ...fields, number, kind: RunEventKind[kind] });
+  run.events.push(event);
+  state.told.push({ run: run.run, event });
   state.changed.dispatchEvent(new Event("change"));
 }

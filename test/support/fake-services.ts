@@ -137,6 +137,30 @@ export function fakeServices(router: ConnectRouter, state: FakeState): void {
         if (event.outcome !== 0 && (event.outcome !== Outcome.UNKNOWN || sent === events.length)) return;
       }
     },
+    async *watchRuns({ workflow, kinds, cursor }, context) {
+      state.watchedFrom.push(cursor);
+      await enter(context);
+      const [, from = cursor === "" ? state.told.length : undefined] = /^at-(\d+)$/.exec(cursor) ?? [];
+      if (from === undefined)
+        throw refusal(Code.InvalidArgument, "CURSOR_INVALID", "The cursor is of another database.");
+      let at = Number(from);
+      yield { cursor: `at-${at}` };
+      while (!context.signal.aborted) {
+        const told = state.silent ? undefined : state.told[at];
+        if (told === undefined) {
+          const waits = Promise.withResolvers<void>();
+          state.changed.addEventListener("change", () => waits.resolve(), { once: true });
+          context.signal.addEventListener("abort", () => waits.resolve(), { once: true });
+          await waits.promise;
+          continue;
+        }
+        at++;
+        const { run, event } = told;
+        const fits =
+          (workflow === "" || run.workflow === workflow) && (kinds.length === 0 || kinds.includes(event.kind));
+        yield fits ? { event, runId: run.id, workflow: run.workflow, cursor: `at-${at}` } : { cursor: `at-${at}` };
+      }
+    },
   });
 
   const definition = (source: string) => {
