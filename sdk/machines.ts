@@ -54,7 +54,7 @@ export function machinesOver(transport: Transport) {
     async cordonMachine(machine: string): Promise<Machine> {
       return present((await answer(service.cordonMachine({ machine }))).machine, "machine");
     },
-    /** Ends a cordon, and a drain that is under way. May be repeated. */
+    /** Ends a cordon, a drain that is under way, and a quarantine. May be repeated. */
     async uncordonMachine(machine: string): Promise<Machine> {
       return present((await answer(service.uncordonMachine({ machine }))).machine, "machine");
     },

@@ -12,6 +12,7 @@ import type { PauseId, RunId } from "../../../server/rules/names.ts";
 import { accept, refuse } from "../../../server/rules/refusal.ts";
 import type { LimitView } from "../../../server/store/concurrency.ts";
 import type { PauseView } from "../../../server/store/pauses.ts";
+import type { RunView } from "../../../server/store/run-reads.ts";
 import { serveStub, stub, tenantA } from "./stub.ts";
 
 const since = Date.parse("2026-01-01T00:00:00Z");
@@ -166,7 +167,7 @@ test("what names nothing, nothing that is there, or too few or many runs is refu
 
 test("a run that was moved to the front says so, is recorded with who moved it, and one that does not wait is refused", async (t) => {
   const moved: unknown[] = [];
-  const run = {
+  const run: RunView = {
     ...{ id: "00000000-0000-7000-8000-0000000000aa" as RunId, workflow: "notes.save", workflowVersion: 1 },
     ...{
       state: "queued",
@@ -178,7 +179,7 @@ test("a run that was moved to the front says so, is recorded with who moved it, 
       createdAt: since,
     },
     ...{ startedAt: null, endedAt: null, notBeforeAt: since, caller: "ward", front: 3, pool: "clinic" },
-  } as const;
+  };
   const runs = stub<RunDoor>({
     moveRunToFront: async (tenant, id) => {
       moved.push([tenant, id]);
