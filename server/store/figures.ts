@@ -18,15 +18,17 @@ export async function readFigures(sql: Sql, tenantId: TenantId): Promise<FigureF
   return await sql.begin("isolation level repeatable read read only", async (tx) => {
     await tx`select set_config('statement_timeout', ${`${statementMs}`}, true)`;
     const now = await readNow(tx);
-    const pools = await tx<{ id: PoolId; name: string }[]>`select id, name from pools where tenant_id = ${tenantId}`;
-    const runs = await readRunGroups(tx, tenantId, now);
-    const halts = await tx<{ kind: HaltKind; target: string }[]>`
-      select kind, target from halts where tenant_id = ${tenantId} and resumed_at is null`;
-    const pauses = await tx<{ kind: PauseKind; target: string }[]>`
-      select kind, target from pauses where tenant_id = ${tenantId} and ended_at is null`;
-    const limits = await tx<{ kind: LimitKind; name: string; max: number }[]>`
-      select kind, name, max from concurrency_limits where tenant_id = ${tenantId}`;
-    const underWay = await readUnderWay(tx, tenantId);
+    const [pools, runs, halts, pauses, limits, underWay] = await Promise.all([
+      tx<{ id: PoolId; name: string }[]>`select id, name from pools where tenant_id = ${tenantId}`,
+      readRunGroups(tx, tenantId, now),
+      tx<{ kind: HaltKind; target: string }[]>`
+        select kind, target from halts where tenant_id = ${tenantId} and resumed_at is null`,
+      tx<{ kind: PauseKind; target: string }[]>`
+        select kind, target from pauses where tenant_id = ${tenantId} and ended_at is null`,
+      tx<{ kind: LimitKind; name: string; max: number }[]>`
+        select kind, name, max from concurrency_limits where tenant_id = ${tenantId}`,
+      readUnderWay(tx, tenantId),
+    ]);
     const halted = halts.filter(({ kind }) => kind === "machine").map(({ target }) => target);
     const named = <T extends { readonly target: string }>(held: T) => ({ ...held, name: held.target });
     return {
