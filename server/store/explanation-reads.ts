@@ -41,11 +41,15 @@ type FleetRow = Omit<FleetMachine, "offer" | "work"> & {
 
 export type SeenMachine = Omit<FleetMachine, "offer"> & { readonly offer: OfferId | null };
 
-/** All machines of the tenant that are not revoked. Cleaning up and finding out take their own time: they are no work here. */
+/**
+ * All machines of the tenant that are not revoked. Cleaning up and finding out take their own time: they are no work here.
+ * A machine that was told to restart into a release is kept free for that as well.
+ */
 export async function readFleet(query: Query, tenantId: TenantId): Promise<SeenMachine[]> {
   const rows = await query<FleetRow[]>`
     select m.id, m.name, m.pool_id, m.offer_id as offer, m.status, m.attached_at, m.takeover_at, m.cordoned_at, m.drain_by,
-      m.quarantined_until, m.hold, m.desktop, m.kept_free, m.unclean_attempt_id is not null as unclean, m.unready_until,
+      m.quarantined_until, m.hold, m.desktop,
+      m.kept_free or coalesce(l.purpose = 'service', false) as kept_free, m.unclean_attempt_id is not null as unclean, m.unready_until,
       m.unready_verdict, r.workflow, a.started_at, r.deadline_at
     from machines m
     left join leases l on l.machine_id = m.id and l.ended_at is null
