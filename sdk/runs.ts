@@ -1,11 +1,12 @@
 // Runs for callers: start one or many, follow one to its end, list them.
 
 import { create, type MessageInitShape } from "@bufbuild/protobuf";
-import { durationFromMs } from "@bufbuild/protobuf/wkt";
+import { durationFromMs, timestampFromDate } from "@bufbuild/protobuf/wkt";
 import { createClient } from "@connectrpc/connect";
 import { answer, present } from "./answers.ts";
 import { Refused, WaitTimedOut } from "./errors.ts";
 import type { RunEnded, RunEvent } from "./events.ts";
+import type { Explanation } from "./gen/drover/v1/explanation_pb.ts";
 import { Outcome, ResolveAs } from "./gen/drover/v1/outcome_pb.ts";
 import { type Run, RunService, RunState, StartRunRequestSchema } from "./gen/drover/v1/run_pb.ts";
 import { type ClientLimits, startRunsMax } from "./limits.ts";
@@ -26,6 +27,8 @@ export interface StartOptions {
   queueTimeoutMs?: number | undefined;
   /** How long it may take in all once it was placed. */
   timeoutMs?: number | undefined;
+  /** Not to begin before then; at most 30 days ahead. It is in the queue, and its `queueTimeoutMs` runs, from then on. */
+  notBefore?: Date | undefined;
   /** The workflow's version; the latest without one. */
   version?: number | undefined;
 }
@@ -44,6 +47,8 @@ export interface RunFilter {
   workflow?: string | undefined;
   state?: RunStateName | undefined;
   outcome?: OutcomeName | undefined;
+  /** The owner of the key that started it. */
+  caller?: string | undefined;
   signal?: AbortSignal | undefined;
 }
 
@@ -63,6 +68,11 @@ export interface ResolveOptions {
 /** A run: iterate over it for its events, await `result()` for what it found. */
 export interface RunHandle<Result extends Outputs = Outputs> extends AsyncIterable<RunEvent> {
   readonly id: string;
+  /**
+   * What it requires and no machine of its pool offered when it was started, for people: it waits for one all the same. Empty when
+   * one did, and for a run that was not started here.
+   */
+  readonly unmet: string;
   /** The events from 1 (or from the one after `afterEvent`), gapless, through restarts, until the run has ended. */
   events(options?: WatchOptions): AsyncGenerator<RunEvent, void, undefined>;
   /**
@@ -72,8 +82,15 @@ export interface RunHandle<Result extends Outputs = Outputs> extends AsyncIterab
   result(options?: { signal?: AbortSignal | undefined; timeoutMs?: number | undefined }): Promise<Result>;
   /** Asks for the run to be stopped. It ends CANCELLED, or UNKNOWN if it was inside a commit step. */
   cancel(options?: { signal?: AbortSignal | undefined }): Promise<Run>;
+  /**
+   * Puts the waiting run before all others of its pool; the one that was moved last goes first. May be repeated. Needs a key with
+   * scope OPERATOR.
+   */
+  moveToFront(options?: { signal?: AbortSignal | undefined }): Promise<Run>;
   /** Settles the run, which had ended UNKNOWN, after a look at the records. Needs a key with scope OPERATOR. */
   resolve(resolution: ResolveOptions): Promise<Run>;
+  /** Why it waits for a machine, as of now. */
+  explain(options?: { signal?: AbortSignal | undefined }): Promise<Explanation>;
   /** The run as it stands, with its attempts and, if it did not succeed, how that came. */
   refresh(options?: { signal?: AbortSignal | undefined }): Promise<Run>;
 }
@@ -85,6 +102,16 @@ export function runsOver(replicas: Replicas, limits: ClientLimits) {
   const service = createClient(RunService, replicas.transport);
 
   function run<Result extends Outputs = Outputs>(id: string): RunHandle<Result> {
+    return handleOf(id, "");
+  }
+
+  /** Why the run waits for a machine, as of now: what keeps it from which of them, the nearest ones, its place in line. */
+  async function explain(runId: string, options: { signal?: AbortSignal | undefined } = {}): Promise<Explanation> {
+    const { signal } = options;
+    return present((await answer(service.explainRun({ runId }, opt(signal)), signal)).explanation, "explanation");
+  }
+
+  function handleOf<Result extends Outputs>(id: string, unmet: string): RunHandle<Result> {
     // Remembered, so that result() after a loop over the events asks the server for nothing; but for an UNKNOWN, which a person
     // may have settled since.
     let ending: Ending | undefined;
@@ -98,6 +125,7 @@ export function runsOver(replicas: Replicas, limits: ClientLimits) {
       present((await answer(service.getRun({ runId: id }, opt(signal)), signal)).run, "run");
     return {
       id,
+      unmet,
       events,
       [Symbol.asyncIterator]: () => events(),
       async result({ signal, timeoutMs } = {}) {
@@ -119,6 +147,9 @@ export function runsOver(replicas: Replicas, limits: ClientLimits) {
       async cancel({ signal } = {}) {
         return present((await answer(service.cancelRun({ runId: id }, opt(signal)), signal)).run, "run");
       },
+      async moveToFront({ signal } = {}) {
+        return present((await answer(service.moveRunToFront({ runId: id }, opt(signal)), signal)).run, "run");
+      },
       async resolve({ as, outputs, nothingCommitted = false, note, signal }) {
         const told = {
           resolveAs: ResolveAs[as],
@@ -128,6 +159,7 @@ export function runsOver(replicas: Replicas, limits: ClientLimits) {
         };
         return present((await answer(service.resolveRun({ runId: id, ...told }, opt(signal)), signal)).run, "run");
       },
+      explain: (options) => explain(id, options),
       refresh: ({ signal } = {}) => read(signal),
     };
   }
@@ -139,7 +171,7 @@ export function runsOver(replicas: Replicas, limits: ClientLimits) {
   ): Promise<RunHandle<Result>> {
     const { signal } = options;
     const response = await answer(service.startRun(request({ ...options, workflow, inputs }), opt(signal)), signal);
-    return run(present(response.run, "run").id);
+    return handleOf(present(response.run, "run").id, response.unmet);
   }
 
   async function startMany(
@@ -153,7 +185,8 @@ export function runsOver(replicas: Replicas, limits: ClientLimits) {
       const response = await answer(service.startRuns({ runs }, opt(signal)), signal);
       for (const { result } of response.results) {
         if (result.case === "started") {
-          results.push({ started: run(present(result.value.run, "run").id), existed: result.value.existed });
+          const { existed, unmet } = result.value;
+          results.push({ started: handleOf(present(result.value.run, "run").id, unmet), existed });
         } else {
           const { reason = "UNSPECIFIED", message = "The server said nothing of this run." } = result.value ?? {};
           results.push({ refused: new Refused(reason, message) });
@@ -164,11 +197,12 @@ export function runsOver(replicas: Replicas, limits: ClientLimits) {
   }
 
   function runs(filter: RunFilter = {}): AsyncGenerator<Run, void, undefined> {
-    const { signal, workflow = "", state, outcome } = filter;
+    const { signal, workflow = "", state, outcome, caller = "" } = filter;
     const where = {
       workflow,
       state: RunState[state ?? "UNSPECIFIED"],
       outcome: Outcome[outcome ?? "UNSPECIFIED"],
+      caller,
     };
     return pages(async (page) => {
       const response = await answer(service.listRuns({ ...where, ...page }, opt(signal)), signal);
@@ -179,12 +213,12 @@ export function runsOver(replicas: Replicas, limits: ClientLimits) {
   /** What happens to any of the runs, from now on or from a cursor on, through restarts, until the reader stops. */
   const watchMany = (options?: WatchRunsOptions) => watchRuns(replicas, limits, options);
 
-  return { run, start, startMany, runs, watchRuns: watchMany };
+  return { run, explain, start, startMany, runs, watchRuns: watchMany };
 }
 
 /** The request for one run. Without a key of the caller's it gets its own, so that trying again never makes two runs. */
 function request(item: StartItem): MessageInitShape<typeof StartRunRequestSchema> {
-  const { queueTimeoutMs, timeoutMs } = item;
+  const { queueTimeoutMs, timeoutMs, notBefore } = item;
   return create(StartRunRequestSchema, {
     workflow: item.workflow,
     workflowVersion: item.version ?? 0,
@@ -193,6 +227,7 @@ function request(item: StartItem): MessageInitShape<typeof StartRunRequestSchema
     priority: item.priority ?? 0,
     ...(queueTimeoutMs === undefined ? {} : { queueTimeout: durationFromMs(queueTimeoutMs) }),
     ...(timeoutMs === undefined ? {} : { timeout: durationFromMs(timeoutMs) }),
+    ...(notBefore === undefined ? {} : { notBefore: timestampFromDate(notBefore) }),
   });
 }
 

@@ -4,10 +4,13 @@ import { type Command, CommanderError } from "commander";
 import { addApplications, addWorkflows } from "./definitions.ts";
 import { addConnectionOptions } from "./desk.ts";
 import { exitCodes } from "./exit-codes.ts";
+import { addFront } from "./front.ts";
 import { addHalt, addHalts } from "./halt.ts";
 import { addKey } from "./key.ts";
+import { addLimit, addLimits } from "./limit.ts";
 import { addMachine } from "./machine.ts";
 import { addMachines } from "./machines.ts";
+import { addPause, addPauses } from "./pause.ts";
 import { addFilm, addScreenshot } from "./pictures.ts";
 import { addPut } from "./put.ts";
 import { addRelease } from "./release.ts";
@@ -29,6 +32,7 @@ export function addClientCommands(program: Command): Command {
     addRuns,
     addRun,
     addCancel,
+    addFront,
     addResolve,
     addFilm,
     addPut,
@@ -38,6 +42,10 @@ export function addClientCommands(program: Command): Command {
     addMachine,
     addHalt,
     addHalts,
+    addPause,
+    addPauses,
+    addLimit,
+    addLimits,
     addScreenshot,
     addToken,
     addKey,

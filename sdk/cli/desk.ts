@@ -20,12 +20,13 @@ export interface Desk {
   out(line: string): void;
   /** A line about it, on stderr. */
   note(line: string): void;
-  /** Rows, as a table or as a JSON array. */
+  /** Rows, as a table with a line about them at its end, or as a JSON array. */
   list<Schema extends DescMessage>(
     schema: Schema,
     rows: readonly MessageShape<Schema>[],
     columns: readonly Column<MessageShape<Schema>>[],
     none: string,
+    summary?: string,
   ): void;
   /** One JSON document. */
   document(value: JsonValue): void;
@@ -101,10 +102,11 @@ function deskFor(client: DroverClient, json: boolean, signal: AbortSignal): Desk
     signal,
     out,
     note,
-    list(schema, rows, columns, none) {
-      if (json) out(safeJson(rows.map((row) => jsonOf(schema, row))));
-      else if (rows.length === 0) note(none);
-      else for (const line of table(columns, rows, width)) out(line);
+    list(schema, rows, columns, none, summary) {
+      if (json) return out(safeJson(rows.map((row) => jsonOf(schema, row))));
+      if (rows.length === 0) return note(none);
+      for (const line of table(columns, rows, width)) out(line);
+      if (summary !== undefined) note(summary);
     },
     document: (value) => out(safeJson(value, json ? undefined : 2)),
   };

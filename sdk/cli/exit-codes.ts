@@ -101,6 +101,7 @@ const hints: Record<string, string> = {
   RUN_NOT_UNKNOWN: "See how it stands: drover run <id>",
   RUN_NOT_ENDED: "See how it stands: drover run <id>",
   RUN_IN_USE: "See what the machines do: drover machines",
+  RUN_NOT_WAITING: "See how it stands: drover run <id>",
   UNKNOWN: "Look at the desktop's records before you start it again; settle it with: drover resolve",
 };
 

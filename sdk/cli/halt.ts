@@ -3,8 +3,9 @@
 import { Argument, type Command } from "commander";
 import { type Halt, HaltSchema } from "../gen/drover/v1/halt_pb.ts";
 import type { HaltTarget } from "../halts.ts";
-import { act, addCommand, type Desk, jsonOf } from "./desk.ts";
+import { act, addCommand, jsonOf } from "./desk.ts";
 import { UsageError } from "./exit-codes.ts";
+import { noteInForce, targetText } from "./in-force.ts";
 import { cleaned } from "./screen-text.ts";
 import { whenText } from "./spans.ts";
 
@@ -13,13 +14,17 @@ type Kind = (typeof kinds)[number];
 
 export function addHalt(program: Command): Command[] {
   const halt = addTargeted(
-    addCommand(program, "halt", "stop a machine, workflow, application, pool, or all: at once, to go on later", [
+    addCommand(program, "halt", "stop a machine, workflow, application, pool, or all at once, in mid-word", [
       'drover halt machine vm-1 --reason "somebody looks at it"',
       "drover halt workflow ehr.create-patient --reason INC-17",
       "drover halt tenant",
     ]),
   )
     .option("--reason <text>", "why, for others who see it; name no patient here", "")
+    .addHelpText(
+      "after",
+      "\nWhat is under way holds until: drover resume. To let it end and begin no more: drover pause",
+    )
     .action(
       act(async (desk, kind: Kind, name: string | undefined, { reason }: { reason: string }) => {
         const halted = await desk.client.halt(targetOf(kind, name), reason);
@@ -39,7 +44,7 @@ export function addHalt(program: Command): Command[] {
       if (ended !== undefined) desk.out(`${cleaned(targetText(ended))} goes on`);
       else if (kind === "machine") desk.out("it was not halted; whoever was at its mouse is not waited for");
       else desk.out("it was not halted");
-      await noteOthers(desk);
+      await noteInForce(desk);
     }),
   );
   return [halt, resume];
@@ -76,15 +81,4 @@ function targetOf(kind: Kind, name: string | undefined): HaltTarget {
   if (kind === "machine") return { machine: name };
   if (kind === "workflow") return { workflow: name };
   return kind === "pool" ? { pool: name } : { application: name };
-}
-
-function targetText({ target }: Halt): string {
-  const { case: kind, value } = target?.target ?? {};
-  return kind === "tenant" || kind === undefined ? "everything" : `${kind} ${value}`;
-}
-
-/** What goes on may still be covered by another halt: whoever resumes should see which are left. */
-async function noteOthers(desk: Desk): Promise<void> {
-  const left = await desk.client.halts();
-  if (left.length > 0) desk.note(`still in force: ${left.map(targetText).map(cleaned).join(", ")}`);
 }

@@ -16,7 +16,7 @@ export function addMachine(program: Command): Command[] {
   const cordon = addCommand(group, "cordon <machine>", "give it no further run; what it does goes on", [
     "drover machine cordon vm-1",
   ]).action(act(async (desk, name: string) => show(desk, await desk.client.cordonMachine(name))));
-  const uncordon = addCommand(group, "uncordon <machine>", "give it runs again; ends a drain", [
+  const uncordon = addCommand(group, "uncordon <machine>", "give it runs again; ends a drain and a quarantine", [
     "drover machine uncordon vm-1",
   ]).action(act(async (desk, name: string) => show(desk, await desk.client.uncordonMachine(name))));
   const drain = addCommand(group, "drain <machine>", "cordon it, and stop what it does when its time is up", [

@@ -7,36 +7,58 @@ import { all } from "../pages.ts";
 import { act, addCommand } from "./desk.ts";
 import { isDrained } from "./machine.ts";
 import { oneOf } from "./runs.ts";
-import { whenText } from "./spans.ts";
+import { isAhead, whenText } from "./spans.ts";
+import { type Column, countsText } from "./table.ts";
 
-const columns = [
-  { title: "MACHINE", value: (machine: Machine) => machine.name, elastic: true },
-  { title: "POOL", value: (machine: Machine) => machine.pool, elastic: true },
-  {
-    title: "STATUS",
-    value: (machine: Machine) => (machine.revoked ? "REVOKED" : (nameOf(MachineStatus, machine.status) ?? "")),
-  },
-  { title: "READY", value: readiness, elastic: true },
-  { title: "SINCE", value: (machine: Machine) => whenText(machine.statusSince) },
-  { title: "SYSTEM", value: (machine: Machine) => machine.os || machine.platform, elastic: true },
-  { title: "AGENT", value: (machine: Machine) => machine.agentVersion },
-  { title: "APPLICATIONS", value: (machine: Machine) => machine.applications.join(" "), elastic: true },
+const columns: Column<Machine>[] = [
+  { title: "MACHINE", value: (machine) => machine.name, elastic: true },
+  { title: "POOL", value: (machine) => machine.pool, elastic: true, spare: "when same" },
+  { title: "STATUS", value: statusText },
+  { title: "TAKES RUNS", value: takesRuns, elastic: true },
+  { title: "SINCE", value: (machine) => whenText(machine.statusSince) },
+  { title: "APPLICATIONS", value: (machine) => machine.applications.join(" "), elastic: true },
+  { title: "SYSTEM", value: (machine) => machine.os || machine.platform, elastic: true, spare: "always" },
+  { title: "AGENT", value: (machine) => machine.agentVersion, spare: "always" },
 ];
 
-/** Whether it can be given a run, or the first thing that keeps it from that. */
-function readiness(machine: Machine): string {
-  const { status, revoked, halted, holdReason, cordoned, drainDeadline, desktop, unclean, unreadyVerdict } = machine;
-  const attached = status === MachineStatus.IDLE || status === MachineStatus.BUSY;
-  if (revoked) return "";
-  if (halted || holdReason === "HALTED") return "halted";
-  if (drainDeadline !== undefined) return isDrained(machine) ? "drained" : "draining";
-  if (cordoned) return "cordoned";
-  if (!attached) return "";
-  if (holdReason === "HUMAN_PRESENT") return "person";
-  if (desktop === "ABSENT") return "no desktop";
-  if (desktop === "STUCK") return "stuck";
-  if (unclean) return "unclean";
-  return unreadyVerdict === "" ? "ready" : unreadyVerdict;
+function statusText(machine: Machine): string {
+  return machine.revoked ? "REVOKED" : (nameOf(MachineStatus, machine.status) ?? "");
+}
+
+const isAttached = ({ status }: Machine): boolean => status === MachineStatus.IDLE || status === MachineStatus.BUSY;
+
+/** What keeps it from being given a run, besides what it does: the first thing to see to. The detail is for its row alone. */
+function keptBy(machine: Machine): { what: string; detail?: string } | undefined {
+  const { revoked, halted, holdReason, cordoned, drainDeadline, desktop, unclean, unreadyVerdict } = machine;
+  if (revoked) return undefined;
+  if (halted || holdReason === "HALTED") return { what: "halted" };
+  if (drainDeadline !== undefined) return { what: isDrained(machine) ? "drained" : "draining" };
+  if (cordoned) return { what: "cordoned" };
+  if (!isAttached(machine)) return undefined;
+  if (isAhead(machine.quarantinedUntil)) {
+    return { what: "quarantined", detail: ` ${whenText(machine.quarantinedUntil).replace(/^in /, "for ")}` };
+  }
+  if (holdReason === "HUMAN_PRESENT") return { what: "person at it" };
+  if (desktop === "ABSENT") return { what: "no desktop" };
+  if (desktop === "STUCK") return { what: "desktop stuck" };
+  if (unclean) return { what: "unclean" };
+  return unreadyVerdict === "" ? undefined : { what: "not ready", detail: `: ${unreadyVerdict}` };
+}
+
+function takesRuns(machine: Machine): string {
+  const kept = keptBy(machine);
+  if (kept !== undefined) return `${kept.what}${kept.detail ?? ""}`;
+  return isAttached(machine) && !machine.revoked ? "yes" : "";
+}
+
+/** How many there are of each: by what keeps them from runs, and the others by their status. */
+function summaryOf(machines: readonly Machine[]): string {
+  const counts = new Map<string, number>();
+  for (const machine of machines) {
+    const word = keptBy(machine)?.what ?? statusText(machine).toLowerCase();
+    counts.set(word, (counts.get(word) ?? 0) + 1);
+  }
+  return countsText("machine", machines.length, counts);
 }
 
 export function addMachines(program: Command): Command {
@@ -49,7 +71,8 @@ export function addMachines(program: Command): Command {
     .action(
       act(async (desk, filter: { pool?: string; status?: MachineStatusName }) => {
         const rows = await all(desk.client.machines(filter));
-        desk.list(MachineSchema, rows, columns, "No machines. Enrol one: drover token create, then drover agent");
+        const none = "No machines. Enrol one: drover token create, then drover agent";
+        desk.list(MachineSchema, rows, columns, none, summaryOf(rows));
       }),
     );
 }

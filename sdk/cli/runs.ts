@@ -1,5 +1,6 @@
 // drover runs, run and cancel: what was started and how it stands.
 
+import { timestampDate } from "@bufbuild/protobuf/wkt";
 import { type Command, InvalidArgumentError } from "commander";
 import { CommitLabel, Outcome, ResolveAs } from "../gen/drover/v1/outcome_pb.ts";
 import { type Attempt, type Run, RunSchema, RunState } from "../gen/drover/v1/run_pb.ts";
@@ -7,14 +8,15 @@ import { nameOf, type OutcomeName, type RunStateName } from "../names.ts";
 import { act, addCommand, type Desk, jsonOf } from "./desk.ts";
 import { contextLines } from "./failure-context.ts";
 import { cleaned, safeJson } from "./screen-text.ts";
-import { whenText } from "./spans.ts";
-import { type Column, table } from "./table.ts";
+import { isAhead, sinceText, whenText } from "./spans.ts";
+import { type Column, countsText, table } from "./table.ts";
 import { wholeNumber } from "./whole-numbers.ts";
 
 interface RunsCommandOptions {
   state?: RunStateName;
   outcome?: OutcomeName;
   workflow?: string;
+  caller?: string;
   limit: number;
 }
 
@@ -22,8 +24,24 @@ const runColumns: Column<Run>[] = [
   { title: "RUN", value: (run) => run.id },
   { title: "WORKFLOW", value: (run) => run.workflow, elastic: true },
   { title: "STATE", value: stateText },
-  { title: "STARTED", value: (run) => whenText(run.createdAt) },
+  { title: "CALLER", value: (run) => run.caller, elastic: true, spare: "when same" },
+  { title: "TIME", value: timeText },
 ];
+
+/** For how long it has been waiting or running, or when it ended. */
+function timeText(run: Run): string {
+  const { state, createdAt, startedAt, endedAt, notBefore, movedToFront } = run;
+  if (state === RunState.ENDED) return whenText(endedAt);
+  if (state !== RunState.QUEUED && state !== RunState.UNSETTLED) return `runs ${sinceText(startedAt)}`;
+  if (isAhead(notBefore)) return `due ${whenText(notBefore)}`;
+  return `${movedToFront ? "first" : "waits"} ${sinceText(createdAt)}`;
+}
+
+function summaryOf(runs: readonly Run[], more: boolean): string {
+  const counts = new Map<string, number>();
+  for (const word of runs.map((run) => stateText(run).toLowerCase())) counts.set(word, (counts.get(word) ?? 0) + 1);
+  return `${countsText("run", runs.length, counts)}${more ? "; there are more: --limit" : ""}`;
+}
 
 export function addRuns(program: Command): Command {
   return addCommand(program, "runs", "list runs, newest first", [
@@ -33,15 +51,19 @@ export function addRuns(program: Command): Command {
     .option("--state <state>", namesText(RunState), oneOf(RunState))
     .option("--outcome <outcome>", namesText(Outcome), oneOf(Outcome))
     .option("--workflow <name>", "only this workflow's")
+    .option("--caller <owner>", "only those that this owner of a key started")
     .option("--limit <number>", "at most so many", wholeNumber(1), 50)
     .action(
-      act(async (desk, { state, outcome, workflow, limit }: RunsCommandOptions) => {
+      act(async (desk, { state, outcome, workflow, caller, limit }: RunsCommandOptions) => {
         const rows: Run[] = [];
-        for await (const run of desk.client.runs({ state, outcome, workflow, signal: desk.signal })) {
-          if (rows.length >= limit) break;
+        let more = false;
+        for await (const run of desk.client.runs({ state, outcome, workflow, caller, signal: desk.signal })) {
+          more = rows.length >= limit;
+          if (more) break;
           rows.push(run);
         }
-        desk.list(RunSchema, rows, runColumns, "No runs. Start one: drover start <workflow>");
+        const none = "No runs. Start one: drover start <workflow>";
+        desk.list(RunSchema, rows, runColumns, none, summaryOf(rows, more));
       }),
     );
 }
@@ -84,12 +106,13 @@ function showText(desk: Desk, run: Run): void {
     ["run", run.id],
     ["workflow", `${run.workflow} version ${run.workflowVersion}`],
     ["state", `${stateText(run)}${commitLabel === undefined ? "" : ` (${commitLabel})`}`],
-    ["started", whenText(run.createdAt)],
+    ["started", `${whenText(run.createdAt)}${run.caller === "" ? "" : ` by ${run.caller}`}`],
+    ["pool", run.pool],
+    ["turn", turnText(run)],
     ["ended", whenText(run.endedAt)],
     ["failure", run.failure && `${run.failure.category}: ${run.failure.message}`],
     ["at step", run.failure?.step],
     ["retry", run.failure?.retryDecision],
-    ["next try", whenText(run.notBefore)],
     ["settled", resolutionText(run)],
     ["inputs", run.inputs && safeJson(run.inputs)],
     ["outputs", run.outputs && safeJson(run.outputs)],
@@ -100,6 +123,12 @@ function showText(desk: Desk, run: Run): void {
   if (run.attempts.length > 0) for (const line of table(attemptColumns, run.attempts, width)) desk.out(line);
   const context = run.failureContext === undefined ? [] : contextLines(run.failureContext, run.id, width);
   for (const line of context.length > 0 ? ["", ...context] : []) desk.out(line);
+}
+
+/** What a waiting run's turn depends on, besides its priority. */
+function turnText({ notBefore, movedToFront }: Run): string {
+  const time = notBefore && `not before ${timestampDate(notBefore).toISOString()}, ${whenText(notBefore)}`;
+  return [time, movedToFront && "before all others"].filter(Boolean).join("; then ");
 }
 
 function resolutionText({ resolution }: Run): string | undefined {

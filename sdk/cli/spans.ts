@@ -26,9 +26,26 @@ export function spanText(ms: number): string {
   return `${Math.round(ms / 86_400_000)} d`;
 }
 
+/** "+2h" from now, or a moment like 2026-03-01T06:00Z, without a zone on this computer's clock; for options. */
+export function momentAt(text: string): Date {
+  if (text.startsWith("+")) return new Date(Date.now() + spanMs(text.slice(1)));
+  const at = new Date(text);
+  const whole = /^\d{4}-\d\d-\d\dT\d\d:\d\d(:\d\d(\.\d+)?)?(Z|[+-]\d\d:\d\d)?$/.test(text);
+  if (whole && !Number.isNaN(at.getTime())) return at;
+  throw new InvalidArgumentError("Write it like +2h, 2026-03-01T06:00 or 2026-03-01T06:00Z.");
+}
+
+/** Whether it is still to come. */
+export const isAhead = (at: Timestamp | undefined, now: number = Date.now()): at is Timestamp =>
+  at !== undefined && timestampMs(at) > now;
+
 /** How long ago, or how long until. */
 export function whenText(at: Timestamp | undefined, now: number = Date.now()): string {
   if (at === undefined) return "";
   const ms = now - timestampMs(at);
   return ms >= 0 ? `${spanText(ms)} ago` : `in ${spanText(-ms)}`;
 }
+
+/** For how long. */
+export const sinceText = (at: Timestamp | undefined, now: number = Date.now()): string =>
+  at === undefined ? "" : spanText(Math.max(0, now - timestampMs(at)));

@@ -7,7 +7,7 @@ import type { Inputs } from "../names.ts";
 import { act, addCommand, jsonOf } from "./desk.ts";
 import { UsageError } from "./exit-codes.ts";
 import { follow } from "./follow.ts";
-import { spanMs } from "./spans.ts";
+import { momentAt, spanMs } from "./spans.ts";
 import { versionMax, wholeNumber } from "./whole-numbers.ts";
 
 interface StartCommandOptions {
@@ -18,6 +18,7 @@ interface StartCommandOptions {
   priority?: number;
   queueTimeout?: number;
   timeout?: number;
+  notBefore?: Date;
   workflowVersion?: number;
 }
 
@@ -32,6 +33,7 @@ export function addStart(program: Command): Command {
     .option("--detach", "do not wait; print the run's id")
     .option("--idempotency-key <text>", "the same key gives the same run, however often this is called")
     .option("--priority <number>", "higher goes first, -100 to 100", wholeNumber(-100, 100))
+    .option("--not-before <time>", "not to begin before then, like +2h or 2026-03-01T06:00Z", momentAt)
     .option("--queue-timeout <span>", "how long it may wait for a machine, like 10m", spanMs)
     .option("--timeout <span>", "how long it may take once it has one, like 2m", spanMs)
     .option("--workflow-version <number>", "a version other than the latest", wholeNumber(1, versionMax))
@@ -41,18 +43,19 @@ export function addStart(program: Command): Command {
     )
     .action(
       act(async (desk, workflow: string, options: StartCommandOptions) => {
-        const { idempotencyKey, priority, queueTimeout, timeout, workflowVersion } = options;
+        const { idempotencyKey, priority, queueTimeout, timeout, notBefore, workflowVersion } = options;
         const inputs = { ...fileInputs(options.inputs), ...options.input };
         const run = await desk.client.start(workflow, inputs, {
           idempotencyKey,
           priority,
           queueTimeoutMs: queueTimeout,
           timeoutMs: timeout,
+          notBefore,
           version: workflowVersion,
           signal: desk.signal,
         });
         if (options.detach) return desk.json ? desk.document(jsonOf(RunSchema, await run.refresh())) : desk.out(run.id);
-        desk.note(`run ${run.id}`);
+        desk.note(`run ${run.id}${notBefore === undefined ? "" : `, not before ${notBefore.toISOString()}`}`);
         const ended = follow(desk, run, process.stderr);
         if (!desk.json) return desk.document(await ended);
         try {

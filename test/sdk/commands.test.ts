@@ -6,7 +6,10 @@ import { mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, before, beforeEach, test } from "node:test";
+import { timestampFromDate, timestampMs } from "@bufbuild/protobuf/wkt";
 import { exitCodes } from "../../sdk/cli/exit-codes.ts";
+import { Outcome } from "../../sdk/gen/drover/v1/outcome_pb.ts";
+import { RunState } from "../../sdk/gen/drover/v1/run_pb.ts";
 import { droverAt } from "../support/drover-command.ts";
 import { FakeApi } from "../support/fake-api.ts";
 import { adminKey, png } from "../support/fake-services.ts";
@@ -121,7 +124,7 @@ test("tables fit 80 columns, keep ids whole, and let no name touch the terminal"
   assert.ok(!machines.out.includes("\u001b"));
   assert.match(
     machines.out,
-    /^MACHINE .*\nvm-1 +default +IDLE +ready +1 h ago +Debian 12 +1\.0\.0 +mousepad@0\.5\.10\n$/,
+    /^MACHINE .*\nvm-1 +default +IDLE +yes +1 h ago +mousepad@0\.5\.10 +Debian 12 +1\.0\.0\n$/,
   );
 });
 
@@ -131,8 +134,69 @@ test("machines says of each machine what keeps it from work", async () => {
   assert.ok(Math.max(head.length, ...rows.map((row) => row.length)) <= 80, machines.out);
   assert.deepEqual(
     rows.map((row) => / (?:IDLE|BUSY|OFFLINE) +(.*?) +1 h ago/.exec(row)?.[1]),
-    ["halted", "draining", "drained", "cordoned", "person", "stuck", "unclean", "APP_NOT_RUN…", "-"],
+    [
+      ...["halted", "draining", "drained", "cordoned", "person at it", "desktop stuck", "unclean"],
+      ...["not ready: APP_NOT_RUNNING", "-", "quarantined for 12 min", "yes"],
+    ],
   );
+  assert.equal(
+    machines.err,
+    "11 machines: 1 halted, 1 draining, 1 drained, 1 cordoned, 1 person at it, 1 desktop stuck, 1 unclean, " +
+      "1 not ready, 1 offline, 1 quarantined, 1 idle\n",
+  );
+});
+
+test("a table that is too wide loses what it can spare before it cuts, and one that is not says all", async () => {
+  const head = async (columns: string) =>
+    (await drover(["machines"], { COLUMNS: columns })).out.split("\n")[0]?.replaceAll(/ +/g, " ");
+  assert.deepEqual(await Promise.all(["80", "68", "55", "40"].map(head)), [
+    "MACHINE POOL STATUS TAKES RUNS SINCE APPLICATIONS SYSTEM AGENT",
+    "MACHINE POOL STATUS TAKES RUNS SINCE APPLICATIONS",
+    "MACHINE STATUS TAKES RUNS SINCE APPLICATIONS",
+    "MACHI… STATUS TAKES… SINCE APPLIC…",
+  ]);
+});
+
+test("runs says for how long each waits or runs, and whose it is where that differs", async () => {
+  const before = (ms: number) => timestampFromDate(new Date(Date.now() - ms));
+  api.addRun("a", { caller: "ward", createdAt: before(180_000), movedToFront: true });
+  api.addRun("b", { caller: "desk", createdAt: before(3_600_000), notBefore: before(-7_200_000) });
+  api.addRun("c", { caller: "desk", state: RunState.RUNNING, startedAt: before(300_000) });
+  api.addRun("d", { caller: "desk", state: RunState.ENDED, outcome: Outcome.FAILED, endedAt: before(60_000) });
+  const all = await drover(["runs"]);
+  assert.deepEqual(
+    all.out
+      .trimEnd()
+      .split("\n")
+      .map((line) => line.replace(/^.{36} {2}/, "").replaceAll(/ {2,}/g, " ")),
+    [
+      ...["WORKFLOW STATE CALLER TIME", "d FAILED desk 1 min ago", "c RUNNING desk runs 5 min"],
+      ...["b QUEUED desk due in 2 h", "a QUEUED ward first 3 min"],
+    ],
+  );
+  assert.equal(all.err, "4 runs: 2 queued, 1 failed, 1 running\n");
+  const some = await drover(["runs", "--caller", "desk", "--limit", "2"]);
+  assert.equal(some.err, "2 runs: 1 failed, 1 running; there are more: --limit\n");
+  assert.match((await drover(["run", api.state.runs[1]?.run.id ?? ""])).out, /^turn {6}not before .*Z, in 2 h$/m);
+});
+
+test("a run is started for later, and put before all others", async () => {
+  const started = await drover(["start", "notes.save", "--detach", "--not-before", "+2h"]);
+  const run = api.state.runs[0]?.run;
+  assert.ok(run?.notBefore !== undefined && started.code === 0);
+  assert.ok(Math.abs(timestampMs(run.notBefore) - Date.now() - 7_200_000) < 60_000);
+  const moved = await drover(["front", run.id]);
+  assert.equal(moved.out, `run ${run.id} goes before all others of pool default, when its time comes in 2 h\n`);
+  const at = await drover(["start", "notes.save", "--detach", "--not-before", "2026-03-01T06:00:00Z"]);
+  assert.equal(at.code, 0);
+  assert.deepEqual(api.state.runs[1]?.run.notBefore, timestampFromDate(new Date("2026-03-01T06:00:00Z")));
+  for (const wrong of ["tomorrow", "2026-03-01", "+soon", "2026-13-01T06:00Z"]) {
+    const said = await drover(["start", "notes.save", "--detach", "--not-before", wrong]);
+    assert.equal(said.code, 2, wrong);
+    assert.match(said.err, /Write it like/);
+  }
+  const ended = api.addRun("notes.save", { state: RunState.ENDED });
+  assert.match((await drover(["front", ended.run.id])).err, /nothing to move\. See how it stands: drover run/);
 });
 
 test("a machine is cordoned, drained and taken away, and a drain that is waited for says what it waits for", async () => {
@@ -293,7 +357,7 @@ test("what is halted is said, is listed until it goes on, and what else is halte
   assert.deepEqual(JSON.parse(halted[1].out).target, { tenant: true });
   assert.match((await drover(["halts"])).out, /^machine vm-1 .* ops +INC-17$/m);
   const resumed = await drover(["resume", "machine", "vm-1"]);
-  assert.deepEqual([resumed.out, resumed.err], ["machine vm-1 goes on\n", "still in force: everything\n"]);
+  assert.deepEqual([resumed.out, resumed.err], ["machine vm-1 goes on\n", "still halted: everything\n"]);
   assert.match((await drover(["resume", "machine", "vm-1"])).out, /was not halted; whoever was at its mouse/);
 });
 
@@ -310,4 +374,44 @@ test("halt says what is missing, or not there", async () => {
   assert.match(unnamed, /^2 .*Name the machine/);
   assert.match(named, /^2 .*not named/);
   assert.match(absent, /^4 .*no such machine/);
+});
+
+test("what is paused is said, is listed until it is not, and what else is paused is told then", async () => {
+  const paused = await Promise.all([
+    drover(["pause", "workflow", "notes.save", "--reason", "INC-17"]),
+    drover(["pause", "pool", "default", "--json"]),
+  ]);
+  assert.equal(paused[0].out, "workflow notes.save is paused; what is under way goes on\n");
+  assert.deepEqual(JSON.parse(paused[1].out).target, { pool: "default" });
+  assert.match((await drover(["pauses"])).out, /^workflow notes\.save .* ops +INC-17$/m);
+  const ended = await drover(["unpause", "workflow", "notes.save"]);
+  assert.equal(ended.out, "workflow notes.save is paused no more\n");
+  assert.match(ended.err, /still paused: pool default\n$/);
+  assert.equal((await drover(["unpause", "pool", "default"])).out, "pool default is paused no more\n");
+  assert.equal((await drover(["unpause", "pool", "default"])).out, "it was not paused\n");
+  assert.equal((await drover(["pauses"])).err, "Nothing is paused.\n");
+  const absent = await drover(["pause", "pool", "nowhere"]);
+  assert.deepEqual([absent.code, absent.err], [4, "drover: There is no pool nowhere.\n"]);
+  for (const wrong of [["machine", "vm-1"], ["tenant"], ["workflow"]]) {
+    assert.equal((await drover(["pause", ...wrong])).code, 2);
+  }
+});
+
+test("a limit is set, listed with what is used of it, and ended", async () => {
+  const set = await drover(["limit", "application", "ehr", "20"]);
+  assert.equal(set.out, "application ehr: at most 20 at a time, 2 under way\n");
+  assert.match((await drover(["limits"])).out, /^LIMITED +USED +SINCE +BY\napplication ehr +2 of 20 +.* +ops\n$/);
+  assert.equal((await drover(["limit", "application", "ehr", "none"])).out, "application ehr has no limit\n");
+  assert.equal((await drover(["limits"])).err, "Nothing is limited.\n");
+  for (const wrong of ["0", "many", "100001", "1.5"]) {
+    const said = await drover(["limit", "workflow", "notes.save", wrong]);
+    assert.equal(said.code, 2);
+    assert.match(said.err, /from 1 to 100000, or none/);
+  }
+});
+
+test("the helps of halt and pause say what each does to what is under way, and name the other", async () => {
+  const [halt, pause] = await Promise.all([drover(["halt", "--help"]), drover(["pause", "--help"])]);
+  assert.match(halt.out, /at once, in mid-word[\s\S]*drover resume[\s\S]*drover pause/);
+  assert.match(pause.out, /those under way go on[\s\S]*drover halt/);
 });

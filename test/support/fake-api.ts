@@ -139,7 +139,7 @@ export function addRun(
   idempotencyKey: string,
   fields: MessageInitShape<typeof RunSchema> = {},
 ): FakeRun {
-  const init = { id, workflow, workflowVersion: 1, state: RunState.QUEUED, createdAt: timestampNow() };
+  const init = { id, workflow, workflowVersion: 1, pool: "default", state: RunState.QUEUED, createdAt: timestampNow() };
   const run: FakeRun = { run: create(RunSchema, { ...init, ...fields }), events: [], idempotencyKey };
   state.runs.push(run);
   tell(state, run, "QUEUED", {});

@@ -10,6 +10,15 @@ import { type Halt, HaltSchema, HaltService, type HaltTarget } from "../../sdk/g
 import { KeyService, Scope } from "../../sdk/gen/drover/v1/key_pb.ts";
 import { MachineService, MachineStatus } from "../../sdk/gen/drover/v1/machine_pb.ts";
 import { Outcome } from "../../sdk/gen/drover/v1/outcome_pb.ts";
+import {
+  type Limit,
+  LimitSchema,
+  type LimitTarget,
+  type Pause,
+  PauseSchema,
+  type PauseTarget,
+  QueueService,
+} from "../../sdk/gen/drover/v1/queue_pb.ts";
 import { ReleaseService, RolloutFault, RolloutState, StopReason } from "../../sdk/gen/drover/v1/release_pb.ts";
 import { RunService, RunState } from "../../sdk/gen/drover/v1/run_pb.ts";
 import { WorkflowService } from "../../sdk/gen/drover/v1/workflow_pb.ts";
@@ -61,7 +70,8 @@ export function fakeServices(router: ConnectRouter, state: FakeState): void {
         throw refusal(Code.InvalidArgument, "INPUTS_INVALID", "The inputs do not fit.", [problem]);
       }
       const id = `01980000-0000-7000-9000-${String(state.runs.length + 1).padStart(12, "0")}`;
-      const { run } = existing ?? addRun(state, id, request.workflow, request.idempotencyKey);
+      const fields = request.notBefore === undefined ? {} : { notBefore: request.notBefore };
+      const { run } = existing ?? addRun(state, id, request.workflow, request.idempotencyKey, fields);
       // After the run was saved: an answer that is lost here must not make a second run.
       await enter(context);
       return { run, existed: existing !== undefined };
@@ -90,6 +100,7 @@ export function fakeServices(router: ConnectRouter, state: FakeState): void {
         .filter((run) => request.workflow === "" || run.workflow === request.workflow)
         .filter((run) => request.state === 0 || run.state === request.state)
         .filter((run) => request.outcome === 0 || run.outcome === request.outcome)
+        .filter((run) => request.caller === "" || run.caller === request.caller)
         .reverse();
       const from = Number(request.pageToken || 0);
       const to = from + (request.pageSize || 50);
@@ -102,6 +113,15 @@ export function fakeServices(router: ConnectRouter, state: FakeState): void {
         throw refusal(Code.FailedPrecondition, "RUN_ENDED", "The run has ended: there is nothing to cancel.");
       }
       run.state = RunState.CANCELLING;
+      return { run };
+    },
+    async moveRunToFront({ runId }, context) {
+      await enter(context, true);
+      const { run } = find(runId);
+      if (run.state !== RunState.QUEUED) {
+        throw refusal(Code.FailedPrecondition, "RUN_NOT_WAITING", "The run has ended: there is nothing to move.");
+      }
+      run.movedToFront = true;
       return { run };
     },
     async resolveRun({ runId, resolveAs, outputs, nothingCommitted, note }, context) {
@@ -234,6 +254,8 @@ function fakeMachines(router: ConnectRouter, enter: Enter): void {
         { ...machine, name: "vm-8", unclean: true, unreadyVerdict: "FROZEN" },
         { ...machine, name: "vm-9", unreadyVerdict: "APP_NOT_RUNNING", desktop: "PRESENT" },
         { ...machine, name: "vm-10", status: MachineStatus.OFFLINE, unclean: true },
+        { ...machine, name: "vm-11", quarantinedUntil: timestampFromDate(new Date(Date.now() + 720_000)) },
+        { ...machine, name: "vm-12", quarantinedUntil: timestampFromDate(new Date(0)), failuresInARow: 3 },
       ];
       return { machines: kept };
     },
@@ -271,6 +293,7 @@ function fakeMachines(router: ConnectRouter, enter: Enter): void {
     revokeKey: async () => ({ key: { ...key, revoked: true } }),
   });
   fakeHalts(router, enter);
+  fakeQueue(router, enter);
   fakeReleases(router, enter);
   router.service(ArtifactService, {
     listArtifacts: async ({ runId }) => ({
@@ -311,6 +334,40 @@ function fakeHalts(router: ConnectRouter, enter: Enter): void {
       return halt === undefined ? {} : { halt };
     },
     listHalts: async () => ({ halts }),
+  });
+}
+
+/** Remembers what is paused and limited, as one who does not know the pool `nowhere`. */
+function fakeQueue(router: ConnectRouter, enter: Enter): void {
+  const pauses = new Map<string, Pause>();
+  const limits = new Map<string, Limit>();
+  const keyOf = (target: PauseTarget | LimitTarget | undefined) => `${target?.target.case} ${target?.target.value}`;
+  router.service(QueueService, {
+    pause: async ({ target, reason }, context) => {
+      await enter(context, true);
+      if (target?.target.value === "nowhere")
+        throw refusal(Code.NotFound, "POOL_NOT_FOUND", "There is no pool nowhere.");
+      const pause = create(PauseSchema, { id: "pause", target, reason, by: "ops", since: timestampNow() });
+      pauses.set(keyOf(target), pause);
+      return { pause };
+    },
+    unpause: async ({ target }) => {
+      const pause = pauses.get(keyOf(target));
+      pauses.delete(keyOf(target));
+      return pause === undefined ? {} : { pause };
+    },
+    listPauses: async () => ({ pauses: [...pauses.values()].reverse() }),
+    setLimit: async ({ target, max }, context) => {
+      await enter(context, true);
+      const limit = create(LimitSchema, { target, max, used: 2, by: "ops", since: timestampNow() });
+      limits.set(keyOf(target), limit);
+      return { limit };
+    },
+    removeLimit: async ({ target }) => {
+      limits.delete(keyOf(target));
+      return {};
+    },
+    listLimits: async () => ({ limits: [...limits.values()] }),
   });
 }
 
