@@ -32,7 +32,7 @@ export interface Said {
 
 /** What runs `drover <args>` in the folder. */
 export const droverAt =
-  (api: FakeApi, folder?: string) =>
+  (api: Pick<FakeApi, "url">, folder?: string) =>
   async (args: string[], settings: Record<string, string> = {}, input = ""): Promise<Said> => {
     const env = { PATH: process.env["PATH"], DROVER_SERVER: api.url, DROVER_KEY: adminKey, COLUMNS: "80", ...settings };
     const program = await clientProgram();
