@@ -18,6 +18,7 @@ export type { Application } from "./gen/drover/v1/application_pb.ts";
 export { type Artifact, ArtifactKind } from "./gen/drover/v1/artifact_pb.ts";
 export { Reason } from "./gen/drover/v1/error_pb.ts";
 export { AttemptPurpose, RunEventKind } from "./gen/drover/v1/event_pb.ts";
+export { type Explanation, type NearMachine, type WaitCause, WaitReason } from "./gen/drover/v1/explanation_pb.ts";
 export type { Halt } from "./gen/drover/v1/halt_pb.ts";
 export { type Key, Scope } from "./gen/drover/v1/key_pb.ts";
 export { type EnrolmentToken, type Machine, MachineStatus } from "./gen/drover/v1/machine_pb.ts";
@@ -52,6 +53,7 @@ export {
   type RunEventKindName,
   type RunStateName,
   type ScopeName,
+  type WaitReasonName,
 } from "./names.ts";
 export {
   RunCancelled,
@@ -67,5 +69,4 @@ export type { AddReleaseOptions, ReleaseWanted, RolloutOptions } from "./release
 export type { Retention } from "./retention.ts";
 export type { ResolveOptions, RunFilter, RunHandle, StartItem, StartOptions, StartResult } from "./runs.ts";
 export type { WatchOptions } from "./watch.ts";
-export type { WatchedEvent, WatchRunsOptions } from "./watch-many.ts";
 export type { WatchedEvent, WatchRunsOptions } from "./watch-many.ts";

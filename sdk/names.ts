@@ -3,6 +3,7 @@
 import type { JsonObject } from "@bufbuild/protobuf";
 import type { Reason } from "./gen/drover/v1/error_pb.ts";
 import type { AttemptPurpose, RunEventKind, Verification } from "./gen/drover/v1/event_pb.ts";
+import type { WaitReason } from "./gen/drover/v1/explanation_pb.ts";
 import type { Scope } from "./gen/drover/v1/key_pb.ts";
 import type { MachineStatus } from "./gen/drover/v1/machine_pb.ts";
 import type { CommitLabel, Outcome, ResolveAs } from "./gen/drover/v1/outcome_pb.ts";
@@ -18,6 +19,7 @@ export type AttemptPurposeName = NameIn<typeof AttemptPurpose>;
 export type VerificationName = NameIn<typeof Verification>;
 export type ResolveAsName = NameIn<typeof ResolveAs>;
 export type MachineStatusName = NameIn<typeof MachineStatus>;
+export type WaitReasonName = NameIn<typeof WaitReason>;
 export type ScopeName = NameIn<typeof Scope>;
 
 /** Why a call was refused. Open, because a newer server may know a reason that this client does not. */

@@ -4,6 +4,7 @@ import { type Command, CommanderError } from "commander";
 import { addApplications, addWorkflows } from "./definitions.ts";
 import { addConnectionOptions } from "./desk.ts";
 import { exitCodes } from "./exit-codes.ts";
+import { addExplain } from "./explain.ts";
 import { addFront } from "./front.ts";
 import { addHalt, addHalts } from "./halt.ts";
 import { addKey } from "./key.ts";
@@ -31,6 +32,7 @@ export function addClientCommands(program: Command): Command {
     addWatch,
     addRuns,
     addRun,
+    addExplain,
     addCancel,
     addFront,
     addResolve,

@@ -7,10 +7,12 @@ import { type Desk, jsonOf } from "./desk.ts";
 import { Interrupted } from "./exit-codes.ts";
 import { progressOn } from "./progress.ts";
 import { safeJson } from "./screen-text.ts";
+import { tellWhy } from "./waiting.ts";
 
 /** Shows the run's events on the stream until it has ended, then answers with its outputs or throws its ending. */
 export async function follow(desk: Desk, run: RunHandle, stream: NodeJS.WriteStream): Promise<Outputs> {
   const progress = progressOn(stream);
+  const waiting = desk.json ? undefined : tellWhy(run, progress, desk.signal);
   let lost = false;
   const onReconnect = () => {
     // Once for an outage, however many tries it takes.
@@ -21,11 +23,14 @@ export async function follow(desk: Desk, run: RunHandle, stream: NodeJS.WriteStr
     for await (const event of run.events({ signal: desk.signal, onReconnect })) {
       lost = false;
       progress.show(event);
+      waiting?.see(event);
     }
   } catch (error) {
     progress.stop();
     if (error instanceof Interrupted) throw new Interrupted(leftAlone(run.id));
     throw error;
+  } finally {
+    waiting?.stop();
   }
   progress.stop();
   return run.result();

@@ -65,6 +65,8 @@ const held = (reason: string, machine: string): string => {
 export interface Progress {
   show(event: RunEvent): void;
   say(text: string): void;
+  /** Why nothing happens: the present on a terminal, a line elsewhere. */
+  wait(why: string): void;
   stop(): void;
 }
 
@@ -92,6 +94,11 @@ export function progressOn(stream: NodeJS.WriteStream): Progress {
       if (!stream.isTTY || event.kind !== "STEP_STARTED") say(`${timeText(event.at)}  ${text}`);
       now = event.kind === "ENDED" ? "" : text;
       since = Date.now();
+      draw();
+    },
+    wait(why) {
+      if (!stream.isTTY) return say(`waits: ${why}`);
+      now = `waits: ${cleaned(why)}`;
       draw();
     },
     stop() {

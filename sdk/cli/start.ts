@@ -54,6 +54,7 @@ export function addStart(program: Command): Command {
           version: workflowVersion,
           signal: desk.signal,
         });
+        if (run.unmet !== "") desk.note(`warning: ${run.unmet}; the run waits for one`);
         if (options.detach) return desk.json ? desk.document(jsonOf(RunSchema, await run.refresh())) : desk.out(run.id);
         desk.note(`run ${run.id}${notBefore === undefined ? "" : `, not before ${notBefore.toISOString()}`}`);
         const ended = follow(desk, run, process.stderr);
