@@ -3,9 +3,10 @@
 
 import { cancelRun } from "../../server/engine/cancelling.ts";
 import { startRun } from "../../server/engine/starting.ts";
-import type { RunId, TenantId } from "../../server/rules/names.ts";
+import type { Instant, RunId, TenantId } from "../../server/rules/names.ts";
 import type { Calls } from "./calls.ts";
 import type { Chance } from "./chance.ts";
+import { calendarAt } from "./process.ts";
 import type { Entry } from "./record.ts";
 import type { Schedule } from "./schedule.ts";
 
@@ -17,12 +18,19 @@ export interface CallersOptions {
   readonly workflows: readonly string[];
   readonly log: (entry: Entry) => void;
   readonly cancelRate: number;
+  /** Part of the runs that are not to begin before a later time. */
+  readonly laterRate: number;
   /** Part of the runs that have less time than they need. */
   readonly hurryRate: number;
 }
 
+/** One who asks for many at a time, and others. */
+const names = { burst: "ann", others: ["ann", "bob", "cyd", "dan"] };
+
 export class Callers {
   readonly #options: CallersOptions;
+  /** Runs that somebody said yes to, the newest last. */
+  readonly accepted: RunId[] = [];
   /** Orders that nobody has said yes to yet. */
   readonly open = new Set<string>();
 
@@ -30,26 +38,34 @@ export class Callers {
     this.#options = options;
   }
 
-  /** Asks for `count` orders, spread over a time. */
+  /** Asks for `count` orders, spread over a time; a third of them come from one caller, and nearly at once. */
   ask(count: number, overMs: number): void {
     const { schedule, chance } = this.#options;
+    const burstMs = chance.next() * overMs * 0.7;
     for (let number = 1; number <= count; number++) {
       const order = `n${number}`;
       this.open.add(order);
-      schedule.in(undefined, chance.next() * overMs, () => this.#begin(order));
+      const [caller, atMs] =
+        number % 3 === 0
+          ? [names.burst, burstMs + chance.next() * 1_000]
+          : [chance.pick(names.others), chance.next() * overMs];
+      schedule.in(undefined, atMs, () => this.#begin(order, caller));
     }
   }
 
-  #begin(order: string): void {
-    const { chance, hurryRate, workflows } = this.#options;
+  #begin(order: string, caller: string): void {
+    const { schedule, chance, hurryRate, laterRate, workflows, log } = this.#options;
     const hurried = chance.happens(hurryRate);
+    const notBefore = chance.happens(laterRate) ? schedule.now + chance.between(500, 20_000) : 0;
+    log({ at: schedule.now, is: "asked", order, caller, notBefore });
     const request = {
       workflow: chance.pick(workflows),
       workflowVersion: 0,
-      caller: `caller ${order.length % 3}`,
+      caller,
       inputs: { order },
       idempotencyKey: `key ${order}`,
       priority: chance.pick([0, 0, 0, 5, -5]),
+      ...(notBefore > 0 && { notBefore: calendarAt(notBefore) as Instant }),
       ...(hurried ? { timeoutMs: chance.between(500, 4_000), queueTimeoutMs: chance.between(1_000, 20_000) } : {}),
     };
     this.#start(order, request);
@@ -73,6 +89,7 @@ export class Callers {
   #accepted(order: string, run: RunId): void {
     const { schedule, chance, cancelRate, log } = this.#options;
     log({ at: schedule.now, is: "accepted", order, run });
+    this.accepted.push(run);
     if (chance.happens(cancelRate)) {
       schedule.in(undefined, chance.mostlyShort(0, 20_000), () => this.#cancel(run, 5));
     }

@@ -28,12 +28,17 @@ export const faultKinds = [
   "application frozen",
   "window in the way",
   "desktop hung",
+  "machine updated",
+  "machine poisoned",
   "person at the mouse",
   "machine halted",
   "workflow, application, pool or tenant halted",
   "machine cordoned",
   "machine drained",
   "machine released",
+  "workflow, application or pool paused",
+  "workflow or application limited",
+  "run moved to the front",
   "replica killed",
   "replica's host gone",
   "replica restarted",
@@ -166,6 +171,13 @@ export class Faults {
           hanging.resolve();
         });
       }),
+      "machine updated": this.#atMachine((machine, durationMs) => {
+        machine.kill();
+        machine.update();
+        later(durationMs, () => machine.start());
+      }),
+      // Nobody sees that anything is wrong but by what fails.
+      "machine poisoned": operated((machine, durationMs) => machine.poison(3 * durationMs)),
       "person at the mouse": this.#atMachine((machine, durationMs) => machine.person(durationMs, chance.happens(0.5))),
       "machine halted": operated((machine, durationMs) => operators.haltMachine(machine, durationMs)),
       "workflow, application, pool or tenant halted": operated((_, durationMs) => operators.haltMore(durationMs)),
@@ -176,6 +188,9 @@ export class Faults {
         operators.release(machine);
         return on(machine, 0);
       },
+      "workflow, application or pool paused": operated((_, durationMs) => operators.pause(durationMs)),
+      "workflow or application limited": operated((_, durationMs) => operators.limit(2 * durationMs)),
+      "run moved to the front": operated(() => operators.moveToFront()),
       "replica killed": atReplica((replica, durationMs) => {
         replica.kill("closing");
         later(durationMs, () => replica.start());

@@ -8,7 +8,7 @@ import { trial } from "./trial.ts";
 
 export function testFleets(ground: Ground, fleets: readonly Fleet[]): void {
   for (const [title, faults, runs, seed = 2] of fleets) {
-    test(`a fleet with ${title} keeps what is guaranteed (G1, G3, G4, G5, G6, G7, G8, G14)`, async () => {
+    test(`a fleet with ${title} keeps what is guaranteed (G1 to G8, G14)`, async () => {
       const { told } = await trial(ground, { seed, runs, faults });
       assert.deepEqual(told, []);
     });

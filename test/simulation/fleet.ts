@@ -29,7 +29,7 @@ import { Network } from "./network.ts";
 import { Operators } from "./operators.ts";
 import { SimulatedProcess } from "./process.ts";
 import { seedProduct, v7 as uuid } from "./product-chance.ts";
-import type { Entry, SimulationRecord } from "./record.ts";
+import type { Entry, Offer, SimulationRecord } from "./record.ts";
 import { SimulatedReplica } from "./replica.ts";
 import { Schedule } from "./schedule.ts";
 import { Wakeups } from "./wakeups.ts";
@@ -44,6 +44,8 @@ export interface SimulationOptions {
   readonly databaseUrl: string;
   /** What replicas log, for who looks into a failure. */
   readonly told?: (at: number, replica: string, message: string, fields: Readonly<Record<string, unknown>>) => void;
+  /** What each pass of placing looked at, and what it decided. */
+  readonly decided?: NonNullable<EngineContext["onPlacing"]>;
 }
 
 export interface Simulated {
@@ -106,6 +108,7 @@ class Fleet {
           ...{ port: 7400 + number, schedule, network: this.#network, postgres, wakeups: this.#wakeups },
           log: (entry) => void this.entries.push(entry),
           told: (replica, message, fields) => options.told?.(schedule.now, replica, message, fields),
+          decided: (facts, placements) => options.decided?.(facts, placements),
         }),
     );
   }
@@ -125,8 +128,8 @@ class Fleet {
       const chance = this.#chance.fork(name);
       return { schedule, chance, calls: new Calls(schedule, chance, this.#replicas), tenantId, workflows, log };
     };
-    const callers = new Callers({ ...clients("callers"), cancelRate: 0.03, hurryRate: 0.05 });
-    const operators = new Operators(clients("operators"));
+    const callers = new Callers({ ...clients("callers"), cancelRate: 0.03, hurryRate: 0.05, laterRate: 0.06 });
+    const operators = new Operators({ ...clients("operators"), accepted: callers.accepted });
     const { runs, faults: only } = this.#options;
     const overMs = Math.max(15_000, (runs * 1500) / this.#machines.length);
     callers.ask(runs, overMs);
@@ -186,7 +189,11 @@ class Fleet {
       const count = this.#chance.between(8, 24);
       const wanted = { pool: "default", uses: count, lifetimeMs: 60_000 };
       const { secret } = await createEnrolmentToken(context, tenantId, wanted);
-      for (let number = 1; number <= count; number++) await this.#enrol(context, secret, `vm-${number}`);
+      // Most have the newer version, and half of them are in the north: a third is all that some workflow can be on.
+      for (let number = 1; number <= count; number++) {
+        const offer = { version: number % 3 === 0 ? "1.4" : "2.1", site: number % 2 === 0 ? "north" : "south" };
+        await this.#enrol(context, secret, `vm-${number}`, offer);
+      }
     };
     let done = false;
     process.run(() => {
@@ -199,13 +206,13 @@ class Fleet {
     return tenantId;
   }
 
-  async #enrol(context: EngineContext, token: string, name: string): Promise<void> {
+  async #enrol(context: EngineContext, token: string, name: string, offer: Offer): Promise<void> {
     const enrolled = await enrol(context, token, name);
     if (enrolled.is !== "enrolled") throw new Error(`${name} could not be enrolled`);
     this.#machines.push(
       new SimulatedMachine({
         ...{ name, id: enrolled.machineId, key: enrolled.machineKey, schedule: this.#schedule },
-        ...{ chance: this.#chance.fork(name), network: this.#network, books: this.#books },
+        ...{ chance: this.#chance.fork(name), network: this.#network, books: this.#books, offer },
         servers: this.#replicas.map((replica) => replica.url),
         log: (entry) => void this.entries.push(entry),
       }),

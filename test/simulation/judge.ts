@@ -8,17 +8,25 @@
 //    them. UNKNOWN is what nobody could find out (G4).
 // 5. What was accepted is there, once for each order, and ends in its time (G5, G6).
 // 6. An attempt after a failed one is on another machine.
-// 7. No run waits for longer than a second beside a machine that is attached, free and ready (G7), where nothing is disturbed.
-// 8. Events are numbered from 1 without gaps, in the order of time, and end with the run (G8).
+// 7. No run waits for longer than a second beside a machine that is attached, free, ready and fits (G7), where nothing is
+//    disturbed.
+// 8. A run is on machines only that offer what it requires, and not before its time; limits are not exceeded; runs take their
+//    turns by urgency and then by caller; machines on which everything fails are passed over for a while (issue 5).
+// 9. Events are numbered from 1 without gaps, in the order of time, and end with the run (G8).
 
 import { judgeCommits, judgeSettling } from "./judge/commits.ts";
 import { judgeEvents } from "./judge/events.ts";
 import type { Finding, Nature } from "./judge/finding.ts";
+import { judgeFitting } from "./judge/fitting.ts";
 import { judgeDrains, judgeHalts, judgePersons, judgePlacing } from "./judge/holding.ts";
 import { judgeInputs } from "./judge/inputs.ts";
 import { judgeLeases, judgeTakeovers } from "./judge/leases.ts";
+import { judgeLimits } from "./judge/limits.ts";
+import { judgeQuarantines } from "./judge/quarantines.ts";
 import { judgeRetries, judgeRuns } from "./judge/runs.ts";
+import { judgeTurns } from "./judge/turns.ts";
 import { judgeWaiting } from "./judge/waiting.ts";
+import { waits } from "./judge/waits.ts";
 import type { SimulationRecord } from "./record.ts";
 
 export function judge(record: SimulationRecord, nature: Nature): Finding[] {
@@ -35,7 +43,12 @@ export function judge(record: SimulationRecord, nature: Nature): Finding[] {
   judgeSettling(record, nature, find);
   judgeRuns(record, nature, find);
   judgeRetries(record, find);
-  judgeWaiting(record, nature, find);
+  judgeFitting(record, nature, find);
+  judgeLimits(record, find);
+  judgeQuarantines(record, find);
+  const waited = waits(record, nature);
+  judgeWaiting(record, waited, find);
+  judgeTurns(record, waited, find);
   judgeEvents(record, find);
   return findings;
 }

@@ -14,6 +14,8 @@ export interface LedgerWorld {
   /** The key to enter an order arrived; what it returns is called when the order is in the books. */
   pressed(order: string): () => void;
   isEntered(order: string): boolean;
+  /** What is written comes out wrong, as on a machine whose keyboard is set to another language. */
+  isPoisoned(): boolean;
   /** The machine's own time goes by: while it is suspended, none does. */
   later(delayMs: number, work: () => void): void;
 }
@@ -65,7 +67,7 @@ export function ledger(chance: Chance, world: LedgerWorld): Ledger {
         else if (key === "ctrl+f") {
           const found = () => `Ledger, ${order} is ${world.isEntered(order) ? "there" : "missing"}`;
           showOf(window, order, chance.mostlyShort(5, 1_500), found);
-        } else if (Array.from(key).length === 1) show(window, order + key);
+        } else if (Array.from(key).length === 1) show(window, order + (world.isPoisoned() ? "?" : key));
       },
     },
   };

@@ -15,7 +15,7 @@ import type { Chance } from "./chance.ts";
 import { type Ledger, ledger, ledgerProcess } from "./ledger.ts";
 import type { Network } from "./network.ts";
 import { type Pause, SimulatedProcess } from "./process.ts";
-import type { Entry } from "./record.ts";
+import type { Entry, Offer } from "./record.ts";
 import { here, type Place, type Schedule } from "./schedule.ts";
 import { journal } from "./workflows.ts";
 
@@ -26,6 +26,7 @@ export interface MachineOptions {
   readonly schedule: Schedule;
   readonly chance: Chance;
   readonly network: Network;
+  readonly offer: Offer;
   /** The orders that are in the books, of all machines. */
   readonly books: Set<string>;
   /** Where replicas are, as URLs. */
@@ -58,6 +59,8 @@ export class SimulatedMachine {
   readonly #waiting = new Map<string, { readonly key: string; readonly place: Place | undefined }[]>();
   /** When a person moves the mouse last, as far as is known yet. */
   #personUntil = Number.NEGATIVE_INFINITY;
+  #offer: Offer;
+  #poisonedUntil = Number.NEGATIVE_INFINITY;
   lastInputAt = Number.NEGATIVE_INFINITY;
   /** When the key to enter an order arrived last. */
   lastCommitAt = Number.NEGATIVE_INFINITY;
@@ -65,12 +68,13 @@ export class SimulatedMachine {
   constructor(options: MachineOptions) {
     const { id, name, schedule, chance, network, log, books } = options;
     this.#options = options;
-    [this.id, this.name] = [id, name];
+    [this.id, this.name, this.#offer] = [id, name, options.offer];
     this.#applications = new SimulatedProcess(`${name}'s applications`, schedule);
     this.#ledger = ledger(chance, {
       later: (delayMs, work) => schedule.in({ process: this.#applications }, delayMs, work, "timer"),
       attempt: () => toldHere().attempt,
       isEntered: (order) => books.has(order),
+      isPoisoned: () => this.#poisonedUntil > schedule.now,
       pressed: (order) => {
         const { attempt } = toldHere();
         this.lastCommitAt = schedule.now;
@@ -106,12 +110,13 @@ export class SimulatedMachine {
 
   /** Starts the agent, when the machine does not stand still; nothing when it runs. */
   start(): void {
-    const { name, id, key, schedule, chance, network, servers } = this.#options;
+    const { name, id, key, schedule, chance, network, servers, log } = this.#options;
     const { resumesAt } = this.#applications;
     if (resumesAt !== undefined) schedule.in(undefined, resumesAt - schedule.now, () => this.start());
     if (this.process !== undefined || resumesAt !== undefined) return;
     const process = new SimulatedProcess(name, schedule, `${name} boot ${this.#boot}`);
     this.#process = process;
+    log({ at: schedule.now, is: "offered", machine: name, ...this.#offer });
     const [server, ...others] = servers.map((url) => serverAddress(url, { insecure: true }));
     if (server === undefined) throw new Error("there are no servers");
     process.run(() => {
@@ -134,8 +139,8 @@ export class SimulatedMachine {
           return { release: () => (this.#lockedBy = undefined) };
         },
         random: () => chance.next(),
-        applications: [{ name: "ledger", version: "1" }],
-        labels: {},
+        applications: [{ name: "ledger", version: this.#offer.version }],
+        labels: { site: this.#offer.site },
         allowExec: new Map([[journal, journal]]),
         groups: this.#programs(process),
       });
@@ -152,6 +157,18 @@ export class SimulatedMachine {
     const { schedule } = this.#options;
     this.#personUntil = Math.max(this.#personUntil, schedule.now + durationMs);
     if (presses) this.world.personPresses++;
+  }
+
+  /** The application is of another version when the agent begins again. */
+  update(): void {
+    this.#offer = { ...this.#offer, version: this.#offer.version === "1.4" ? "2.1" : "1.4" };
+  }
+
+  /** Nothing that is written comes out right for a while. */
+  poison(durationMs: number): void {
+    const { schedule, log } = this.#options;
+    this.#poisonedUntil = schedule.now + durationMs;
+    log({ at: schedule.now, is: "poisoned", machine: this.name, until: this.#poisonedUntil });
   }
 
   #desktop(): Desktop {

@@ -3,11 +3,19 @@
 
 import { createHash } from "node:crypto";
 
-/** What an operator stops for a while: `target` is the name of what is halted or cordoned. */
+/** What an operator stops for a while, or bounds: `target` is its name. */
 export interface Stop {
-  readonly stop: "halt" | "cordon";
+  readonly stop: "halt" | "cordon" | "pause" | "limit";
   readonly kind: "machine" | "workflow" | "application" | "pool" | "tenant";
   readonly target: string;
+  /** Of a limit: how many may be under way. */
+  readonly max?: number;
+}
+
+/** The version of the application that a machine has, and where it is. */
+export interface Offer {
+  readonly version: string;
+  readonly site: string;
 }
 
 /** The world's log: what machines and callers saw, whoever was right. */
@@ -29,15 +37,23 @@ export type Entry = { readonly at: number } & (
     }
   /** It took hold: the order is in the books. */
   | { readonly is: "commit"; readonly machine: string; readonly attempt: string; readonly order: string }
+  /** An agent begins on a machine that offers this. */
+  | ({ readonly is: "offered"; readonly machine: string } & Offer)
+  /** Everything on this machine goes wrong for a while, though it looks ready. */
+  | { readonly is: "poisoned"; readonly machine: string; readonly until: number }
   /** The agent was welcomed; its stream ended, or it did. */
   | { readonly is: "attached"; readonly machine: string }
   | { readonly is: "detached"; readonly machine: string }
   /** A replica serves from here on; it serves no more. */
   | { readonly is: "serving"; readonly replica: string }
   | { readonly is: "gone"; readonly replica: string }
+  /** A caller asks for this, not to begin before `notBefore`. */
+  | { readonly is: "asked"; readonly order: string; readonly caller: string; readonly notBefore: number }
   /** A caller was answered that this run is saved. */
   | { readonly is: "accepted"; readonly order: string; readonly run: string }
   | { readonly is: "cancelled"; readonly run: string }
+  /** An operator was answered that this run goes before all others. */
+  | { readonly is: "moved"; readonly run: string }
   /**
    * An operator was answered that it is stopped, and what it does within `drainMs`, if that is said; an operator asks for it to
    * go on.
@@ -54,6 +70,8 @@ export interface RunFact {
   readonly id: string;
   readonly order: string;
   readonly workflow: string;
+  readonly caller: string;
+  readonly priority: number;
   readonly state: string;
   readonly outcome: string | null;
   readonly label: string | null;
@@ -99,10 +117,17 @@ export interface EventFact {
   readonly verification: string | null;
 }
 
-/** While something was halted or cordoned. */
+/** While something was halted, cordoned, paused or limited. */
 export interface StopFact extends Stop {
   readonly from: number;
   readonly to: number | null;
+}
+
+/** From when on, and until when, a machine was to be passed over because it failed. */
+export interface QuarantineFact {
+  readonly machine: string;
+  readonly from: number;
+  readonly to: number;
 }
 
 export interface SimulationRecord {
@@ -112,6 +137,7 @@ export interface SimulationRecord {
   readonly leases: readonly LeaseFact[];
   readonly events: readonly EventFact[];
   readonly stops: readonly StopFact[];
+  readonly quarantines: readonly QuarantineFact[];
   /** Replicas were not always woken: then they read later what they were not told of. */
   readonly wakeupsLost: boolean;
   /** When it ended. */

@@ -22,6 +22,8 @@ export interface ReplicaOptions {
   readonly postgres: SimulatedPostgres;
   readonly wakeups: Wakeups;
   readonly log: (entry: Entry) => void;
+  /** What each of its passes of placing looked at, and what it decided. */
+  readonly decided: NonNullable<EngineContext["onPlacing"]>;
   /** What it logs itself. */
   readonly told: (replica: string, message: string, fields: Readonly<Record<string, unknown>>) => void;
 }
@@ -116,6 +118,7 @@ export class SimulatedReplica {
       replicaId,
       agentAddress: this.url,
       log: this.#log(process.name),
+      onPlacing: this.#options.decided,
     });
     agents.serve(engine);
     this.#context = engine.context;

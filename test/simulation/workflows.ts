@@ -53,9 +53,10 @@ verify:
     - { assert: { active: "Ledger, \${inputs.order} is there" } }
 `;
 
-const head = (name: string, timeout = "1m") => `
+const head = (name: string, timeout = "1m", requires = "{}") => `
 workflow: ${name}
 application: ledger
+requires: ${requires}
 inputs: { type: object, required: [order], properties: { order: { type: string } } }
 timeout: ${timeout}
 queue: 5m
@@ -69,11 +70,14 @@ const entered = `, done: { active: "Ledger, entered \${inputs.order}" }`;
 export const workflowSources: readonly string[] = [
   head("ledger.enter") + steps("commit", entered),
   head("ledger.enter-unchecked") + steps("commit", ""),
-  head("ledger.enter-tidily") + steps("commit", entered) + tidily,
+  head("ledger.enter-tidily", "1m", "{ labels: { site: north } }") + steps("commit", entered) + tidily,
   head("ledger.enter-slowly", "3m") + memo + steps("commit", entered).replace("\nsteps:", ""),
-  head("ledger.enter-and-ask-the-journal") + steps("commit", entered) + verifyByJournal,
-  head("ledger.enter-and-look-up") + steps("commit", entered) + tidily + verifyByLookingUp,
-  `${head("ledger.repeat")}readonly: true\n${steps("idempotent", entered)}`,
+  head("ledger.enter-and-ask-the-journal", "1m", '{ version: ">=2" }') + steps("commit", entered) + verifyByJournal,
+  head("ledger.enter-and-look-up", "1m", "{ labels: { site: { exists: true } } }") +
+    steps("commit", entered) +
+    tidily +
+    verifyByLookingUp,
+  `${head("ledger.repeat", "1m", '{ version: "<2 || >=3", labels: { site: { not: east } } }')}readonly: true\n${steps("idempotent", entered)}`,
 ];
 
 /** What the judge has to know of them. */
@@ -86,4 +90,9 @@ export const ledgerNature: Nature = {
     ["ledger.enter-and-ask-the-journal", { on: "same-machine", withinMs: 120_000 }],
     ["ledger.enter-and-look-up", { on: "any", withinMs: 90_000 }],
   ]),
+  fits: (workflow, { version, site }) => {
+    if (workflow === "ledger.enter-tidily") return site === "north";
+    if (workflow === "ledger.enter-and-ask-the-journal") return Number.parseInt(version, 10) >= 2;
+    return workflow !== "ledger.repeat" || Number.parseInt(version, 10) < 2;
+  },
 };

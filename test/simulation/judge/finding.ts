@@ -1,5 +1,7 @@
 // What the judge can find, and what it has to be told of the workflows.
 
+import type { Offer } from "../record.ts";
+
 export interface Finding {
   readonly rule:
     | "input without a lease"
@@ -17,6 +19,13 @@ export interface Finding {
     | "endless run"
     | "same machine again"
     | "idle machine beside a waiting run"
+    | "placed where it does not fit"
+    | "placed before its time"
+    | "limit exceeded"
+    | "overtaken"
+    | "unfair share"
+    | "quarantine unheeded"
+    | "quarantine without end"
     | "event gap";
   readonly at: number;
   readonly says: string;
@@ -33,6 +42,8 @@ export interface Nature {
   readonly unchecked: ReadonlySet<string>;
   /** What it leaves open is closed before anybody else works on the machine. */
   readonly tidied: ReadonlySet<string>;
+  /** Whether a machine offers what the workflow requires. */
+  readonly fits: (workflow: string, offer: Offer) => boolean;
   /** There are steps that find out whether an order was entered: where, and for how long that is tried. */
   readonly verified: ReadonlyMap<string, { readonly on: "any" | "same-machine"; readonly withinMs: number }>;
 }

@@ -12,6 +12,7 @@ export const nature: Nature = {
   repeatable: new Set(["repeat"]),
   unchecked: new Set(["unchecked"]),
   tidied: new Set(["tidy", "verified"]),
+  fits: (workflow, { site }) => workflow !== "northern" || site === "north",
   verified: new Map([["verified", { on: "same-machine", withinMs: 60_000 }]]),
 };
 
@@ -39,7 +40,8 @@ export const good = (): Changing => ({
   ] as Entry[],
   runs: [
     {
-      ...{ id: "run-1", order: "n1", workflow: "enter", state: "ended", outcome: "SUCCEEDED", label: "AFTER_COMMIT" },
+      ...{ id: "run-1", order: "n1", workflow: "enter", caller: "ann", priority: 0 },
+      ...{ state: "ended", outcome: "SUCCEEDED", label: "AFTER_COMMIT" },
       ...{ createdAt: 90, endedAt: 15_000, queueTimeoutMs: 60_000, timeoutMs: 60_000, lastEvent: 5 },
     },
   ],
@@ -65,6 +67,7 @@ export const good = (): Changing => ({
     event(5, 15_000, "ENDED"),
   ],
   stops: [],
+  quarantines: [],
   wakeupsLost: true,
   endedAt: 20_000,
 });
@@ -86,6 +89,8 @@ export const settled = (): Changing => ({
         id: "run-1",
         order: "n1",
         workflow: "verified",
+        caller: "ann",
+        priority: 0,
         state: "ended",
         outcome: "SUCCEEDED",
         label: "AFTER_COMMIT",
@@ -118,6 +123,7 @@ export const settled = (): Changing => ({
     event(6, 6_000, "ENDED"),
   ],
   stops: [],
+  quarantines: [],
   wakeupsLost: true,
   endedAt: 20_000,
 });

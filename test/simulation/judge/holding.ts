@@ -3,13 +3,13 @@
 // 1. An agent that was told that it is halted injects nothing, not even what it was at. Its replica tells it as soon as it
 //    knows, so that nothing of that attempt arrives later than a second after that.
 // 2. A replica knows when it is woken; if that is lost, within the five seconds in which it reads again.
-// 3. Nothing begins on what is halted or cordoned from the moment that the operator has the answer.
+// 3. Nothing begins on what is halted, cordoned or paused from the moment that the operator has the answer.
 // 4. What a machine does that is drained ends by the deadline, and what has to be done at its end (G6).
 // 5. Nothing is injected while a person moves the mouse, and for five seconds after that, unless an operator says otherwise.
 
 import type { AttemptFact, SimulationRecord, Stop } from "../record.ts";
 import { type Find, roundingMs } from "./finding.ts";
-import { byKey, disturbances, type Entries, entriesOf } from "./reading.ts";
+import { byKey, disturbances, type Entries, entriesOf, stopped } from "./reading.ts";
 
 /** How long an agent has to stop, once its replica knows. */
 const stopMs = 1_000;
@@ -20,19 +20,13 @@ const drainedMs = 15_000;
 /** A person who did nothing for so long has let go. */
 const quietMs = 5_000;
 
-/** Something that is stopped, from the operator's answer on to when it is asked to go on. */
-interface Stopped extends Stop {
-  readonly from: number;
-  readonly to: number;
-}
-
 export function judgeHalts(record: SimulationRecord, find: Find): void {
   const inputs = entriesOf(record, "input");
   for (const { at, machine, attempt, key, halted } of inputs) {
     if (halted)
       find("input while halted", at, `${machine} received ${key} of attempt ${attempt}, and was told to halt`);
   }
-  const ends = entriesOf(record, "going on").map(({ at }) => at);
+  const ends = entriesOf(record, "going on").flatMap(({ at, stop }) => (stop === "halt" ? [at] : []));
   const byAttempt = byKey(inputs, (input) => input.attempt);
   for (const { at, machine, attempt } of entriesOf(record, "halting")) {
     const until = ends.find((end) => end >= at) ?? record.endedAt;
@@ -75,9 +69,9 @@ function firstBetween(record: SimulationRecord, inputs: readonly Entries<"input"
   });
 }
 
-/** What is cordoned may be cleaned up, and so may what another workflow has left while that is halted: its agent holds. */
+/** What is cordoned or paused may be cleaned up, and so may what another workflow has left while that is halted: its agent holds. */
 export function judgePlacing(record: SimulationRecord, find: Find): void {
-  const stops = stopped(record);
+  const stops = stopped(record).filter(({ stop }) => stop !== "limit");
   for (const attempt of record.attempts) {
     const { startedAt, id, purpose } = attempt;
     const stop = stops.find(({ from, to, ...one }) => {
@@ -105,14 +99,6 @@ export function judgePersons(record: SimulationRecord, find: Find): void {
     const input = inputs.get(on)?.find((one) => one.at > at && one.at < over);
     if (input !== undefined) find("input beside a person", input.at, `${on} received ${input.key} beside a person`);
   }
-}
-
-function stopped(record: SimulationRecord): Stopped[] {
-  const ends = entriesOf(record, "going on");
-  return entriesOf(record, "stopped").map(({ at, stop, kind, target }) => {
-    const end = ends.find((one) => one.at >= at && one.stop === stop && one.kind === kind && one.target === target);
-    return { stop, kind, target, from: at, to: end?.at ?? record.endedAt };
-  });
 }
 
 function covers(record: SimulationRecord, { kind, target }: Stop, { machine, run }: AttemptFact): boolean {

@@ -21,11 +21,13 @@ export function judgeRuns(record: SimulationRecord, nature: Nature, find: Find):
   for (const attempt of record.attempts) {
     started.set(attempt.run, Math.min(attempt.startedAt, started.get(attempt.run) ?? attempt.startedAt));
   }
+  const asked = new Map(entriesOf(record, "asked").map(({ order, notBefore }) => [order, notBefore]));
   const disturbedMs = disturbances(record, "").reduce((sum, { from, to }) => sum + to - from, 0);
   for (const run of runs) {
     const startedAt = started.get(run.id);
     const settlingMs = nature.verified.get(run.workflow)?.withinMs ?? 0;
-    const deadline = startedAt === undefined ? run.createdAt + run.queueTimeoutMs : startedAt + run.timeoutMs;
+    const mayBegin = Math.max(run.createdAt, asked.get(run.order) ?? 0);
+    const deadline = startedAt === undefined ? mayBegin + run.queueTimeoutMs : startedAt + run.timeoutMs;
     const ended = run.endedAt ?? record.endedAt;
     if (run.endedAt !== null && run.endedAt <= deadline + settlingMs + endingMs + disturbedMs) continue;
     if (run.endedAt === null) find("lost run", ended, `run ${run.id} never ended: it is ${run.state}`);
