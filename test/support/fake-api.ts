@@ -11,6 +11,7 @@ import { timestampNow } from "@bufbuild/protobuf/wkt";
 import type { ConnectRouter } from "@connectrpc/connect";
 import { connectNodeAdapter } from "@connectrpc/connect-node";
 import { type RunEvent, RunEventKind, RunEventSchema } from "../../sdk/gen/drover/v1/event_pb.ts";
+import type { ExplanationSchema } from "../../sdk/gen/drover/v1/explanation_pb.ts";
 import { CommitLabel, Outcome } from "../../sdk/gen/drover/v1/outcome_pb.ts";
 import { type Run, RunSchema, RunState } from "../../sdk/gen/drover/v1/run_pb.ts";
 import { fakeServices } from "./fake-services.ts";
@@ -35,6 +36,8 @@ export interface FakeState {
   calls: Map<string, number>;
   /** Run inside the handler of the method before it answers; may throw, wait or cut the connection. */
   before: Map<string, (call: number) => void | Promise<void>>;
+  /** What ExplainRun says of every run, and StartRun of what it requires in vain. */
+  explanation: MessageInitShape<typeof ExplanationSchema>;
   /** What ResolveRun was called with. */
   resolutions: object[];
   /** The numbers that each watch asked to start after. */
@@ -56,6 +59,7 @@ export class FakeApi {
     changed: new EventTarget(),
     calls: new Map(),
     before: new Map(),
+    explanation: {},
     resolutions: [],
     watchedAfter: [],
     watchedFrom: [],

@@ -74,7 +74,7 @@ export function fakeServices(router: ConnectRouter, state: FakeState): void {
       const { run } = existing ?? addRun(state, id, request.workflow, request.idempotencyKey, fields);
       // After the run was saved: an answer that is lost here must not make a second run.
       await enter(context);
-      return { run, existed: existing !== undefined };
+      return { run, existed: existing !== undefined, unmet: state.explanation.unmet ?? "" };
     },
     async startRuns(request, context) {
       await enter(context);
@@ -105,6 +105,10 @@ export function fakeServices(router: ConnectRouter, state: FakeState): void {
       const from = Number(request.pageToken || 0);
       const to = from + (request.pageSize || 50);
       return { runs: rows.slice(from, to), nextPageToken: to < rows.length ? String(to) : "" };
+    },
+    async explainRun({ runId }, context) {
+      await enter(context);
+      return { explanation: { ...state.explanation, runId: find(runId).run.id } };
     },
     async cancelRun({ runId }, context) {
       await enter(context);
