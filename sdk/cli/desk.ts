@@ -6,7 +6,7 @@ import { type DescMessage, type JsonValue, type MessageShape, toJson } from "@bu
 import type { Command } from "commander";
 import { createClient, type DroverClient, http1Transport } from "../index.ts";
 import { endingOf, endingText, exitCodes, Interrupted, UsageError } from "./exit-codes.ts";
-import { cleaned, safeJson } from "./screen-text.ts";
+import { cleaned, folded, safeJson } from "./screen-text.ts";
 import { type Column, table } from "./table.ts";
 
 /** What a command works with. */
@@ -106,7 +106,7 @@ function deskFor(client: DroverClient, json: boolean, signal: AbortSignal): Desk
       if (json) return out(safeJson(rows.map((row) => jsonOf(schema, row))));
       if (rows.length === 0) return note(none);
       for (const line of table(columns, rows, width)) out(line);
-      if (summary !== undefined) note(summary);
+      for (const line of summary === undefined ? [] : folded(summary, width)) note(line);
     },
     document: (value) => out(safeJson(value, json ? undefined : 2)),
   };

@@ -13,8 +13,8 @@ export function addFront(program: Command): Command {
     act(async (desk, id: string) => {
       const run = await desk.client.run(id).moveToFront({ signal: desk.signal });
       if (desk.json) return desk.document(jsonOf(RunSchema, run));
-      const later = isAhead(run.notBefore) ? `, when its time comes ${whenText(run.notBefore)}` : "";
-      desk.out(`run ${cleaned(run.id)} goes before all others of pool ${cleaned(run.pool)}${later}`);
+      desk.out(`run ${cleaned(run.id)} goes before all others of pool ${cleaned(run.pool)}`);
+      if (isAhead(run.notBefore)) desk.note(`its time comes ${whenText(run.notBefore)}`);
     }),
   );
 }

@@ -14,7 +14,7 @@ const columns: Column<Machine>[] = [
   { title: "MACHINE", value: (machine) => machine.name, elastic: true },
   { title: "POOL", value: (machine) => machine.pool, elastic: true, spare: "when same" },
   { title: "STATUS", value: statusText },
-  { title: "TAKES RUNS", value: takesRuns, elastic: true },
+  { title: "TAKES RUNS", value: takesRuns },
   { title: "SINCE", value: (machine) => whenText(machine.statusSince) },
   { title: "APPLICATIONS", value: (machine) => machine.applications.join(" "), elastic: true },
   { title: "SYSTEM", value: (machine) => machine.os || machine.platform, elastic: true, spare: "always" },
@@ -48,7 +48,7 @@ function keptBy(machine: Machine): { what: string; detail?: string } | undefined
 function takesRuns(machine: Machine): string {
   const kept = keptBy(machine);
   if (kept !== undefined) return `${kept.what}${kept.detail ?? ""}`;
-  return isAttached(machine) && !machine.revoked ? "yes" : "";
+  return isAttached(machine) && !machine.revoked ? "yes" : "no";
 }
 
 /** How many there are of each: by what keeps them from runs, and the others by their status. */

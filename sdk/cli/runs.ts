@@ -34,7 +34,7 @@ function timeText(run: Run): string {
   if (state === RunState.ENDED) return whenText(endedAt);
   if (state !== RunState.QUEUED && state !== RunState.UNSETTLED) return `runs ${sinceText(startedAt)}`;
   if (isAhead(notBefore)) return `due ${whenText(notBefore)}`;
-  return `${movedToFront ? "first" : "waits"} ${sinceText(createdAt)}`;
+  return `${movedToFront ? "first," : "waits"} ${sinceText(createdAt)}`;
 }
 
 function summaryOf(runs: readonly Run[], more: boolean): string {

@@ -37,6 +37,18 @@ export function shortened(text: string, columnsMax: number): string {
   return `${kept}…`;
 }
 
+/** The text in lines of at most so many columns, broken after its commas and the like; those after the first are indented. */
+export function folded(text: string, columnsMax: number): string[] {
+  const lines: string[] = [];
+  for (const part of text.split(/(?<=[,:;]) /)) {
+    const longer = `${lines.at(-1) ?? ""} ${part}`;
+    if (lines.length === 0) lines.push(part);
+    else if (columnsOf(longer) <= columnsMax) lines[lines.length - 1] = longer;
+    else lines.push(`  ${part}`);
+  }
+  return lines;
+}
+
 /** JSON that is safe to print: what terminals act on is escaped. */
 export function safeJson(value: unknown, indent?: number): string {
   const escaped = (character: string) => `\\u${character.charCodeAt(0).toString(16).padStart(4, "0")}`;

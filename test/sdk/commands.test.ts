@@ -136,13 +136,13 @@ test("machines says of each machine what keeps it from work", async () => {
     rows.map((row) => / (?:IDLE|BUSY|OFFLINE) +(.*?) +1 h ago/.exec(row)?.[1]),
     [
       ...["halted", "draining", "drained", "cordoned", "person at it", "desktop stuck", "unclean"],
-      ...["not ready: APP_NOT_RUNNING", "-", "quarantined for 12 min", "yes"],
+      ...["not ready: APP_NOT_RUNNING", "no", "quarantined for 12 min", "yes"],
     ],
   );
   assert.equal(
     machines.err,
-    "11 machines: 1 halted, 1 draining, 1 drained, 1 cordoned, 1 person at it, 1 desktop stuck, 1 unclean, " +
-      "1 not ready, 1 offline, 1 quarantined, 1 idle\n",
+    "11 machines: 1 halted, 1 draining, 1 drained, 1 cordoned, 1 person at it,\n" +
+      "  1 desktop stuck, 1 unclean, 1 not ready, 1 offline, 1 quarantined, 1 idle\n",
   );
 });
 
@@ -153,7 +153,7 @@ test("a table that is too wide loses what it can spare before it cuts, and one t
     "MACHINE POOL STATUS TAKES RUNS SINCE APPLICATIONS SYSTEM AGENT",
     "MACHINE POOL STATUS TAKES RUNS SINCE APPLICATIONS",
     "MACHINE STATUS TAKES RUNS SINCE APPLICATIONS",
-    "MACHI… STATUS TAKES… SINCE APPLIC…",
+    "MACHI… STATUS TAKES RUNS SINCE APPLI…",
   ]);
 });
 
@@ -171,7 +171,7 @@ test("runs says for how long each waits or runs, and whose it is where that diff
       .map((line) => line.replace(/^.{36} {2}/, "").replaceAll(/ {2,}/g, " ")),
     [
       ...["WORKFLOW STATE CALLER TIME", "d FAILED desk 1 min ago", "c RUNNING desk runs 5 min"],
-      ...["b QUEUED desk due in 2 h", "a QUEUED ward first 3 min"],
+      ...["b QUEUED desk due in 2 h", "a QUEUED ward first, 3 min"],
     ],
   );
   assert.equal(all.err, "4 runs: 2 queued, 1 failed, 1 running\n");
@@ -186,7 +186,8 @@ test("a run is started for later, and put before all others", async () => {
   assert.ok(run?.notBefore !== undefined && started.code === 0);
   assert.ok(Math.abs(timestampMs(run.notBefore) - Date.now() - 7_200_000) < 60_000);
   const moved = await drover(["front", run.id]);
-  assert.equal(moved.out, `run ${run.id} goes before all others of pool default, when its time comes in 2 h\n`);
+  assert.equal(moved.out, `run ${run.id} goes before all others of pool default\n`);
+  assert.equal(moved.err, "its time comes in 2 h\n");
   const at = await drover(["start", "notes.save", "--detach", "--not-before", "2026-03-01T06:00:00Z"]);
   assert.equal(at.code, 0);
   assert.deepEqual(api.state.runs[1]?.run.notBefore, timestampFromDate(new Date("2026-03-01T06:00:00Z")));
