@@ -34,7 +34,8 @@ const readingMs = 5_000;
 /** How long a reading is waited for, well within the ten seconds that Prometheus waits for the whole. */
 const patienceMs = 3_000;
 
-export function createMetrics(): Metrics {
+/** `waitMs`: how long a page waits for the database. */
+export function createMetrics(waitMs = patienceMs): Metrics {
   let sources: Sources | undefined;
   const process = createProcessMetrics(() => sources?.isLive() === true);
   const tenants = new Map<TenantId, TenantMetrics>();
@@ -74,7 +75,7 @@ export function createMetrics(): Metrics {
     },
     async page(tenant) {
       // While the database is away the rest is worth most.
-      const read = await within(patienceMs, reading(tenant));
+      const read = await within(waitMs, reading(tenant));
       const parts = [process.registry, of(tenant).registry, ...(read === undefined ? [] : [read])];
       const all = Registry.merge([...parts, readability(read !== undefined)]);
       return { contentType: all.contentType, text: await all.metrics() };

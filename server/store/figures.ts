@@ -1,12 +1,11 @@
 // Reads what queue and fleet of a tenant are, in groups. Each of the counts is over an index of what is live: history costs nothing.
 
 import type { FigureFacts, MachineGroup, RunGroup } from "../rules/figures.ts";
-import type { HaltKind } from "../rules/halt.ts";
 import type { DesktopState, HoldReason, MachineStatus } from "../rules/machine.ts";
 import type { Instant, MachineId, OfferId, PoolId, TenantId } from "../rules/names.ts";
-import type { LimitKind, PauseKind, Route } from "../rules/route.ts";
-import type { Verdict } from "../rules/verdict.ts";
+import type { Route } from "../rules/route.ts";
 import { type Query, readNow, type Sql } from "./database.ts";
+import { readHolds } from "./holds.ts";
 import { readOffers } from "./offers.ts";
 import { settling } from "./queue.ts";
 
@@ -18,34 +17,20 @@ export async function readFigures(sql: Sql, tenantId: TenantId): Promise<FigureF
   return await sql.begin("isolation level repeatable read read only", async (tx) => {
     await tx`select set_config('statement_timeout', ${`${statementMs}`}, true)`;
     const now = await readNow(tx);
-    const [pools, runs, halts, pauses, limits, underWay] = await Promise.all([
+    const [pools, runs, holds, underWay] = await Promise.all([
       tx<{ id: PoolId; name: string }[]>`select id, name from pools where tenant_id = ${tenantId}`,
       readRunGroups(tx, tenantId, now),
-      tx<{ kind: HaltKind; target: string }[]>`
-        select kind, target from halts where tenant_id = ${tenantId} and resumed_at is null`,
-      tx<{ kind: PauseKind; target: string }[]>`
-        select kind, target from pauses where tenant_id = ${tenantId} and ended_at is null`,
-      tx<{ kind: LimitKind; name: string; max: number }[]>`
-        select kind, name, max from concurrency_limits where tenant_id = ${tenantId}`,
+      readHolds(tx, tenantId),
       readUnderWay(tx, tenantId),
     ]);
-    const halted = halts.filter(({ kind }) => kind === "machine").map(({ target }) => target);
-    const named = <T extends { readonly target: string }>(held: T) => ({ ...held, name: held.target });
     return {
       runs,
       routes: await tx<(Route & { poolId: PoolId })[]>`
         select id, pool_id, workflow, caller, requirement from routes
         where tenant_id = ${tenantId} and id = any(${[...new Set(runs.map(({ route }) => route))]}::uuid[])`,
-      machines: await readMachineGroups(tx, tenantId, halted, now),
+      machines: await readMachineGroups(tx, tenantId, now),
       pools: new Map(pools.map(({ id, name }) => [id, name])),
-      holds: {
-        halts: halts.map(named),
-        pauses: pauses.map(named),
-        limits: limits.map((limit) => {
-          const same = underWay.filter((each) => each[limit.kind] === limit.name);
-          return { ...limit, used: same.reduce((sum, { runs }) => sum + runs, 0) };
-        }),
-      },
+      holds,
       underWay,
       now,
     };
@@ -88,34 +73,37 @@ interface GroupRow {
   quarantinedUntil: Instant | null;
   hold: HoldReason | null;
   desktop: DesktopState | null;
-  keptFree: boolean;
+  kept: boolean;
   unclean: boolean;
   unreadyUntil: Instant | null;
-  unreadyVerdict: Verdict | null;
   machines: number;
 }
 
-async function readMachineGroups(
-  query: Query,
-  tenantId: TenantId,
-  halted: readonly string[],
-  now: Instant,
-): Promise<MachineGroup[]> {
+/** Machines that are halted one by one are a group of their own, and so are those that are kept free (`readFleet`). */
+async function readMachineGroups(query: Query, tenantId: TenantId, now: Instant): Promise<MachineGroup[]> {
   const later = (column: string) => query`${query.unsafe(column)} > ${now}::timestamptz`;
   const rows = await query<GroupRow[]>`
     select (array_agg(id))[1] as id, pool_id, offer_id, status, min(cordoned_at) as cordoned_at, min(drain_by) as drain_by,
-      min(quarantined_until) as quarantined_until, hold, desktop, kept_free, unclean_attempt_id is not null as unclean,
-      min(unready_until) as unready_until, min(unready_verdict) as unready_verdict, count(*)::int as machines
-    from machines where tenant_id = ${tenantId} and revoked_at is null
-    group by pool_id, offer_id, status, hold, desktop, kept_free, unclean_attempt_id is not null, cordoned_at is null,
-      drain_by is null, ${later("quarantined_until")}, ${later("unready_until")}, id::text = any(${[...halted]}::text[])`;
+      min(quarantined_until) as quarantined_until, hold, desktop, kept, unclean_attempt_id is not null as unclean,
+      min(unready_until) as unready_until, count(*)::int as machines
+    from (
+      select m.*, m.kept_free or coalesce(l.purpose = 'service', false) as kept, exists (
+        select 1 from halts h where h.tenant_id = m.tenant_id and h.resumed_at is null and h.kind = 'machine'
+          and h.target = m.id::text) as halted
+      from machines m left join leases l on l.machine_id = m.id and l.ended_at is null
+      where m.tenant_id = ${tenantId} and m.revoked_at is null
+    ) fleet
+    group by pool_id, offer_id, status, hold, desktop, kept, halted, unclean_attempt_id is not null, cordoned_at is null,
+      drain_by is null, ${later("quarantined_until")}, ${later("unready_until")}`;
   const offers = await readOffers(query, [...new Set(rows.flatMap(({ offerId }) => offerId ?? []))]);
   const known = new Map(offers.map((offer) => [offer.id, offer]));
-  return rows.map(({ offerId, machines, ...like }) => ({
+  return rows.map(({ offerId, machines, kept, ...like }) => ({
     machines,
     like: {
       ...like,
       name: "",
+      keptFree: kept,
+      unreadyVerdict: null,
       offer: offerId === null ? undefined : known.get(offerId),
       attachedAt: null,
       takeoverAt: null,
