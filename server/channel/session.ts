@@ -156,8 +156,8 @@ export class Session {
   }
 
   #onBeat(beat: Beat): void {
-    this.#heardAt = performance.now();
     this.#context.meter.beat(this.#machine.tenantId);
+    this.#heardAt = performance.now();
     if (this.#replica.life() === this.#life) this.#send({ case: "beatAck", value: { number: beat.number } });
     const said = observedOf(beat);
     if (said.hold === this.#observed?.hold && said.desktop === this.#observed.desktop) return;

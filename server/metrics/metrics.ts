@@ -44,18 +44,18 @@ export function createMetrics(waitMs = patienceMs): Metrics {
     tenants.set(tenant, known);
     return known;
   };
-  const readings = new Map<TenantId, { readonly at: number; readonly registry: Promise<Registry> }>();
+  const readings = new Map<TenantId, { readonly at: number; readonly gauges: Promise<Registry> }>();
   const reading = (tenant: TenantId): Promise<Registry> => {
     const before = readings.get(tenant);
-    if (before !== undefined && performance.now() - before.at < readingMs) return before.registry;
+    if (before !== undefined && performance.now() - before.at < readingMs) return before.gauges;
     const read = sources?.read(tenant) ?? Promise.reject(new Error("there is no database yet"));
-    const registry = read.then((facts) => storeMetrics(figuresOf(facts), of(tenant)));
-    const entry = { at: performance.now(), registry };
+    const gauges = read.then((facts) => storeMetrics(figuresOf(facts), of(tenant)));
+    const entry = { at: performance.now(), gauges };
     readings.set(tenant, entry);
-    registry.catch(() => {
+    gauges.catch(() => {
       if (readings.get(tenant) === entry) readings.delete(tenant);
     });
-    return registry;
+    return gauges;
   };
   return {
     meter: {

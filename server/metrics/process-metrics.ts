@@ -19,8 +19,8 @@ export interface ProcessMetrics {
 
 /** `isLive`: whether this replica's row in the database is. */
 export function createProcessMetrics(isLive: () => boolean): ProcessMetrics {
-  const registry = new Registry();
-  const registers = [registry];
+  const all = new Registry();
+  const registers = [all];
   new Gauge({
     name: "drover_replica_live",
     help: "1 while this replica's row in the database is live, so that it serves agents and callers; else 0.",
@@ -61,10 +61,10 @@ export function createProcessMetrics(isLive: () => boolean): ProcessMetrics {
     registers,
   });
   errors.inc({ class: "08" }, 0);
-  collectDefaultMetrics({ register: registry });
-  for (const name of misnamed) registry.removeSingleMetric(name);
+  collectDefaultMetrics({ register: all });
+  for (const name of misnamed) all.removeSingleMetric(name);
   return {
-    registry,
+    registry: all,
     passed(loop, ms, how) {
       passes.observe({ loop }, ms / 1000);
       failures.inc({ loop }, how === "failed" ? 1 : 0);
