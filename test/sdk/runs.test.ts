@@ -4,11 +4,14 @@ import assert from "node:assert/strict";
 import { once } from "node:events";
 import { after, before, beforeEach, describe, test } from "node:test";
 import { create } from "@bufbuild/protobuf";
+import { timestampDate } from "@bufbuild/protobuf/wkt";
 import type { ClientOptions } from "../../sdk/client.ts";
 import { FailureContextSchema } from "../../sdk/gen/drover/v1/outcome_pb.ts";
 import {
+  all,
   createClient,
   http1Transport,
+  PermissionDenied,
   RunFailed,
   type RunHandle,
   RunUnknown,
@@ -323,6 +326,36 @@ test("a list of runs is read page after page", { timeout: 10_000 }, async () => 
   for await (const run of client().runs({ workflow: "notes.save", state: "QUEUED" })) ids.add(run.id);
   assert.equal(ids.size, 250);
   assert.equal(api.state.calls.get("ListRuns"), 3);
+});
+
+test("what operators decide about the queue goes through the client", { timeout: 10_000 }, async () => {
+  const notBefore = new Date(Date.now() + 3_600_000);
+  const run = await client().start("notes.save", {}, { notBefore });
+  const moved = await run.moveToFront();
+  assert.equal(moved.movedToFront, true);
+  assert.deepEqual(moved.notBefore && timestampDate(moved.notBefore), notBefore);
+  api.addRun("notes.save", { caller: "ward" });
+  const callers = (await all(client().runs({ caller: "ward" }))).map(({ caller }) => caller);
+  assert.deepEqual(callers, ["ward"]);
+
+  const { pause, pauses, unpause, setLimit, limits, removeLimit } = client();
+  const targets = [{ workflow: "notes.save" }, { application: "notes" }, { pool: "clinic" }] as const;
+  for (const target of targets) {
+    const [[kind, name] = []] = Object.entries(target);
+    const { target: named } = await pause(target, "upgrade");
+    assert.deepEqual([named?.target.case, named?.target.value], [kind, name]);
+  }
+  assert.equal((await pauses()).length, 3);
+  assert.equal((await unpause(targets[0]))?.reason, "upgrade");
+  assert.equal(await unpause(targets[0]), undefined);
+  for (const target of [targets[0], targets[1]]) assert.equal((await setLimit(target, 7)).max, 7);
+  await removeLimit(targets[0]);
+  assert.deepEqual(
+    (await limits()).map(({ target }) => target?.target),
+    [{ case: "application", value: "notes" }],
+  );
+  await assert.rejects(pause({ pool: "nowhere" }), { reason: "POOL_NOT_FOUND" });
+  await assert.rejects(client({ key: "caller-key" }).setLimit(targets[0], 1), PermissionDenied);
 });
 
 describe("with two replicas", () => {

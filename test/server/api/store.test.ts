@@ -4,7 +4,7 @@ import assert from "node:assert/strict";
 import { createHash, randomBytes, randomUUID } from "node:crypto";
 import { rm } from "node:fs/promises";
 import { type TestContext, test } from "node:test";
-import { timestampMs } from "@bufbuild/protobuf/wkt";
+import { timestampFromMs, timestampMs } from "@bufbuild/protobuf/wkt";
 import { Code, ConnectError, createClient, type Transport } from "@connectrpc/connect";
 import { createGrpcTransport } from "@connectrpc/connect-node";
 import { ApplicationService } from "../../../proto/gen/drover/v1/application_pb.ts";
@@ -13,6 +13,7 @@ import { RunEventKind } from "../../../proto/gen/drover/v1/event_pb.ts";
 import { KeyService, Scope } from "../../../proto/gen/drover/v1/key_pb.ts";
 import { MachineService, MachineStatus } from "../../../proto/gen/drover/v1/machine_pb.ts";
 import { Outcome } from "../../../proto/gen/drover/v1/outcome_pb.ts";
+import { QueueService } from "../../../proto/gen/drover/v1/queue_pb.ts";
 import { ReleaseService, RolloutState, StopReason } from "../../../proto/gen/drover/v1/release_pb.ts";
 import { RunService, RunState } from "../../../proto/gen/drover/v1/run_pb.ts";
 import { WorkflowService } from "../../../proto/gen/drover/v1/workflow_pb.ts";
@@ -308,6 +309,52 @@ test("machines enrol by token, are found by name or id, are cordoned and drained
   const artifacts = createClient(ArtifactService, as(admin));
   assert.equal(await reasonOf(artifacts.getArtifact({ artifactId: randomUUID() })), "ARTIFACT_NOT_FOUND");
   assert.equal(ArtifactKind.FRAME, 1);
+});
+
+test("operators pause, limit and move to the front what callers have started, for later too, each in their own tenant", async (t) => {
+  const { as, admin, context, audited } = await serveReal(t);
+  const [queue, runs] = [createClient(QueueService, as(admin)), createClient(RunService, as(admin))];
+  await createClient(ApplicationService, as(admin)).putApplication({ source: application });
+  await createClient(WorkflowService, as(admin)).putWorkflow({ source: workflow });
+  const otherTenant = randomUUID() as TenantId;
+  await context.database.sql`insert into tenants (id, name, created_at) values (${otherTenant}, 'other', now())`;
+  const { secret: other } = await createKey(context, otherTenant, { owner: "x", scope: "admin" });
+  const target = { target: { case: "workflow", value: "notes.save" } } as const;
+  const nothing = { target: { case: "application", value: "nothing" } } as const;
+  assert.equal((await queue.pause({ target, reason: "INC-17" })).pause?.by, "first admin");
+  assert.equal(await reasonOf(queue.pause({ target: nothing })), "APPLICATION_NOT_FOUND");
+  assert.equal((await queue.setLimit({ target, max: 3 })).limit?.used, 0);
+  assert.equal(await reasonOf(queue.setLimit({ target: nothing, max: 3 })), "APPLICATION_NOT_FOUND");
+  const theirs = createClient(QueueService, as(other));
+  assert.deepEqual([(await theirs.listPauses({})).pauses, (await theirs.listLimits({})).limits], [[], []]);
+  assert.equal(await reasonOf(theirs.pause({ target })), "WORKFLOW_NOT_FOUND");
+  assert.equal((await theirs.unpause({ target })).pause, undefined);
+  await theirs.removeLimit({ target });
+  assert.deepEqual(
+    [(await queue.listPauses({})).pauses.length, (await queue.listLimits({})).limits.length],
+    [1, 1],
+    "nobody ends what is another's",
+  );
+
+  const inputs = { path: "/tmp/a", text: "hello" };
+  const at = timestampFromMs(Math.ceil(Date.now() / 1_000) * 1_000 + 3_600_000);
+  const start = (notBefore = at) => runs.startRun({ workflow: "notes.save", inputs, notBefore });
+  const run = (await start()).run;
+  assert.ok(run !== undefined);
+  assert.deepEqual([run.notBefore, run.caller, run.pool, run.movedToFront], [at, "first admin", "default", false]);
+  assert.match(String(await reasonOf(start(timestampFromMs(Date.now() + 31 * 86_400_000)))), /^InvalidArgument/);
+  assert.equal((await runs.moveRunToFront({ runId: run.id })).run?.movedToFront, true);
+  assert.equal(await reasonOf(createClient(RunService, as(other)).moveRunToFront({ runId: run.id })), "RUN_NOT_FOUND");
+  const of = async (caller: string) => (await runs.listRuns({ caller })).runs.map(({ id }) => id);
+  assert.deepEqual([await of("first admin"), await of("somebody")], [[run.id], []]);
+  await runs.cancelRun({ runId: run.id });
+  assert.equal(await reasonOf(runs.moveRunToFront({ runId: run.id })), "RUN_NOT_WAITING");
+  const ended = (await runs.getRun({ runId: run.id })).run;
+  assert.deepEqual([ended?.movedToFront, ended?.notBefore], [false, undefined]);
+  assert.deepEqual(
+    audited.flatMap((entry) => ("decided" in entry && entry.owner === "first admin" ? [entry.as] : [])),
+    ["paused", "limited", "moved-to-front"],
+  );
 });
 
 test("a release is uploaded piece by piece, goes on where it broke off, and is checked when it is whole", async (t) => {
