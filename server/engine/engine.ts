@@ -1,7 +1,7 @@
 // The engine of one replica: its row, its loops, and what `api` and `channel` may ask of it.
 
 import type { BlobStore } from "../blobs/blob-store.ts";
-import { checkLeaseClocks, type LeaseClocks, limits } from "../rules/limits.ts";
+import { checkLeaseClocks, type LeaseClocks } from "../rules/limits.ts";
 import type { ReplicaId } from "../rules/names.ts";
 import type { Database } from "../store/database.ts";
 import { topics, type Wakeup } from "../store/wakeup.ts";
@@ -14,7 +14,7 @@ import { startLoop } from "./loop.ts";
 import { type Meter, silentMeter } from "./meter.ts";
 import { placeAll } from "./placing.ts";
 import { type Replica, startReplica } from "./replica.ts";
-import { retaining } from "./retaining.ts";
+import { startRetaining } from "./retaining.ts";
 import { rollOutAll } from "./rolling-out.ts";
 
 export interface EngineOptions {
@@ -62,10 +62,7 @@ export async function startEngine(options: EngineOptions): Promise<Engine> {
   const expiring = startLoop("expiring", loopMs, context, () => expireAll(context));
   const holding = startLoop("holding", loopMs, context, () => holdAll(context));
   const rollingOut = startLoop("rolling out", loopMs, context, () => rollOutAll(context));
-  const retain = retaining(context);
-  const deleting = startLoop("retaining", limits.retainingMs, context, async () => {
-    if (await retain()) deleting.wake();
-  });
+  const deleting = startRetaining(context);
   const unsubscribes = [
     options.wakeup.subscribe(topics.placing, placing.wake),
     options.wakeup.subscribe(topics.holding, holding.wake),

@@ -10,10 +10,13 @@ export interface Loop {
   stop(): Promise<void>;
 }
 
-/** `name` is one of a few words that are written in the program: it is told to the log and to the meter. */
+/**
+ * `name` is one of a few words that are written in the program: it is told to the log and to the meter. `everyMs` is asked after
+ * each pass.
+ */
 export function startLoop(
   name: string,
-  everyMs: number,
+  everyMs: number | (() => number),
   { log, meter }: Pick<EngineContext, "log" | "meter">,
   pass: () => Promise<void>,
 ): Loop {
@@ -36,7 +39,7 @@ export function startLoop(
       }
     }
     running = undefined;
-    if (!stopped) timer = setTimeout(wake, everyMs);
+    if (!stopped) timer = setTimeout(wake, typeof everyMs === "number" ? everyMs : everyMs());
   }
 
   function wake() {

@@ -4,6 +4,7 @@
 //    begins there again; no blob is left without a row that leads to it.
 // 2. A pass takes one batch of each kind for each tenant, so that none waits for another's past, and says whether there is more.
 // 3. What cannot be deleted is told of and holds up nothing else.
+// 4. While there is more, most of the time is left to others: nobody waits for what is deleted.
 
 import { limits } from "../rules/limits.ts";
 import type { ArtifactId, RunId } from "../rules/names.ts";
@@ -22,7 +23,22 @@ import {
 } from "../store/retention.ts";
 import { artifactBlob, runBlobs } from "./artifacts.ts";
 import type { EngineContext } from "./context.ts";
-import { errorText } from "./loop.ts";
+import { errorText, type Loop, startLoop } from "./loop.ts";
+
+export function startRetaining(context: EngineContext): Loop {
+  const retain = retaining(context);
+  let restMs: number = limits.retainingMs;
+  return startLoop(
+    "retaining",
+    () => restMs,
+    context,
+    async () => {
+      const began = performance.now();
+      restMs = limits.retainingMs;
+      if (await retain()) restMs = (performance.now() - began) * limits.retainingRest;
+    },
+  );
+}
 
 /** What could not be deleted: passed over until all else is. Bounded by `limits.retainingPassedMax`. */
 interface Passed {

@@ -110,6 +110,8 @@ export const limits = {
   keepSpentKeysMs: 400 * 24 * 60 * 60_000,
   /** How often it is looked for what is kept no longer. */
   retainingMs: 30_000,
+  /** While there is more, it rests for so many times as long as its last pass took. */
+  retainingRest: 9,
   /** Runs that are deleted in one transaction, with all that belongs to them: it is over in milliseconds. */
   retainingRuns: 50,
   /** Artifacts that are deleted in one transaction ... */

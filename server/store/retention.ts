@@ -41,13 +41,20 @@ export interface Due extends CutOffs {
   readonly artifacts: boolean;
 }
 
-/** The tenants that have something that may be kept no longer, and of what kind. */
+/**
+ * The tenants that have something that may be kept no longer, and of what kind. Each looks at the oldest by its index and no
+ * further, whatever the planner believes of how much there is.
+ */
 export async function tenantsWithDue(
   query: Query,
   tenants: readonly (CutOffs & { readonly tenantId: TenantId })[],
 ): Promise<Due[]> {
   const rows = await query<{ tenantId: TenantId; runs: boolean; artifacts: boolean }[]>`
-    select d.tenant_id, exists (${dueRuns(query)}) as runs, exists (${dueArtifacts(query)}) as artifacts
+    select d.tenant_id,
+      (select true from runs r where r.tenant_id = d.tenant_id and ${endedKnown(query)} and r.ended_at <= d.runs_ended_by
+       order by r.ended_at limit 1) is not null as runs,
+      (select true from artifacts x where x.tenant_id = d.tenant_id and x.created_at <= d.artifacts_made_by
+       order by x.created_at limit 1) is not null as artifacts
     from jsonb_to_recordset(${json(tenants.map(cutOffRow))}::jsonb)
       as d(tenant_id uuid, runs_ended_by timestamptz, artifacts_made_by timestamptz)`;
   const cut = new Map(tenants.map((tenant) => [tenant.tenantId, tenant]));
@@ -63,14 +70,8 @@ const cutOffRow = ({ tenantId, runsEndedBy, artifactsMadeBy }: CutOffs & { reado
   artifacts_made_by: new Date(artifactsMadeBy).toISOString(),
 });
 
-/** As `rules/retention.ts` says, of the tenant and by the cut-offs of `d`. */
-const dueRuns = (query: Query) => query`
-  select r.id, r.ended_at from runs r
-  where r.tenant_id = d.tenant_id and r.state = 'ended' and r.outcome <> 'UNKNOWN' and r.ended_at <= d.runs_ended_by
-    and not ${inUse(query)}`;
-
-const dueArtifacts = (query: Query) => query`
-  select x.id, x.run_id from artifacts x where x.tenant_id = d.tenant_id and x.created_at <= d.artifacts_made_by`;
+/** The run `r` has ended, and somebody knows how: age may delete it (`rules/retention.ts`). */
+const endedKnown = (query: Query) => query`r.state = 'ended' and r.outcome <> 'UNKNOWN'`;
 
 /** A machine is to be cleaned up after the run `r`, or it holds one: a machine that was revoked never will be. */
 const inUse = (query: Query) => query`exists (
@@ -118,7 +119,7 @@ export async function lockDueRuns(
 ): Promise<RunId[]> {
   const rows = await tx<{ id: RunId }[]>`
     select r.id from runs r
-    where r.tenant_id = ${tenantId} and r.state = 'ended' and r.outcome <> 'UNKNOWN'
+    where r.tenant_id = ${tenantId} and ${endedKnown(tx)}
       and r.ended_at <= ${runsEndedBy}::timestamptz and r.id <> all(${[...passed]}::uuid[]) and not ${inUse(tx)}
     order by r.ended_at limit ${limit} for update skip locked`;
   return rows.map(({ id }) => id);

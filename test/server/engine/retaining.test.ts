@@ -8,10 +8,11 @@ import { silent } from "../../../server/engine/attaching.ts";
 import { revokeMachine } from "../../../server/engine/enrolling.ts";
 import { placeAll } from "../../../server/engine/placing.ts";
 import { resolveRun } from "../../../server/engine/resolving.ts";
-import { retaining } from "../../../server/engine/retaining.ts";
+import { retaining, startRetaining } from "../../../server/engine/retaining.ts";
 import { setRetention } from "../../../server/engine/retention.ts";
 import { limits } from "../../../server/rules/limits.ts";
 import type { RunId } from "../../../server/rules/names.ts";
+import { until } from "../../agent/desktop/until.ts";
 import { age, assertGone, atSave, filesOf, isThere, startKeepingRig, succeeded, unknown } from "./left-behind.ts";
 import { anotherReplica, anotherTenant, begin, clear, put, type Rig, told, workflowSource } from "./rig.ts";
 
@@ -106,6 +107,19 @@ test("a pass takes a batch and says whether there is more; replicas that do it a
   ]);
   await retainAll();
   assert.equal(await countRuns(), before - limits.retainingRuns - 7);
+});
+
+test("the loop takes one batch after another without a timer's wait, and is over when it is stopped", async () => {
+  const like = await succeeded(rig);
+  const before = await countRuns();
+  await oldRuns(limits.retainingRuns + 1, like.id);
+  const loop = startRetaining(context);
+  await until("all is deleted", async () => (await countRuns()) === before);
+  await loop.stop();
+  await oldRuns(1, like.id);
+  loop.wake();
+  await loop.stop();
+  assert.equal(await countRuns(), before + 1);
 });
 
 test("a run that has not ended is kept, however long it waits or runs", async () => {
