@@ -34,6 +34,12 @@ export const apiLimits = {
   keyAgeMs: 1_000,
   /** Keys remembered at once: bounds the memory, not the number of keys. */
   keysRemembered: 10_000,
+  /** How long a key that was good opens the metrics while the database cannot be asked: an outage that nobody sees is the worst. */
+  metricsKeyMs: 60 * 60_000,
+  /** Keys that read metrics and are remembered for that. */
+  metricsKeysRemembered: 100,
+  /** How long it is waited for what the database says of such a key; Prometheus waits ten seconds for all. */
+  metricsKeyWaitMs: 3_000,
   /** A stream whose key has ended is told so; a client that does not take the news within this is cut off. */
   hangUpMs: 1_000,
   /** Rows to a page when the caller does not say. */

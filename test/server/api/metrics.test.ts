@@ -3,7 +3,9 @@
 import assert from "node:assert/strict";
 import http2 from "node:http2";
 import { type TestContext, test } from "node:test";
-import type { TenantId } from "../../../server/rules/names.ts";
+import { hashOf } from "../../../server/api/keyring.ts";
+import type { KeyId, TenantId } from "../../../server/rules/names.ts";
+import type { Scope } from "../../../server/store/schema/tenancy.ts";
 import { serveStub, tenantA, tenantB } from "./stub.ts";
 
 const contentType = "text/plain; version=0.0.4; charset=utf-8";
@@ -72,11 +74,42 @@ test("it can only be read: GET and HEAD, over HTTP/1.1 and HTTP/2", async (t) =>
   assert.deepEqual([await status, text], [200, 'up{tenant="a"} 1\n']);
 });
 
-test("while keys cannot be looked up, it is said that nothing can be told; where there are no metrics, there is no page", async (t) => {
-  const away = await serve(t, { authenticate: () => Promise.reject(new Error("Jane Doe")) });
-  const answer = await away.get("drover_key_any");
-  assert.equal(answer.status, 503);
-  assert.equal(await answer.text(), "The metrics cannot be told now. Ask again.\n");
+test("while the database is away, a key that was good still opens the metrics, and no other does; one that was revoked opens nothing", async (t) => {
+  const keys = new Map<string, { scope: Scope; expiresAt?: number }>();
+  const state = { away: false };
+  const { api, wakeup } = await serve(t, {
+    authenticate: async (hash) => {
+      if (state.away) throw new Error("Jane Doe");
+      const known = keys.get(Buffer.from(hash).toString("hex"));
+      return known && { tenant: tenantA, keyId: "k" as KeyId, owner: "o", ...known };
+    },
+  });
+  const made = (name: string, key: { scope: Scope; expiresAt?: number }) => {
+    keys.set(hashOf(name).toString("hex"), key);
+    return name;
+  };
+  const status = async (secret: string) => {
+    const answer = await fetch(`${api.url}/metrics`, { headers: { authorization: `Bearer ${secret}` } });
+    if (answer.status === 503) assert.equal(await answer.text(), "The metrics cannot be told now. Ask again.\n");
+    return answer.status;
+  };
+  const soon = made("soon", { scope: "operator", expiresAt: Date.now() + 60_000 });
+  const [good, revoked, caller, unseen] = ["good", "revoked", "caller", "unseen"].map((name) =>
+    made(name, { scope: name === "caller" ? "caller" : "operator" }),
+  ) as [string, string, string, string];
+  const statuses = (...secrets: string[]) => Promise.all(secrets.map(status));
+  assert.deepEqual(await statuses(good, revoked, caller, soon), [200, 200, 403, 200]);
+  keys.delete(hashOf(revoked).toString("hex"));
+  wakeup.publish("keys");
+  assert.deepEqual(await statuses(revoked), [401]);
+  state.away = true;
+  wakeup.publish("keys");
+  assert.deepEqual(await statuses(good, revoked, caller, unseen, soon), [200, 503, 403, 503, 200]);
+  t.mock.timers.enable({ apis: ["Date"], now: Date.now() + 120_000 });
+  assert.deepEqual(await statuses(soon, good), [401, 200]);
+});
+
+test("where there are no metrics there is no page", async (t) => {
   const none = await serve(t, { metrics: undefined });
   assert.equal((await none.get(none.key("operator"))).status, 404);
 });
