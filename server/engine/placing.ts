@@ -36,7 +36,7 @@ export async function placeAll(context: EngineContext): Promise<void> {
   for (const poolId of await poolsToPlace(sql)) {
     try {
       await cleanPool(context, poolId);
-      while ((await placePool(context, poolId, place)) > 0);
+      while ((await placePool(context, poolId, (facts) => decide(context, facts))) > 0);
     } catch (error) {
       context.log.warn("placements could not be saved together", { pool: poolId, error: errorText(error) });
       await placeOneByOne(context, poolId).catch((again) =>
@@ -44,6 +44,13 @@ export async function placeAll(context: EngineContext): Promise<void> {
       );
     }
   }
+}
+
+/** Everything that is placed is decided here, from nothing but the facts. */
+function decide(context: EngineContext, facts: PlacingFacts): readonly Placement[] {
+  const placements = place(facts);
+  context.onPlacing?.(facts, placements);
+  return placements;
 }
 
 /** Each placement by itself: what cannot be saved is left out for this pass, and holds up nothing else (G7). */
@@ -55,8 +62,9 @@ async function placeOneByOne(context: EngineContext, poolId: PoolId): Promise<vo
     // One failure may be the machine's; a run that fails on two is at fault itself.
     const queue = facts.queue.filter((run) => (runs.get(run.id) ?? 0) < 2);
     const fleet = facts.fleet.filter((machine) => !machines.has(machine.id));
-    tried = place({ ...facts, queue, fleet })[0];
-    return tried === undefined ? [] : [tried];
+    const first = decide(context, { ...facts, queue, fleet }).slice(0, 1);
+    tried = first[0];
+    return first;
   };
   for (;;) {
     try {
@@ -81,7 +89,6 @@ async function placePool(context: EngineContext, poolId: PoolId, choose: Choose)
     const facts = await readFacts(context, tx, poolId, pool, asked);
     if (facts === undefined) return [];
     const placements = choose(facts);
-    context.onPlacing?.(facts, placements);
     if (placements.length === 0) return [];
     const runs = await lockWaiting(tx, placements.map((p) => p.run).sort());
     const machines = await lockFree(tx, placements.map((p) => p.machine).sort(), asked);

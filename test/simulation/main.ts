@@ -1,9 +1,11 @@
-// Simulates fleets and judges them: npm run simulate -- --seeds N --runs M [--seed S] [--fault KIND ...] [--log]
+// Simulates fleets and judges them: npm run simulate -- --seeds N --runs M [--seed S] [--fault KIND ...] [--log] [--record FILE]
+// or makes the decisions of placing again that such fleets have made: npm run simulate -- --replay FILE
 //
 // N simulations of M runs each, from seed S on (1 if it is not said), with the faults that the seed chooses or with those named. A simulation in which something was wrong says what, and
 // the command that does it again; the exit code is then 1. With --log everything is told in the order in which it happened.
+// With --record every decision of placing is added to a file, a line of JSON each; --replay FILE makes them again.
 
-import { chmodSync, mkdtempSync, rmSync } from "node:fs";
+import { appendFileSync, chmodSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { parseArgs } from "node:util";
@@ -13,12 +15,13 @@ import { loadProductSimulated } from "./loading.ts";
 loadProductSimulated();
 const { prepareGround } = await import("./ground.ts");
 const { faultKinds } = await import("./faults.ts");
+const { lineOf, replay } = await import("./decisions.ts");
 const { trial } = await import("./trial.ts");
 
 /** The server keeps nothing, and does nothing of its own accord. */
 const settings = { fsync: "off", synchronous_commit: "off", autovacuum: "off" };
 
-const usage = "npm run simulate -- --seeds N --runs M [--seed S] [--fault KIND ...] [--log]";
+const usage = "npm run simulate -- --seeds N --runs M [--seed S] [--fault KIND ...] [--log] [--record FILE]";
 
 function numbersFrom(args: readonly string[]) {
   const { values } = parseArgs({
@@ -29,6 +32,8 @@ function numbersFrom(args: readonly string[]) {
       seed: { type: "string", default: "1" },
       fault: { type: "string", multiple: true, default: [] },
       log: { type: "boolean", default: false },
+      record: { type: "string" },
+      replay: { type: "string" },
     },
   });
   const [seeds, runs, seed] = [values.seeds, values.runs, values.seed].map(Number);
@@ -46,6 +51,8 @@ function numbersFrom(args: readonly string[]) {
     runs: Number(runs),
     seed: Number(seed),
     log: values.log,
+    record: values.record,
+    replayed: values.replay,
   };
 }
 
@@ -58,7 +65,16 @@ function wantedOrUsage() {
   }
 }
 
-const { seeds, runs, seed: first, faults, log } = wantedOrUsage();
+const { seeds, runs, seed: first, faults, log, record, replayed } = wantedOrUsage();
+if (replayed !== undefined) {
+  const lines = readFileSync(replayed, "utf8").split("\n");
+  const { decisions, choices, different } = replay(lines.filter((line) => line !== ""));
+  console.log(
+    `${decisions} decisions, ${choices} of them of several runs and machines; ${different.length} are not the same.`,
+  );
+  if (different.length > 0) console.log(`Lines ${different.slice(0, 20).join(", ")}`);
+  process.exit(different.length === 0 ? 0 : 1);
+}
 const directory = mkdtempSync(join(tmpdir(), "drover-simulation-"));
 // Postgres's account passes through it when this runs as root.
 chmodSync(directory, 0o711);
@@ -83,6 +99,7 @@ try {
       runs,
       ...(faults && { faults }),
       ...(log && { told: console.log }),
+      ...(record && { decided: (facts, made) => appendFileSync(record, `${lineOf(facts, made)}\n`) }),
     });
     console.log(line);
     if (told.length === 0) continue;

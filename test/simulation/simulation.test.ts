@@ -10,6 +10,7 @@ loadProductSimulated();
 const { prepareGround } = await import("./ground.ts");
 const { faultKinds } = await import("./faults.ts");
 const { trial } = await import("./trial.ts");
+const { lineOf, replay } = await import("./decisions.ts");
 const { testFleets } = await import("./fleet-tests.ts");
 
 const ground = await prepareGround((await createDatabase()).url);
@@ -25,7 +26,14 @@ test("the same seed gives the same simulation, and another seed another one", as
   assert.notEqual(once.hash, other.hash);
 });
 
-testFleets(ground, stopped);
+const decided: string[] = [];
+testFleets(ground, stopped, { decided: (facts, placements) => decided.push(lineOf(facts, placements)) });
+
+test("every placement that these fleets decided is decided again from what was recorded of it", () => {
+  const { decisions, choices, different } = replay(decided);
+  assert.deepEqual(different, []);
+  assert.ok(choices > 100, `${choices} of ${decisions} decisions were of several runs and machines`);
+});
 
 test("every kind of fault is tried, and the fleets have a thousand runs", () => {
   const fleets = [...stopped, ...brokenMachines, ...brokenServers];
