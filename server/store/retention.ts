@@ -6,6 +6,7 @@ import type { ArtifactId, Instant, RunId, TenantId } from "../rules/names.ts";
 import type { CutOffs, KeptRun, Retention, RetentionSet } from "../rules/retention.ts";
 import type { Outcome } from "../rules/run.ts";
 import { json, type Query, type Tx } from "./database.ts";
+import type { retentions } from "./schema/retention.ts";
 
 export async function readRetention(query: Query, tenantId: TenantId): Promise<RetentionSet> {
   const [row] = await query<RetentionSet[]>`
@@ -14,8 +15,8 @@ export async function readRetention(query: Query, tenantId: TenantId): Promise<R
 }
 
 /** Of all tenants. */
-export async function readRetentions(query: Query): Promise<(RetentionSet & { readonly tenantId: TenantId })[]> {
-  return await query<(RetentionSet & { tenantId: TenantId })[]>`
+export async function readRetentions(query: Query): Promise<(typeof retentions.$inferSelect)[]> {
+  return await query<(typeof retentions.$inferSelect)[]>`
     select t.id as tenant_id, r.runs_ms, r.artifacts_ms from tenants t left join retentions r on r.tenant_id = t.id`;
 }
 

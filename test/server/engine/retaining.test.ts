@@ -66,7 +66,7 @@ test("a run goes a quarter of a year after its end, and its frames after a week,
   assert.ok(!(await isThere(rig, run.id)));
 });
 
-test("of what is deleted nothing is left in any table or on the disk", async () => {
+test("of what is deleted nothing is left in any table or on the disk (G11)", async () => {
   const run = await succeeded(rig);
   await age(rig, run.id, 91);
   // Its frames are younger, and go with it.
