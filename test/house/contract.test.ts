@@ -108,6 +108,14 @@ for (const [heading, words] of sections) {
   });
 }
 
+test("docs/waiting.md explains every reason for which a run waits, in the order in which they are told", () => {
+  const rows = [...read("docs/waiting.md").matchAll(/^\| ([A-Z][A-Z_]+) \| ([^|]+) \| ([^|]+) \|$/gm)];
+  assert.deepEqual(
+    rows.map(([, reason]) => reason),
+    waitReasons,
+  );
+});
+
 test("docs/failures.md says the code that a refusal really has", () => {
   for (const reason of reasons) {
     const code = Code[refusalError({ reason, message: "" }).code] ?? "";
