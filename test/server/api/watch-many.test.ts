@@ -1,4 +1,4 @@
-// WatchRuns over sockets: two replicas on one Postgres, writers whose transactions commit late, watchers that come and go.
+// WatchRuns over sockets (G8): two replicas on one Postgres, writers whose transactions commit late, watchers that come and go.
 
 import assert from "node:assert/strict";
 import { test } from "node:test";
