@@ -1,7 +1,8 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import type { Finding } from "./judge/finding.ts";
-import { at, type Changing, event, good, input, nature, settled } from "./judge/good-records.ts";
+import { at, type Changing, event, good, input, nature, offered, settled } from "./judge/good-records.ts";
+import { routedWrongly } from "./judge/routed-wrongly.ts";
 import { judge } from "./judge.ts";
 
 test("a simulation in which all went well is good", () => {
@@ -130,6 +131,7 @@ const wrongs: readonly (readonly [title: string, Finding["rule"], (record: Chang
     },
   ],
   ["events at the end that are missing", "event gap", ({ events }) => void events.pop()],
+  ...routedWrongly,
   [
     "an event that is older than the one before it",
     "event gap",
@@ -270,7 +272,7 @@ for (const [begin, changes] of [
 }
 
 test("every rule of the judge is broken by one of these", () => {
-  assert.equal(new Set([...wrongs, ...settledWrongly].map(([, rule]) => rule)).size, 16);
+  assert.equal(new Set([...wrongs, ...settledWrongly].map(([, rule]) => rule)).size, 23);
 });
 
 test("a run may wait beside a machine that it avoids, that is taken, or that something is wrong with", () => {
@@ -287,6 +289,8 @@ test("a run may wait while it, or the machine beside it, is stopped by an operat
     machine1,
     { ...machine1, stop: "cordon" },
     { stop: "halt", kind: "workflow", target: "verified" },
+    { stop: "pause", kind: "application", target: "ledger" },
+    { stop: "limit", kind: "workflow", target: "verified", max: 0 },
   ]) {
     const record = settled();
     record.entries.splice(4, 1);
@@ -302,6 +306,36 @@ test("a run may wait while it, or the machine beside it, is stopped by an operat
       new Set(["idle machine beside a waiting run"]),
     );
   }
+});
+
+test("a run may wait before its time, and beside a machine that it does not fit or that is quarantined", () => {
+  const waited = () => {
+    const record = good();
+    for (const later of [at(record.attempts, 1), at(record.leases, 1)]) later.endedAt = 19_000;
+    record.entries.push(offered("vm-1"), offered("vm-2"));
+    at(record.events, 3).at = at(record.attempts, 1).startedAt = at(record.leases, 1).grantedAt = 18_000;
+    for (const index of [-3, -4]) at(record.entries, index).at = 18_500;
+    at(record.events, 4).at = at(record.runs, 0).endedAt = 19_000;
+    return record;
+  };
+  const rules = (record: Changing) => judge(record, nature).map(({ rule }) => rule);
+  assert.deepEqual(rules(waited()), ["idle machine beside a waiting run"]);
+  const quarantined = waited();
+  quarantined.quarantines.push({ machine: "vm-2", from: 13_900, to: 17_900 });
+  assert.deepEqual(rules(quarantined), []);
+  const updated = waited();
+  at(updated.runs, 0).workflow = "northern";
+  updated.entries.push({ ...offered("vm-2"), at: 17_900, site: "north" }, { ...offered("vm-1"), site: "north" });
+  assert.deepEqual(rules(updated), []);
+  const early = waited();
+  early.entries.splice(3, 1);
+  early.attempts.splice(0, 1);
+  early.leases.splice(0, 1);
+  early.events.splice(1, 2);
+  for (const [index, told] of early.events.entries()) told.number = index + 1;
+  Object.assign(at(early.runs, 0), { lastEvent: 3 });
+  early.entries.push({ at: 80, is: "asked", order: "n1", caller: "ann", notBefore: 17_500 });
+  assert.deepEqual(rules(early), []);
 });
 
 test("an agent goes on beside a person when an operator says so, or when the person has let go", () => {

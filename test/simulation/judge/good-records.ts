@@ -20,6 +20,8 @@ export const input = (at: number, machine: string, attempt: string): Entry => ({
   ...{ at, is: "input", machine, attempt, epoch: 1, command: 2, receiver: "ledger", key: "x", open: "", halted: false },
 });
 
+export const offered = (machine: string) => ({ at: 1, is: "offered" as const, machine, version: "", site: "" });
+
 export const event = (number: number, at: number, kind: string, more: Partial<EventFact> = {}): EventFact => ({
   ...{ run: "run-1", number, at, kind, category: null, verification: null, ...more },
 });
