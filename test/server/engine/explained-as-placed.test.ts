@@ -95,7 +95,7 @@ const called = (at: number) => `work.w${at % 4}`;
 test("a machine is free to placing exactly when nothing is told that keeps it from the run", async () => {
   let free = 0;
   const fleetOf = fc.tuple(...machines.map(() => anyMachine));
-  await fc.assert(
+  const found = await fc.check(
     fc.asyncProperty(fleetOf, fc.option(anyHalt), fc.subarray(machines), async (fleet, halt, avoided) => {
       const now = await readNow(sql);
       await Promise.all(fleet.map((machine, at) => become(at, machine, now)));
@@ -114,6 +114,7 @@ test("a machine is free to placing exactly when nothing is told that keeps it fr
     }),
     { numRuns: 60 },
   );
+  assert.ok(!found.failed, fc.defaultReportMessage(found));
   assert.ok(free > 60, `${free} machines in all were free: too few to say anything`);
 });
 
@@ -140,7 +141,7 @@ test("a route is read by placing, with what limits leave of it, exactly when not
   let open = 0;
   const few = { maxLength: 1 };
   const any = fc.tuple(fc.array(anyHalt, few), fc.array(anyPause, few), fc.array(anyLimit, few));
-  await fc.assert(
+  const found = await fc.check(
     fc.asyncProperty(any, async ([halts, pauses, limits]) => {
       await halted(halts);
       await sql`delete from pauses`;
@@ -170,5 +171,6 @@ test("a route is read by placing, with what limits leave of it, exactly when not
     }),
     { numRuns: 100 },
   );
+  assert.ok(!found.failed, fc.defaultReportMessage(found));
   assert.ok(open > 50, `${open} routes in all were open: too few to say anything`);
 });

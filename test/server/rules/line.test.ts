@@ -42,7 +42,7 @@ function groupsOf(runs: readonly AnyRun[], purpose: WaitingRun["purpose"], at: n
 const offer = "notes" as OfferId;
 
 test("for any line and shares: the place that is counted is the place at which the run would be placed", () => {
-  fc.assert(
+  const found = fc.check(
     fc.property(fc.array(anyRun, { minLength: 1, maxLength: 24 }), anyShares, (runs, shares) => {
       const queue = runs.map(
         ({ caller, ...run }, at): WaitingRun => ({ ...run, id: idOf(at), route: caller as RouteId, avoid: [] }),
@@ -69,6 +69,7 @@ test("for any line and shares: the place that is counted is the place at which t
     }),
     { numRuns: 3000 },
   );
+  assert.ok(!found.failed, fc.defaultReportMessage(found));
 });
 
 test("a run behind a burst of another caller is as far behind it as its own share makes it", () => {
