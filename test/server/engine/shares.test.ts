@@ -1,10 +1,10 @@
-// Shares of a pool in which not every machine is of use to every caller, on a real Postgres.
+// Who is given which machines of which pool, where not every machine is of use to everybody, on a real Postgres.
 
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { placeAll } from "../../../server/engine/placing.ts";
 import type { RunId } from "../../../server/rules/names.ts";
-import { begin, inventory, put, startRig, TestMachine, told, workflowSource } from "./rig.ts";
+import { begin, clear, inventory, put, startRig, TestMachine, told, workflowSource } from "./rig.ts";
 
 const rig = await startRig();
 for (const site of ["north", "south"]) {
@@ -40,4 +40,20 @@ test("a burst delays nobody behind it for longer because a third caller is serve
     placements.push(await told(rig, single));
   }
   assert.ok(placements.slice(0, 2).includes("running"), `it is ${placements.join(", ")}`);
+});
+
+test("a run is given a machine of its own pool only, though others would do", async () => {
+  await clear(rig);
+  await put(
+    rig,
+    workflowSource.replace("notes.save", "elsewhere").replace("timeout:", "requires: { pool: elsewhere }\ntimeout:"),
+  );
+  await TestMachine.idle(rig);
+  const run = await begin(rig, { workflow: "elsewhere" });
+  await placeAll(rig.context);
+  assert.equal(await told(rig, run), "queued");
+  const own = await TestMachine.idle(rig, "elsewhere");
+  await placeAll(rig.context);
+  assert.equal(await told(rig, run), "running");
+  assert.equal(await own.status(), "busy");
 });
