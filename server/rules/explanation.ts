@@ -55,7 +55,7 @@ export function explain(facts: ExplanationFacts): Explanation {
       seen.flatMap((each) => whyNot(each) ?? []),
     ),
     fleet: fleet.length,
-    nearest: nearestOf(fitting.length > 0 ? fitting : almost(seen), whyNot, now),
+    nearest: nearestOf(fitting.length > 0 ? fitting : almost(seen), whyNot, route.requirement, now),
     ...(freeAt[0] === undefined ? {} : { nextFree: freeAt[0] }),
     place,
     unmet: unmet(route.requirement, run.pool, offers),

@@ -1,5 +1,6 @@
 // The machines that come nearest to taking a waiting run. Pure.
 
+import { misfit, type Requirement } from "./matching.ts";
 import type { Instant } from "./names.ts";
 import type { FleetMachine } from "./obstacles.ts";
 import type { WaitReason, Why } from "./wait-reason.ts";
@@ -37,6 +38,7 @@ export function almost(seen: readonly Seen[]): Seen[] {
 export function nearestOf(
   machines: readonly Seen[],
   whyNot: (seen: Seen) => Why | undefined,
+  requirement: Requirement,
   now: Instant,
 ): NearMachine[] {
   return machines
@@ -44,11 +46,30 @@ export function nearestOf(
       const why = whyNot(each);
       const expected = expectedOf(each.whys, now);
       if (why === undefined) return [];
-      const { reason, detail } = why;
+      const { reason } = why;
+      const detail = hasInstead(requirement, each.machine, reason) ?? why.detail;
       return [{ machine: each.machine.name, reason, detail, ...(expected === undefined ? {} : { expected }) }];
     })
     .sort((a, b) => (a.expected ?? never) - (b.expected ?? never) || (a.machine < b.machine ? -1 : 1))
     .slice(0, nearestMax);
+}
+
+/** What the machine has of that which is not as it is asked for. */
+function hasInstead(
+  { application, labels }: Requirement,
+  { offer }: FleetMachine,
+  reason: WaitReason,
+): string | undefined {
+  if (offer === undefined) return undefined;
+  if (reason === "WRONG_VERSION") {
+    const versions = offer.applications.flatMap((each) => (each.name === application ? [each.version] : []));
+    return versions.map((version) => (version === "" ? "not known" : version)).join(", ");
+  }
+  if (reason !== "LABEL_MISMATCH") return undefined;
+  const wrong = labels.filter((test) => misfit({ application, labels: [test] }, offer) !== undefined);
+  const has = ({ label }: { readonly label: string }) =>
+    Object.hasOwn(offer.labels, label) ? `${label} = ${offer.labels[label]}` : `no label ${label}`;
+  return [...new Set(wrong.map(has))].join(", ");
 }
 
 const never = Number.MAX_SAFE_INTEGER;

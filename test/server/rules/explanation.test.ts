@@ -179,8 +179,11 @@ test("where no machine fits, the nearest are those of its pool that lack one thi
   ];
   const told = explain(facts(fleet));
   assert.deepEqual(
-    told.nearest.map((each) => each.machine),
-    ["old", "south"],
+    told.nearest.map(({ machine, reason, detail }) => [machine, reason, detail]),
+    [
+      ["old", "WRONG_VERSION", "1"],
+      ["south", "LABEL_MISMATCH", "no label site"],
+    ],
   );
   assert.equal(told.unmet, "no machine in pool ward that offers notes in a version >=2 has the label site = north");
   assert.equal(explain(facts(fleet.slice(0, 1))).unmet, "no machine in pool ward offers notes in a version >=2");

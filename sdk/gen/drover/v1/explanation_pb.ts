@@ -106,7 +106,7 @@ export type WaitCause = Message<"drover.v1.WaitCause"> & {
   reason: WaitReason;
 
   /**
-   * Machines that it keeps the run from; 0 for a reason that is the run's own.
+   * Machines that it keeps the run from; 0 for a reason that is the run's own. A machine that nothing keeps from it is in no cause.
    *
    * @generated from field: uint32 machines = 2;
    */
@@ -121,7 +121,7 @@ export type WaitCause = Message<"drover.v1.WaitCause"> & {
   detail: string;
 
   /**
-   * Until when, where that is known.
+   * Until when, where that is known or expected; of several machines: the first of them.
    *
    * @generated from field: google.protobuf.Timestamp until = 4;
    */
@@ -156,7 +156,7 @@ export type NearMachine = Message<"drover.v1.NearMachine"> & {
   reason: WaitReason;
 
   /**
-   * As in WaitCause.
+   * As in WaitCause. With WRONG_VERSION: which it has; with LABEL_MISMATCH: its labels that are not as asked for.
    *
    * @generated from field: string detail = 3;
    */
