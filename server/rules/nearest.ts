@@ -13,7 +13,7 @@ export interface Seen {
 
 export interface NearMachine extends Why {
   readonly machine: string;
-  /** When nothing keeps it from the run any more, where that can be told. */
+  /** When that is expected to be over, and all that would last less long besides; where it can be told. */
   readonly expected?: Instant;
 }
 
