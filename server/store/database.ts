@@ -22,6 +22,12 @@ export interface Database {
 /** Anything but somebody else's number: the advisory lock under which migrations run. */
 const migrationLock = 7_243_190_117;
 
+/**
+ * A transaction in which nothing is done for so long is ended by Postgres. A replica that stands still in the middle of one would
+ * hold up whoever wants its locks, and all watchers of many runs (`event-stream.ts`), for as long as its connection lives.
+ */
+const idleInTransactionMs = 15_000;
+
 /** Type ids of pg_type. */
 const timestamptz = 1184;
 const bigint = 20;
@@ -36,8 +42,9 @@ export interface StoreOptions {
 
 /** Connects. */
 export function openStore(databaseUrl: string, options: StoreOptions = {}): Database {
-  const open = () =>
+  const open = (connection: postgres.Options<never>["connection"] = {}) =>
     openDatabase(databaseUrl, {
+      connection,
       max: options.connectionsMax ?? 12,
       connect_timeout: 5,
       // A server that is coming back is dialled again soon.
@@ -49,7 +56,7 @@ export function openStore(databaseUrl: string, options: StoreOptions = {}): Data
   // Transactions have connections of their own, on which nothing is ever pipelined before a BEGIN. Where statements are,
   // postgres.js forgets to reserve the connection when BEGIN is the last that its pipeline or its socket takes, and
   // strangers' statements then run inside that transaction (its issues 823 and 1189; test/server/store/pressure.test.ts).
-  const transactions = open();
+  const transactions = open({ idle_in_transaction_session_timeout: idleInTransactionMs });
   statements.begin = async <T>(...args: [(tx: Tx) => T | Promise<T>] | [string, (tx: Tx) => T | Promise<T>]) => {
     const [settings, work] = args.length === 1 ? ["", args[0]] : args;
     let begun: Tx | undefined;

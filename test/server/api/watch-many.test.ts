@@ -18,8 +18,9 @@ import { openStore, readNow, type Tx } from "../../../server/store/database.ts";
 import type { EventPosition } from "../../../server/store/event-stream.ts";
 import { appendEvents } from "../../../server/store/events.ts";
 import { openWakeup } from "../../../server/store/wakeup.ts";
+import { until } from "../../agent/desktop/until.ts";
 import { anotherReplica, anotherTenant, begin, silentLog, startRig } from "../engine/rig.ts";
-import { serveStub, stub, stubWakeup, tenantA, until, untilSettled } from "./stub.ts";
+import { serveStub, stub, stubWakeup, tenantA, untilSettled } from "./stub.ts";
 
 const rig = await startRig();
 const database = openStore(rig.databaseUrl);
@@ -92,6 +93,9 @@ test("watchers on two replicas miss nothing and see nothing twice, whatever comm
   const own = await anotherTenant(rig);
   const context = (n: number) => ({ ...own, context: contexts[n % 2] as EngineContext });
   await begin(own);
+  const { runs: door } = engineDoor(rig.context);
+  // Transactions of other tests hold up what is written here: they are on the same server.
+  await until("it is settled", async () => (await door.newestEvent(own.tenantId)).position.number === 1, 30_000);
   const random = () => 1 + Math.floor(Math.random() * 12);
   const watchers = await Promise.all([1, 2, 3, 4].map((n) => watch(own.tenantId, "", n > 2 ? random : undefined)));
   const runs = await Promise.all(Array.from({ length: 12 }, (_, n) => begin(context(n))));

@@ -49,9 +49,14 @@ async function tellAll(query: Sql, tenantId: TenantId, limit = 100): Promise<str
   }
 }
 
+/** Transactions of other tests hold up what is written here: they are on the same server. */
+const settled = (tenantId: TenantId) =>
+  until("all is settled", async () => !(await eventsBehind(sql, tenantId, {}, start, 1)).isHeldUp);
+
 test("what began to write first and commits last is told first, and holds up what was written after it", async () => {
   const own = await anotherTenant(rig);
   const [one, two] = [await begin(own), await begin(own)];
+  await settled(own.tenantId);
   const { position } = await newestEvent(sql, own.tenantId);
   const [first, second] = sessions as [Sql, Sql];
   await first`begin`;
@@ -62,11 +67,16 @@ test("what began to write first and commits last is told first, and holds up wha
     assert.deepEqual([read.events, read.readTo, read.isHeldUp], [[], position, true]);
   }
   await first`commit`;
-  await until("all are settled", async () => !(await eventsBehind(sql, own.tenantId, {}, position, 10)).isHeldUp);
+  await settled(own.tenantId);
   for (const query of [sql, other.sql]) {
     const { events } = await eventsBehind(query, own.tenantId, {}, position, 10);
     assert.deepEqual(events.map(name), [`${one} 2`, `${one} 3`, `${two} 2`]);
   }
+});
+
+test("a transaction of a replica that stands still holds up nobody for long", async () => {
+  const [row] = await sql.begin((tx) => tx`show idle_in_transaction_session_timeout`);
+  assert.equal(row?.["idleInTransactionSessionTimeout"], "15s");
 });
 
 test("events of one run keep their order, whichever transaction had its id first", async () => {
@@ -216,7 +226,7 @@ test("what a filter holds back is looked at once, by the index, and a tenant see
     const { events } = await eventsBehind(sql, own.tenantId, filter, start, 3);
     return events.map(({ runId, workflow, body }) => [runId, workflow, body.kind]);
   };
-  await until("they are settled", async () => !(await eventsBehind(sql, own.tenantId, {}, start, 1)).isHeldUp);
+  await settled(own.tenantId);
   assert.deepEqual(await kinds({ workflow: "notes.read" }), [[read, "notes.read", "QUEUED"]]);
   assert.deepEqual(await kinds({ caller: "me", kinds: ["QUEUED"] }), [[mine, "notes.save", "QUEUED"]]);
   assert.deepEqual(await kinds({ caller: "me", workflow: "notes.read" }), []);
@@ -244,6 +254,7 @@ test("events that a restore has brought from a server whose transactions are far
   const run = await begin(own);
   const [session] = sessions as [Sql];
   await append(session, run, 1);
+  await settled(own.tenantId);
   await sql`
     insert into events (run_id, number, at, body, tenant_id, tx)
     select ${run}, n, now(), '{"kind": "RESUMED"}', ${own.tenantId}, (900000000000 - n)::text::xid8 from generate_series(3, 4) n`;
