@@ -19,6 +19,7 @@ const columns: Column<Machine>[] = [
   { title: "APPLICATIONS", value: (machine) => machine.applications.join(" "), elastic: true },
   { title: "SYSTEM", value: (machine) => machine.os || machine.platform, elastic: true, spare: "always" },
   { title: "AGENT", value: (machine) => machine.agentVersion, spare: "always" },
+  { title: "WARM FOR", value: (machine) => machine.warmApplications.join(" "), elastic: true, spare: "always" },
 ];
 
 function statusText(machine: Machine): string {
