@@ -131,7 +131,7 @@ test("whoever watches a run that is purged is told that it is not there any more
   await sql`update runs set last_event = last_event + 1 where id = ${run.id}`;
   const seen: number[] = [];
   const watching = (async () => {
-    for await (const { event } of operator.runs.watchRun({ runId: run.id }))
+    for await (const { event } of operator.runs.watchRun({ runId: run.id }, { timeoutMs: 5_000 }))
       if (event !== undefined) seen.push(event.kind);
   })();
   watching.catch(() => {});
