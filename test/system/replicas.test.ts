@@ -5,7 +5,7 @@ import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { after, before, test } from "node:test";
-import type { RunEvent } from "../../sdk/index.ts";
+import type { DroverClient, RunEvent } from "../../sdk/index.ts";
 import { type ExternalPostgres, startExternalPostgres } from "../support/external-postgres.ts";
 import { mousepad, noteWorkflow } from "../support/notes.ts";
 import { type Product, startProduct, until } from "../support/product.ts";
@@ -38,6 +38,20 @@ async function collect(events: AsyncIterable<RunEvent>): Promise<RunEvent[]> {
   return seen;
 }
 
+/** Begins to watch all runs. */
+async function watchAll(client: DroverClient) {
+  const numbers = new Map<string, number[]>();
+  const stop = new AbortController();
+  const begun = Promise.withResolvers<string>();
+  void (async () => {
+    for await (const { runId, event } of client.watchRuns({ signal: stop.signal, onCursor: begun.resolve })) {
+      numbers.set(runId, [...(numbers.get(runId) ?? []), event.number]);
+    }
+  })().catch(begun.reject);
+  await begun.promise;
+  return { told: (id: string) => numbers.get(id) ?? [], stop: () => stop.abort() };
+}
+
 const assertGapless = (events: readonly RunEvent[]) =>
   assert.deepEqual(
     events.map((event) => event.number),
@@ -62,6 +76,7 @@ test("when one replica is killed its agents and watchers move to the other, and 
   const [one, other] = product.servers;
   assert.ok(one !== undefined && other !== undefined);
   const client = product.client([one, other]);
+  const all = await watchAll(client);
   const paths = [0, 1, 2].map((i) => join(product.dir, `moved-${i}.txt`));
   const runs = await Promise.all(paths.map((path) => client.start("note", { path, text: "moved" })));
   const watching = runs.map((run) => collect(run));
@@ -72,7 +87,16 @@ test("when one replica is killed its agents and watchers move to the other, and 
     return states.filter((state) => state === 2).length === 2;
   });
   await one.kill();
-  for (const events of await Promise.all(watching)) assertGapless(events);
+  const watched = await Promise.all(watching);
+  for (const events of watched) assertGapless(events);
+  for (const [n, run] of runs.entries()) {
+    const numbers = watched[n]?.map((event) => event.number);
+    await until("the watch of all runs has told the last", () =>
+      all.told(run.id).length === numbers?.length ? true : undefined,
+    );
+    assert.deepEqual(all.told(run.id), numbers);
+  }
+  all.stop();
   for (const run of runs) {
     await run.result().catch(async (error) => assert.fail(`${error}\n${await product.tell(run.id, other)}`));
   }
