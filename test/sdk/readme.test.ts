@@ -30,6 +30,7 @@ before(async () => {
   writeFileSync(join(folder, "key"), `${adminKey}\n`);
   writeFileSync(join(folder, "notes.save.yaml"), "workflow: notes.save\n");
   writeFileSync(join(folder, "ok.png"), png);
+  writeFileSync(join(folder, "cursor"), "at-0");
   writeFileSync(
     join(folder, "tsconfig.json"),
     JSON.stringify({ extends: "../../../tsconfig.json", include: ["*.ts"] }),
