@@ -109,11 +109,12 @@ test("a pass takes a batch and says whether there is more; replicas that do it a
   assert.equal(await countRuns(), before - limits.retainingRuns - 7);
 });
 
-test("the loop takes one batch after another without a timer's wait, and is over when it is stopped", async () => {
+test("the loop takes one batch after another without a timer's wait, and is over when it is stopped", async (t) => {
   const like = await succeeded(rig);
   const before = await countRuns();
   await oldRuns(limits.retainingRuns + 1, like.id);
   const loop = startRetaining(context);
+  t.after(() => loop.stop());
   await until("all is deleted", async () => (await countRuns()) === before);
   await loop.stop();
   await oldRuns(1, like.id);
