@@ -5,7 +5,9 @@ import { spawn } from "node:child_process";
 import { text } from "node:stream/consumers";
 import { after, before, beforeEach, test } from "node:test";
 import { create } from "@bufbuild/protobuf";
-import { FailureContextSchema, ResolutionSchema } from "../../sdk/gen/drover/v1/outcome_pb.ts";
+import { timestampFromDate, timestampMs } from "@bufbuild/protobuf/wkt";
+import { FailureContextSchema, Outcome, ResolutionSchema } from "../../sdk/gen/drover/v1/outcome_pb.ts";
+import { RunState } from "../../sdk/gen/drover/v1/run_pb.ts";
 import { clientProgram, droverAt } from "../support/drover-command.ts";
 import { FakeApi, type FakeRun } from "../support/fake-api.ts";
 import { adminKey } from "../support/fake-services.ts";
@@ -139,4 +141,47 @@ test("Ctrl-C leaves the run alone and says how to go on", async () => {
   const code = await new Promise((done) => child.once("exit", done));
   assert.equal(code, 130);
   assert.match(await said, /The run goes on. See it: drover watch \S+ {3}Stop it: drover cancel/);
+});
+
+test("runs says for how long each waits or runs, and whose it is where that differs", async () => {
+  const before = (ms: number) => timestampFromDate(new Date(Date.now() - ms));
+  api.addRun("a", { caller: "ward", createdAt: before(180_000), movedToFront: true });
+  api.addRun("b", { caller: "desk", createdAt: before(3_600_000), notBefore: before(-7_200_000) });
+  api.addRun("c", { caller: "desk", state: RunState.RUNNING, startedAt: before(300_000) });
+  api.addRun("d", { caller: "desk", state: RunState.ENDED, outcome: Outcome.FAILED, endedAt: before(60_000) });
+  const all = await drover(["runs"]);
+  assert.deepEqual(
+    all.out
+      .trimEnd()
+      .split("\n")
+      .map((line) => line.replace(/^.{36} {2}/, "").replaceAll(/ {2,}/g, " ")),
+    [
+      ...["WORKFLOW STATE CALLER TIME", "d FAILED desk 1 min ago", "c RUNNING desk runs 5 min"],
+      ...["b QUEUED desk due in 2 h", "a QUEUED ward first, 3 min"],
+    ],
+  );
+  assert.equal(all.err, "4 runs: 2 queued, 1 failed, 1 running\n");
+  const some = await drover(["runs", "--caller", "desk", "--limit", "2"]);
+  assert.equal(some.err, "2 runs: 1 failed, 1 running; there are more: --limit\n");
+  assert.match((await drover(["run", api.state.runs[1]?.run.id ?? ""])).out, /^turn {6}not before .*Z, in 2 h$/m);
+});
+
+test("a run is started for later, and put before all others", async () => {
+  const started = await drover(["start", "notes.save", "--detach", "--not-before", "+2h"]);
+  const run = api.state.runs[0]?.run;
+  assert.ok(run?.notBefore !== undefined && started.code === 0);
+  assert.ok(Math.abs(timestampMs(run.notBefore) - Date.now() - 7_200_000) < 60_000);
+  const moved = await drover(["front", run.id]);
+  assert.equal(moved.out, `run ${run.id} goes before all others of pool default\n`);
+  assert.equal(moved.err, "its time comes in 2 h\n");
+  const at = await drover(["start", "notes.save", "--detach", "--not-before", "2026-03-01T06:00:00Z"]);
+  assert.equal(at.code, 0);
+  assert.deepEqual(api.state.runs[1]?.run.notBefore, timestampFromDate(new Date("2026-03-01T06:00:00Z")));
+  for (const wrong of ["tomorrow", "2026-03-01", "+soon", "2026-13-01T06:00Z"]) {
+    const said = await drover(["start", "notes.save", "--detach", "--not-before", wrong]);
+    assert.equal(said.code, 2, wrong);
+    assert.match(said.err, /Write it like/);
+  }
+  const ended = api.addRun("notes.save", { state: RunState.ENDED });
+  assert.match((await drover(["front", ended.run.id])).err, /nothing to move\. See how it stands: drover run/);
 });

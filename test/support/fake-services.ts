@@ -1,29 +1,19 @@
 // The services of the fake API: just enough of each that clients and their commands can be tried.
 
-import { create } from "@bufbuild/protobuf";
 import { durationFromMs, timestampFromDate, timestampNow } from "@bufbuild/protobuf/wkt";
 import { Code, ConnectError, type ConnectRouter, type HandlerContext } from "@connectrpc/connect";
 import { ApplicationService } from "../../sdk/gen/drover/v1/application_pb.ts";
 import { ArtifactKind, ArtifactService } from "../../sdk/gen/drover/v1/artifact_pb.ts";
 import type { Reason } from "../../sdk/gen/drover/v1/error_pb.ts";
-import { type Halt, HaltSchema, HaltService, type HaltTarget } from "../../sdk/gen/drover/v1/halt_pb.ts";
 import { KeyService, Scope } from "../../sdk/gen/drover/v1/key_pb.ts";
 import { MachineService, MachineStatus } from "../../sdk/gen/drover/v1/machine_pb.ts";
 import { Outcome } from "../../sdk/gen/drover/v1/outcome_pb.ts";
-import {
-  type Limit,
-  LimitSchema,
-  type LimitTarget,
-  type Pause,
-  PauseSchema,
-  type PauseTarget,
-  QueueService,
-} from "../../sdk/gen/drover/v1/queue_pb.ts";
 import { ReleaseService, RolloutFault, RolloutState, StopReason } from "../../sdk/gen/drover/v1/release_pb.ts";
 import { RunService, RunState } from "../../sdk/gen/drover/v1/run_pb.ts";
 import { WorkflowService } from "../../sdk/gen/drover/v1/workflow_pb.ts";
 import { BadRequestSchema, ErrorInfoSchema } from "../../sdk/gen/google/rpc/error_details_pb.ts";
 import { addRun, type FakeRun, type FakeState } from "./fake-api.ts";
+import { fakeHalts, fakeQueue } from "./fake-operators.ts";
 
 /** Good for everything; "caller-key" is good for runs and workflows only. */
 export const adminKey = "admin-key";
@@ -223,7 +213,7 @@ export function fakeServices(router: ConnectRouter, state: FakeState): void {
   fakeMachines(router, enter);
 }
 
-type Enter = (context: HandlerContext, adminOnly?: boolean) => Promise<void>;
+export type Enter = (context: HandlerContext, adminOnly?: boolean) => Promise<void>;
 
 function fakeMachines(router: ConnectRouter, enter: Enter): void {
   const id = "01980000-0000-7000-b000-000000000001";
@@ -314,64 +304,6 @@ function fakeMachines(router: ConnectRouter, enter: Enter): void {
       ],
     }),
     getArtifact: async () => ({ artifact: { id }, content: png }),
-  });
-}
-
-/** Remembers what is halted, as one who only knows `vm-1` among machines. */
-function fakeHalts(router: ConnectRouter, enter: Enter): void {
-  let halts: Halt[] = [];
-  const same = (target: HaltTarget | undefined) => (halt: Halt) =>
-    halt.target?.target.case === target?.target.case && halt.target?.target.value === target?.target.value;
-  router.service(HaltService, {
-    halt: async ({ target, reason }, context) => {
-      await enter(context, true);
-      if (target?.target.case === "machine" && target.target.value !== "vm-1") {
-        throw refusal(Code.NotFound, "MACHINE_NOT_FOUND", "There is no such machine.");
-      }
-      const halt = create(HaltSchema, { id: `halt-${halts.length}`, target, reason, by: "ops", since: timestampNow() });
-      halts = [halt, ...halts.filter((each) => !same(target)(each))];
-      return { halt };
-    },
-    resume: async ({ target }) => {
-      const halt = halts.find(same(target));
-      halts = halts.filter((each) => each !== halt);
-      return halt === undefined ? {} : { halt };
-    },
-    listHalts: async () => ({ halts }),
-  });
-}
-
-/** Remembers what is paused and limited, as one who does not know the pool `nowhere`. */
-function fakeQueue(router: ConnectRouter, enter: Enter): void {
-  const pauses = new Map<string, Pause>();
-  const limits = new Map<string, Limit>();
-  const keyOf = (target: PauseTarget | LimitTarget | undefined) => `${target?.target.case} ${target?.target.value}`;
-  router.service(QueueService, {
-    pause: async ({ target, reason }, context) => {
-      await enter(context, true);
-      if (target?.target.value === "nowhere")
-        throw refusal(Code.NotFound, "POOL_NOT_FOUND", "There is no pool nowhere.");
-      const pause = create(PauseSchema, { id: "pause", target, reason, by: "ops", since: timestampNow() });
-      pauses.set(keyOf(target), pause);
-      return { pause };
-    },
-    unpause: async ({ target }) => {
-      const pause = pauses.get(keyOf(target));
-      pauses.delete(keyOf(target));
-      return pause === undefined ? {} : { pause };
-    },
-    listPauses: async () => ({ pauses: [...pauses.values()].reverse() }),
-    setLimit: async ({ target, max }, context) => {
-      await enter(context, true);
-      const limit = create(LimitSchema, { target, max, used: 2, by: "ops", since: timestampNow() });
-      limits.set(keyOf(target), limit);
-      return { limit };
-    },
-    removeLimit: async ({ target }) => {
-      limits.delete(keyOf(target));
-      return {};
-    },
-    listLimits: async () => ({ limits: [...limits.values()] }),
   });
 }
 
