@@ -28,9 +28,12 @@ export async function countUnderWay(
   query: Query,
   tenantId: TenantId,
 ): Promise<(kind: LimitKind, name: string) => number> {
+  // `offset 0`: from each live lease to its run, and not through all that have ended.
   const rows = await query<{ workflow: string; application: string; count: number }[]>`
     select r.workflow, r.application, count(*)::int as count
-    from leases l join attempts a on a.id = l.attempt_id join runs r on r.id = a.run_id
+    from leases l
+    cross join lateral (
+      select r.workflow, r.application from attempts a join runs r on r.id = a.run_id where a.id = l.attempt_id offset 0) r
     where l.ended_at is null and l.tenant_id = ${tenantId} and l.purpose in ('attempt', 'verify')
     group by r.workflow, r.application`;
   return (kind, name) => rows.filter((row) => row[kind] === name).reduce((sum, row) => sum + row.count, 0);

@@ -19,8 +19,11 @@ export interface LockedPool {
  * started refers to the pool, and must not look like a placer, nor wait for one.
  */
 export async function lockPool(tx: Tx, poolId: PoolId): Promise<LockedPool | undefined> {
-  const [row] = await tx<LockedPool[]>`
-    select tenant_id, virtual_time from pools where id = ${poolId} for no key update skip locked`;
+  const [, [row]] = await Promise.all([
+    // What follows is planned once, and not anew for each pass: its plans need to know no values.
+    tx`set local plan_cache_mode = force_generic_plan`,
+    tx<LockedPool[]>`select tenant_id, virtual_time from pools where id = ${poolId} for no key update skip locked`,
+  ]);
   return row;
 }
 
@@ -67,9 +70,12 @@ export interface FittingOffers {
   readonly offers: readonly OfferId[];
 }
 
+/** As a literal, at least `count`: with a number that it does not know Postgres plans for many, and anew each time. */
+const limitOf = (query: Query, count: number) => query.unsafe(`limit ${2 ** Math.ceil(Math.log2(Math.max(1, count)))}`);
+
 /**
- * The first `perRoute` waiting runs of each of the routes, without those that avoid every free machine that fits: they would
- * hold up the others.
+ * The first `perRoute` waiting runs of each of the routes, or a few more, without those that avoid every free machine that
+ * fits: they would hold up the others.
  */
 export async function queueHead(
   query: Query,
@@ -88,7 +94,7 @@ export async function queueHead(
           select 1 from machines m
           where m.pool_id = ${poolId} and m.offer_id = any(f.offers) and ${machineFree(query, now)}
             and m.id <> all(r.avoid)))
-      order by front desc nulls last, priority desc nulls last, id limit ${perRoute}
+      order by front desc nulls last, priority desc nulls last, id ${limitOf(query, perRoute)}
     ) head`;
 }
 
@@ -136,13 +142,16 @@ export const settling = (query: Query, now: Instant) => query`(
 
 /** Pools in which runs wait and machines are idle, or machines are to be cleaned up. */
 export async function poolsToPlace(query: Query): Promise<PoolId[]> {
+  // In the order of the index, or Postgres may look for the first one through all that have ended.
+  const waits = (state: "queued" | "unsettled") => query`(
+    select true from runs r where r.pool_id = p.id and r.${query.unsafe(`state = '${state}'`)} and due
+    order by r.route_id limit 1)`;
   const rows = await query<{ id: PoolId }[]>`
     select p.id from pools p
     where exists (
         select 1 from machines m
         where m.pool_id = p.id and m.status = 'idle' and m.unclean_attempt_id is not null)
       or exists (select 1 from machines m where m.pool_id = p.id and m.status = 'idle') and (
-        exists (select 1 from runs r where r.pool_id = p.id and r.state = 'queued' and due)
-        or exists (select 1 from runs r where r.pool_id = p.id and r.state = 'unsettled' and due))`;
+        ${waits("queued")} or ${waits("unsettled")})`;
   return rows.map((row) => row.id);
 }

@@ -50,6 +50,7 @@ const entryPoints = new Set([
   "sdk/web.ts",
   "server/store/drizzle.config.ts",
   "test/benchmarks/agent-footprint.ts",
+  "test/benchmarks/placing.ts",
   "test/mutations/main.ts",
   "test/simulation/main.ts",
   "test/run.ts",
