@@ -38,5 +38,6 @@ export function meterChange(
   }
 }
 
+/** A proof that is READY is followed by the first step, and by nothing else. */
 const isFirstStep = (before: Attempt, after: Attempt): boolean =>
-  after.number === 1 && after.phase === "stepping" && before.phase !== "stepping" && after.stepsDone === 0;
+  after.number === 1 && before.phase === "proving" && after.phase === "stepping";

@@ -6,7 +6,9 @@ import { join } from "node:path";
 import { test } from "node:test";
 import { silent } from "../../../server/engine/attaching.ts";
 import { cancelRun } from "../../../server/engine/cancelling.ts";
+import { changeRun } from "../../../server/engine/changing.ts";
 import { placeAll } from "../../../server/engine/placing.ts";
+import { resolveRun } from "../../../server/engine/resolving.ts";
 import { createKnownNames, namesMax, others } from "../../../server/metrics/known-names.ts";
 import { createMetrics } from "../../../server/metrics/metrics.ts";
 import type { FigureFacts } from "../../../server/rules/figures.ts";
@@ -43,12 +45,21 @@ test("what an engine does for a tenant is counted once, for that tenant alone (G
   const first = await begin(of, { idempotencyKey: "one" });
   await begin(of, { idempotencyKey: "one" });
   await placeAll(context);
+  await machine.upTo("write");
+  await changeRun(context, first, { is: "held", why: "HALTED" });
+  await changeRun(context, first, { is: "let-go" });
   await machine.upTo("leave");
   await machine.report();
   const second = await begin(of);
   await placeAll(context);
   await machine.report();
   await machine.report({ input: "none", failure: { category: "FOCUS_LOST", message: "" } });
+  const unknown = await begin(of);
+  await placeAll(context);
+  await machine.upTo("save");
+  await machine.report({ failure: { category: "NOT_DONE", message: "" } });
+  const resolution = { as: "FAILED", outputs: null, nothingCommitted: true, by: "somebody", note: "" } as const;
+  assert.ok((await resolveRun(context, tenantId, unknown, resolution)).ok);
   const third = await begin(of);
   await cancelRun(context, tenantId, third);
   await cancelRun(context, tenantId, third);
@@ -58,18 +69,20 @@ test("what an engine does for a tenant is counted once, for that tenant alone (G
   );
 
   const told = await metrics.page(tenantId);
-  assert.deepEqual(told.counts("drover_runs_started_total"), { "notes.save": 3 });
+  assert.deepEqual(told.counts("drover_runs_started_total"), { "notes.save": 4 });
   assert.deepEqual(told.counts("drover_runs_ended_total"), {
     "notes.save SUCCEEDED": 1,
     "notes.save FAILED": 1,
     "notes.save CANCELLED": 1,
+    "notes.save UNKNOWN": 1,
   });
   assert.deepEqual(told.counts("drover_attempts_ended_total"), {
     "notes attempt succeeded": 1,
     "notes attempt failed FOCUS_LOST": 1,
+    "notes attempt failed NOT_DONE": 1,
   });
-  assert.equal(told.sum("drover_dispatch_duration_seconds_count"), 2);
-  assert.equal(told.sum("drover_first_step_duration_seconds_count"), 2);
+  assert.equal(told.sum("drover_dispatch_duration_seconds_count"), 3);
+  assert.equal(told.sum("drover_first_step_duration_seconds_count"), 3);
   assert.deepEqual(told.counts("drover_agent_starts_total"), { "": 2 });
   assert.deepEqual(told.counts("drover_agent_reconnects_total"), { "": 1 });
 
