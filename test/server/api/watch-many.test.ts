@@ -105,21 +105,21 @@ test("watchers on two replicas miss nothing and see nothing twice, whatever comm
     sql.begin(async (tx: Tx) => {
       await tx`select pg_current_xact_id()`;
       for (const id of runs.filter(() => Math.random() < 0.3)) {
-        await new Promise((next) => setTimeout(next, Math.random() * 8));
+        await tx`select pg_sleep(${Math.random() / 125})`;
         const [run] = await tx<{ last: number }[]>`select last_event as last from runs where id = ${id} for update`;
         assert.ok(run !== undefined);
         await appendEvents(tx, id, run.last, [{ kind: "RESUMED", attempt: 1, machine: "m" }], await readNow(tx));
         await tx`update runs set last_event = last_event + 1 where id = ${id}`;
       }
     });
-  for (let n = 0; n < 10; n++) {
+  for (let n = 0; n < 7; n++) {
     await Promise.all([write(), write(), write(), begin(context(n))]);
     // Now and then nobody wakes the watchers.
     if (n % 3 !== 0) rig.wakeup.publish([`events:${own.tenantId}`]);
   }
   const rows = await sql<{ runId: RunId; number: number }[]>`
     select run_id, number from events where tenant_id = ${own.tenantId} order by tx, run_id, number offset 1`;
-  assert.ok(rows.length > 60);
+  assert.ok(rows.length > 40);
   const saved = rows.map(({ runId, number }) => `${runId} ${number}`);
   for (const watcher of watchers) await watcher.until(saved.length);
   for (const { told } of watchers) assert.deepEqual(told, saved);
@@ -130,7 +130,7 @@ test("watchers on two replicas miss nothing and see nothing twice, whatever comm
       [...numbers.keys()].map((n) => n + 1),
     );
   }
-  assert.ok(watchers.slice(2).every(({ opened }) => opened() > 10));
+  assert.ok(watchers.slice(2).every(({ opened }) => opened() > 5));
 
   // Another one that begins where the first began is told the same.
   const again = await watch(own.tenantId, watchers[0]?.cursor, random);
