@@ -50,16 +50,21 @@ test("machines in any state are counted as each would be told by itself", async 
   const offers = new Map((await readOffers(sql, offerIds)).map((offer) => [offer.id, offer]));
   const machines = await Promise.all(Array.from({ length: 10 }, () => TestMachine.enrol(of)));
   const [first] = machines;
-  const seldom = <T>(value: fc.Arbitrary<T>) => fc.option(value, { freq: 4 });
+  // Most things are mostly as they should be: else every machine would be one of its kind.
+  const mostly = <T, U>(usual: T, other: fc.Arbitrary<U>) =>
+    fc.oneof({ weight: 9, arbitrary: fc.constant(usual) }, other);
+  const seldom = <T>(value: fc.Arbitrary<T>) => mostly(null, value);
   const fromNow = fc.constantFrom(-60_000, 60_000);
   const anyMachine = fc.record({
-    status: fc.constantFrom(...machineStatuses),
-    pool: fc.constantFrom(...pools),
-    offer: fc.constantFrom(...offerIds, null),
-    revoked: fc.option(fromNow, { freq: 8 }),
-    ...{ cordoned: seldom(fromNow), drain: seldom(fromNow), unready: seldom(fromNow), quarantined: seldom(fromNow) },
+    status: mostly("idle" as const, fc.constantFrom(...machineStatuses)),
+    pool: mostly(pools[0], fc.constant(pools[1])),
+    offer: mostly(offerIds[1] ?? null, fc.constantFrom(...offerIds, null)),
+    ...{ revoked: seldom(fromNow), cordoned: seldom(fromNow), drain: seldom(fromNow) },
+    ...{ unready: seldom(fromNow), quarantined: seldom(fromNow) },
     ...{ hold: seldom(fc.constantFrom(...holdReasons)), desktop: seldom(fc.constantFrom(...desktopStates)) },
-    ...{ keptFree: fc.boolean(), unclean: fc.boolean(), service: fc.boolean() },
+    keptFree: mostly(false, fc.constant(true)),
+    unclean: mostly(false, fc.constant(true)),
+    service: mostly(false, fc.constant(true)),
   });
   const property = async (fleet: readonly (typeof anyMachine extends fc.Arbitrary<infer T> ? T : never)[]) => {
     const now = await readNow(sql);
@@ -140,6 +145,14 @@ test("waiting runs are counted by why they wait, whoever started them, with the 
   await sql`update machines set status = 'busy' where id = any(${machines.slice(0, 2).map(({ id }) => id)}::uuid[])`;
   await sql`update machines set cordoned_at = now() where id = ${machines[2]?.id ?? ""}`;
   assert.deepEqual(await queue(), { ...always, ...wrong, "notes.save notes default queued BUSY": 2 }, "most are busy");
+  await sql`update machines set cordoned_at = null where id = ${machines[2]?.id ?? ""}`;
+  const free = { "notes.save notes default queued OTHERS_FIRST": 2 };
+  assert.deepEqual(await queue(), { ...always, ...wrong, ...free }, "one is free, and takes the next");
+  const other = await keepOffer(sql, { applications: [{ name: "sums", version: "1" }], labels: {} });
+  const [one, two] = machines.map(({ id }) => id);
+  await sql`update machines set offer_id = ${other} where id in (${one ?? ""}, ${two ?? ""})`;
+  assert.deepEqual(await queue(), { ...always, ...wrong, ...free }, "the nearest has it in another version");
+  await sql`update machines set status = 'busy' where id = ${machines[2]?.id ?? ""}`;
 
   const ages = Object.fromEntries((await figures(of)).queue.map(({ reason, oldestMs }) => [reason, oldestMs]));
   assert.ok((ages["PAUSED"] ?? 0) > 3_599_000 && (ages["PAUSED"] ?? 0) < 3_660_000);
