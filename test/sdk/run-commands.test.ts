@@ -174,14 +174,6 @@ test("a run is started for later, and put before all others", async () => {
   const moved = await drover(["front", run.id]);
   assert.equal(moved.out, `run ${run.id} goes before all others of pool default\n`);
   assert.equal(moved.err, "its time comes in 2 h\n");
-  const at = await drover(["start", "notes.save", "--detach", "--not-before", "2026-03-01T06:00:00Z"]);
-  assert.equal(at.code, 0);
-  assert.deepEqual(api.state.runs[1]?.run.notBefore, timestampFromDate(new Date("2026-03-01T06:00:00Z")));
-  for (const wrong of ["tomorrow", "2026-03-01", "+soon", "2026-13-01T06:00Z"]) {
-    const said = await drover(["start", "notes.save", "--detach", "--not-before", wrong]);
-    assert.equal(said.code, 2, wrong);
-    assert.match(said.err, /Write it like/);
-  }
   const ended = api.addRun("notes.save", { state: RunState.ENDED });
   assert.match((await drover(["front", ended.run.id])).err, /nothing to move\. See how it stands: drover run/);
 });

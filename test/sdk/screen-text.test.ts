@@ -3,9 +3,9 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { timestampFromMs } from "@bufbuild/protobuf/wkt";
-import { cleaned, columnsOf, safeJson, shortened } from "../../sdk/cli/screen-text.ts";
-import { spanMs, spanText, whenText } from "../../sdk/cli/spans.ts";
-import { table } from "../../sdk/cli/table.ts";
+import { cleaned, columnsOf, folded, safeJson, shortened } from "../../sdk/cli/screen-text.ts";
+import { momentAt, spanMs, spanText, whenText } from "../../sdk/cli/spans.ts";
+import { type Column, table } from "../../sdk/cli/table.ts";
 
 test("no control character and no reordering mark survives", () => {
   assert.equal(cleaned("a\u001b[2Jb\u009b31mc\u0007d\u202ee\nf"), "abcde f");
@@ -32,6 +32,40 @@ test("elastic columns give way, the widest first; the others never do", () => {
   assert.ok(lines[1]?.startsWith("0".repeat(36)));
   assert.ok(lines[1]?.endsWith("y".repeat(8)));
   assert.ok(lines.every((line) => line.length <= 70));
+});
+
+test("a table that is too wide loses what it can spare before it cuts: first what is the same in each row", () => {
+  const columns = [
+    { title: "NAME", value: ({ name }: { name: string }) => name, elastic: true },
+    { title: "POOL", value: () => "default", spare: "when same" },
+    { title: "SYSTEM", value: ({ name }: { name: string }) => `system of ${name}`, spare: "always" },
+    { title: "AGENT", value: () => "1.0.0", spare: "always" },
+    { title: "CALLER", value: ({ name }: { name: string }) => name, spare: "when same" },
+  ] satisfies Column<{ name: string }>[];
+  const head = (width: number) => table(columns, [{ name: "clinic-1" }, { name: "clinic-2" }], width)[0];
+  assert.deepEqual(
+    [54, 53, 46, 37, 17].map((width) => head(width)?.replaceAll(/ +/g, " ")),
+    ["NAME POOL SYSTEM AGENT CALLER", "NAME POOL SYSTEM CALLER", "NAME SYSTEM CALLER", "NAME CALLER", "NAME CALLER"],
+  );
+  assert.deepEqual(table(columns, [{ name: "clinic-1" }, { name: "clinic-2" }], 17)[1], "clinic…  clinic-1");
+});
+
+test("a line that is too long is broken after its commas, and indented then", () => {
+  assert.deepEqual(folded("20 machines: 12 idle, 5 not ready, 3 busy", 24), [
+    "20 machines: 12 idle,",
+    "  5 not ready, 3 busy",
+  ]);
+  assert.deepEqual(folded("20 machines: 12 idle", Number.POSITIVE_INFINITY), ["20 machines: 12 idle"]);
+});
+
+test("a moment is read as so long from now, or as a date with its time", () => {
+  const ahead = momentAt("+2h").getTime() - Date.now();
+  assert.ok(ahead > 7_100_000 && ahead <= 7_200_000);
+  assert.equal(momentAt("2026-03-01T06:00:00Z").getTime(), Date.UTC(2026, 2, 1, 6));
+  assert.equal(momentAt("2026-03-01T06:00+02:00").getTime(), Date.UTC(2026, 2, 1, 4));
+  for (const wrong of ["tomorrow", "2026-03-01", "+soon", "2026-13-01T06:00Z", "6:00"]) {
+    assert.throws(() => momentAt(wrong), /Write it like/, wrong);
+  }
 });
 
 test("spans are read and written as people do", () => {
