@@ -5,7 +5,7 @@ import type { WatchedEvent, WatchRunsOptions } from "../watch-many.ts";
 import { type Desk, jsonOf } from "./desk.ts";
 import { Interrupted } from "./exit-codes.ts";
 import { eventText, timeText } from "./progress.ts";
-import { cleaned, safeJson, shortened } from "./screen-text.ts";
+import { cleaned, columnsOf, safeJson, shortened } from "./screen-text.ts";
 
 export type Watched = Pick<WatchRunsOptions, "workflow" | "caller" | "kinds" | "cursor">;
 
@@ -40,8 +40,11 @@ export async function watchAll(desk: Desk, watched: Watched, stream: NodeJS.Writ
   }
 }
 
-/** The id is never cut. The workflow is left out when there is only one. */
+/** The id is never cut. The workflow is left out when there is only one, or for want of room once it was told. */
 function lineOf({ event, runId, workflow }: WatchedEvent, only: string | undefined, width: number): string {
-  const text = only === undefined ? `${workflow}: ${eventText(event)}` : eventText(event);
-  return shortened(cleaned(`${timeText(event.at)} ${runId} ${text}`), width);
+  const begins = `${timeText(event.at)} ${runId}`;
+  const text = eventText(event);
+  const whole = cleaned(only === undefined ? `${begins} ${workflow}: ${text}` : `${begins} ${text}`);
+  if (event.kind === "QUEUED" || columnsOf(whole) <= width) return shortened(whole, width);
+  return shortened(cleaned(`${begins} ${text}`), width);
 }

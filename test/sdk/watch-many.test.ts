@@ -151,7 +151,7 @@ test("drover watch tells what happens to any run, a line each that fits the scre
   assert.match(first.out[0] ?? "", /1 notes.save: waits for a machine$/);
   assert.match(first.out[1] ?? "", /1 notes.save: on sim-12, attempt 1$/);
   assert.match(first.out[2] ?? "", /2 ehr.create-patient: waits for.*…$/);
-  assert.match(first.out[3] ?? "", /1 notes.save: FAILED: APP_.*…$/);
+  assert.match(first.out[3] ?? "", /1 FAILED: APP_CRASHED: the app.*…$/);
   assert.match(first.err, /^watching; stop with Ctrl-C\n/);
   const [, cursor = ""] = /drover watch --cursor (\S+)\n$/.exec(first.err) ?? [];
   assert.equal(cursor, "at-4");
