@@ -8,7 +8,7 @@ import { placeAll } from "../../../server/engine/placing.ts";
 import { openDatabase } from "../../../server/postgres/connect.ts";
 import { driver } from "../../../server/postgres/driver.ts";
 import type { Sql } from "../../../server/store/database.ts";
-import { copyRun } from "../engine/many.ts";
+import { copyRun, manyMachines } from "../engine/many.ts";
 import { begin, startRig, TestMachine, told } from "../engine/rig.ts";
 
 const rig = await startRig();
@@ -41,23 +41,28 @@ test("with a long history and a queue behind it no statement of placing looks th
   while ((await machine.report()).lease !== undefined);
   assert.equal(await told(rig, done), "SUCCEEDED AFTER_COMMIT");
   await sql`insert into concurrency_limits (tenant_id, kind, name, max, set_by, set_at)
-    values (${rig.tenantId}, 'application', 'notes', 9, 'olga', now())`;
-  // The history first, then what waits.
-  const history = 6_000;
-  await copyRun(rig, done, history);
+    values (${rig.tenantId}, 'application', 'notes', 900, 'olga', now())`;
+  // A busy fleet and a history first, then what waits.
+  await manyMachines(rig, 100);
+  await copyRun(rig, await begin(rig), 100);
+  await placeAll(rig.context);
+  await copyRun(rig, done, 3_000);
   const copies = sql`(
-    select id, md5(id::text)::uuid as attempt, md5(id::text || ' lease')::uuid as lease from runs where id <> ${done}) r`;
+    select id, md5(id::text)::uuid as attempt, md5(id::text || ' lease')::uuid as lease 
+    from runs where id <> ${done} and state = 'ended') r`;
   await sql`insert into attempts select x.* from ${copies}, attempts a, jsonb_populate_record(a,
     jsonb_build_object('id', r.attempt, 'run_id', r.id, 'lease_id', r.lease)) x where a.run_id = ${done}`;
   await sql`insert into leases select x.* from ${copies}, leases l, jsonb_populate_record(l,
-    jsonb_build_object('id', r.lease, 'attempt_id', r.attempt)) x where l.machine_id = ${machine.id}`;
+    jsonb_build_object('id', r.lease, 'attempt_id', r.attempt)) x where l.machine_id = ${machine.id} and l.ended_at is not null`;
   const first = await begin(rig);
-  await copyRun(rig, first, 500);
+  await copyRun(rig, first, 3_000);
+  await TestMachine.idle(rig);
   await sql`analyze`;
 
   const database = { sql: explained, stop: async () => {} };
   await placeAll({ ...rig.context, database, catalogue: createCatalogue() });
-  assert.equal(await told(rig, first), "running");
+  const [busy] = await sql`select count(*)::int as count from machines where status = 'busy'`;
+  assert.equal(busy?.["count"], 102);
   for (const [told, statement] of Object.entries({
     makeDue: /update runs set due/,
     poolsToPlace: /select p\.id from pools/,
