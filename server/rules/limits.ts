@@ -112,7 +112,7 @@ export const limits = {
   retainingMs: 30_000,
   /** While there is more, it rests for so many times as long as its last pass took. */
   retainingRest: 9,
-  /** Runs that are deleted in one transaction, with all that belongs to them: it is over in milliseconds. */
+  /** Runs that are deleted in one transaction, with all that belongs to them: a short one. */
   retainingRuns: 50,
   /** Artifacts that are deleted in one transaction ... */
   retainingArtifacts: 100,

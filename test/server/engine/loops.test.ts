@@ -8,7 +8,7 @@ import { startLoop } from "../../../server/engine/loop.ts";
 import { silentMeter } from "../../../server/engine/meter.ts";
 import type { ReplicaId } from "../../../server/rules/names.ts";
 import { until } from "../../agent/desktop/until.ts";
-import { begin, clocks, memoryBlobs, silentLog, startRig, TestMachine, told } from "./rig.ts";
+import { begin, clear, clocks, memoryBlobs, silentLog, startRig, TestMachine, told } from "./rig.ts";
 
 const rig = await startRig();
 const { database } = rig;
@@ -27,6 +27,17 @@ test("what no wake-up tells of is seen within a second: a run that waits, and on
   assert.equal(await machine.status(), "busy");
   const late = await begin(rig, { queueTimeoutMs: 1 });
   await until("it expires", async () => (await told(rig, late)) === "EXPIRED BEFORE_COMMIT", withinMs);
+});
+
+test("an engine that starts deletes what is kept no longer", async (t) => {
+  const run = await begin(rig);
+  await clear(rig);
+  await database.sql`update runs set ended_at = ended_at - interval '91 days' where id = ${run}`;
+  const identity = { replicaId: uuid() as ReplicaId, agentAddress: "http://one" };
+  const wakeup = { ...rig.wakeup, subscribe: () => () => {} };
+  const engine = await startEngine({ database, wakeup, blobs: memoryBlobs(), clocks, ...identity, log: silentLog });
+  t.after(() => engine.stop());
+  await until("it is gone", async () => (await database.sql`select 1 from runs where id = ${run}`).length === 0);
 });
 
 test("a pass that failed is tried again, and its error is in the log without its words (G11)", async (t) => {
