@@ -72,6 +72,8 @@ export class SimulatedPostgres {
       const query = sql(...args) as unknown as Statement;
       return Array.isArray(args[0]) && "raw" in args[0] ? this.#lazily(process, query) : query;
     };
+    const unsafe = (...args: Parameters<typeof sql.unsafe>) =>
+      this.#lazily(process, sql.unsafe(...args) as unknown as Statement);
     const begin = <T>(work: (tx: postgres.TransactionSql) => Promise<T>) =>
       this.#call(process, { place: true }, () =>
         sql.begin((tx) => {
@@ -80,7 +82,7 @@ export class SimulatedPostgres {
         }),
       );
     return {
-      sql: Object.assign(statement, { begin }) as unknown as Database["sql"],
+      sql: Object.assign(statement, { begin, unsafe }) as unknown as Database["sql"],
       stop: () => Promise.resolve(),
     };
   }
