@@ -56,7 +56,7 @@ export class Callers {
   #begin(order: string, caller: string): void {
     const { schedule, chance, hurryRate, laterRate, workflows, log } = this.#options;
     const hurried = chance.happens(hurryRate);
-    const notBefore = chance.happens(laterRate) ? schedule.now + chance.between(500, 20_000) : 0;
+    const notBefore = chance.happens(laterRate) ? schedule.now + chance.between(500, 8_000) : 0;
     log({ at: schedule.now, is: "asked", order, caller, notBefore });
     const request = {
       workflow: chance.pick(workflows),

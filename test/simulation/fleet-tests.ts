@@ -1,16 +1,26 @@
-// A test for each of some fleets: what is guaranteed is kept. To be imported once the product is loaded as simulated.
+// A test for each of some fleets: what is guaranteed is kept, and what was decided of placements is decided again from what was
+// recorded of it. To be imported once the product is loaded as simulated.
 
 import assert from "node:assert/strict";
 import { test } from "node:test";
+import { lineOf, replay } from "./decisions.ts";
 import type { Fleet } from "./fleets.ts";
 import type { Ground } from "./ground.ts";
-import { type TrialOptions, trial } from "./trial.ts";
+import { trial } from "./trial.ts";
 
-export function testFleets(ground: Ground, fleets: readonly Fleet[], more: Pick<TrialOptions, "decided"> = {}): void {
+/** What tells, once they are done, how many decisions of several runs and machines were made again. */
+export function testFleets(ground: Ground, fleets: readonly Fleet[]): { readonly choices: number } {
+  const made = { choices: 0 };
   for (const [title, faults, runs, seed = 2] of fleets) {
     test(`a fleet with ${title} keeps what is guaranteed (G1 to G8, G14)`, async () => {
-      const { told } = await trial(ground, { seed, runs, faults, ...more });
+      const lines: string[] = [];
+      const decided = (...decision: Parameters<typeof lineOf>) => lines.push(lineOf(...decision));
+      const { told } = await trial(ground, { seed, runs, faults, decided });
       assert.deepEqual(told, []);
+      const { choices, different } = replay(lines);
+      assert.deepEqual(different, [], "decisions that are made otherwise again");
+      made.choices += choices;
     });
   }
+  return made;
 }

@@ -128,7 +128,7 @@ class Fleet {
       const chance = this.#chance.fork(name);
       return { schedule, chance, calls: new Calls(schedule, chance, this.#replicas), tenantId, workflows, log };
     };
-    const callers = new Callers({ ...clients("callers"), cancelRate: 0.03, hurryRate: 0.05, laterRate: 0.06 });
+    const callers = new Callers({ ...clients("callers"), cancelRate: 0.03, hurryRate: 0.05, laterRate: 0.08 });
     const operators = new Operators({ ...clients("operators"), accepted: callers.accepted });
     const { runs, faults: only } = this.#options;
     const overMs = Math.max(15_000, (runs * 1500) / this.#machines.length);

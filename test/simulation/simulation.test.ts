@@ -10,7 +10,6 @@ loadProductSimulated();
 const { prepareGround } = await import("./ground.ts");
 const { faultKinds } = await import("./faults.ts");
 const { trial } = await import("./trial.ts");
-const { lineOf, replay } = await import("./decisions.ts");
 const { testFleets } = await import("./fleet-tests.ts");
 
 const ground = await prepareGround((await createDatabase()).url);
@@ -26,13 +25,10 @@ test("the same seed gives the same simulation, and another seed another one", as
   assert.notEqual(once.hash, other.hash);
 });
 
-const decided: string[] = [];
-testFleets(ground, stopped, { decided: (facts, placements) => decided.push(lineOf(facts, placements)) });
+const made = testFleets(ground, stopped);
 
-test("every placement that these fleets decided is decided again from what was recorded of it", () => {
-  const { decisions, choices, different } = replay(decided);
-  assert.deepEqual(different, []);
-  assert.ok(choices > 100, `${choices} of ${decisions} decisions were of several runs and machines`);
+test("more than a hundred decisions of several runs and machines are made again from what was recorded of them", () => {
+  assert.ok(made.choices > 100, `${made.choices}`);
 });
 
 test("every kind of fault is tried, and the fleets have a thousand runs", () => {
