@@ -77,11 +77,12 @@ export function explanationLines(explanation: Explanation, width: number): strin
   for (const text of own) lines.push(...wrapped(sentence(cleaned(text)), width));
   if (causes.length > 0) lines.push("", ...table(causeColumns, causes, width));
   if (nearest.length > 0) lines.push("", ...table(nearColumns, nearest, width));
+  const free = fleet - causes.reduce((sum, { machines }) => sum + machines, 0);
   const facts: [string, string][] = [
     ["place", place === 1 ? "the next one" : `number ${place} of those that could go to the same machines`],
     ["next free", soonText(nextFree)],
     ["given up", whenText(deadline)],
-    ["fleet", `${fleet} machine${fleet === 1 ? "" : "s"}`],
+    ["fleet", `${fleet} machine${fleet === 1 ? "" : "s"}${free > 0 ? `, ${free} of them fit and are free` : ""}`],
   ];
   lines.push("", ...facts.flatMap(([title, value]) => (value === "" ? [] : `${title.padEnd(11)}${value}`)));
   return lines;

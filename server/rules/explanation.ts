@@ -95,7 +95,7 @@ function settlingOf(run: Waiting, fleet: readonly FleetMachine[], now: Instant):
   return until > now ? [{ reason: "SETTLING", detail: "", until }] : [];
 }
 
-/** One cause for each reason and detail, in the order of the list; it is over for the first of its machines at `until`. */
+/** One cause for each reason and detail, the run's own first, in the order of the list; it is over for the first of its machines at `until`. */
 function counted(own: readonly Why[], machines: readonly Why[]): WaitCause[] {
   const causes = new Map<string, WaitCause>();
   const count = (why: Why, add: number) => {
@@ -111,6 +111,7 @@ function counted(own: readonly Why[], machines: readonly Why[]): WaitCause[] {
   };
   for (const why of own) count(why, 0);
   for (const why of machines) count(why, 1);
-  const rank = ({ reason }: WaitCause) => waitReasons.indexOf(reason);
+  const isOwn = new Set(own.map(({ reason }) => reason));
+  const rank = ({ reason }: WaitCause) => waitReasons.indexOf(reason) + (isOwn.has(reason) ? 0 : waitReasons.length);
   return [...causes.values()].sort((a, b) => rank(a) - rank(b));
 }
