@@ -10,6 +10,7 @@ loadProductSimulated();
 const { prepareGround } = await import("./ground.ts");
 const { faultKinds } = await import("./faults.ts");
 const { trial } = await import("./trial.ts");
+const { lineOf, replay } = await import("./decisions.ts");
 const { testFleets } = await import("./fleet-tests.ts");
 
 const ground = await prepareGround((await createDatabase()).url);
@@ -25,10 +26,17 @@ test("the same seed gives the same simulation, and another seed another one", as
   assert.notEqual(once.hash, other.hash);
 });
 
-const made = testFleets(ground, stopped);
+testFleets(ground, stopped);
 
-test("more than a hundred decisions of several runs and machines are made again from what was recorded of them", () => {
-  assert.ok(made.choices > 100, `${made.choices}`);
+test("every placement that a fleet decided is decided again from what was recorded of it, more than a hundred choices", async () => {
+  const lines: string[] = [];
+  const faults = ["workflow or application limited"] as const;
+  const decided = (...decision: Parameters<typeof lineOf>) => lines.push(lineOf(...decision));
+  const { told } = await trial(ground, { seed: 11, runs: 40, faults, decided });
+  assert.deepEqual(told, []);
+  const { choices, different } = replay(lines);
+  assert.deepEqual(different, []);
+  assert.ok(choices > 100, `${choices} of ${lines.length} decisions were of several runs and machines`);
 });
 
 test("every kind of fault is tried, and the fleets have a thousand runs", () => {
