@@ -16,6 +16,8 @@ export interface WaitingRun {
   readonly purpose: "attempt" | "verify";
   /** The one machine that it can be on. */
   readonly only?: MachineId;
+  /** It has another attempt if the next one fails. */
+  readonly triesLeft: boolean;
 }
 
 /** When a machine was last proven ready, by application. */
@@ -29,6 +31,8 @@ export interface FreeMachine {
   readonly warm: Warm;
   /** How many of its recent attempts failed: 0 none, 1 all. */
   readonly failureRate: number;
+  /** It was quarantined, and has done nothing right since. */
+  readonly onProbation: boolean;
 }
 
 /** All that a pass of placing looks at. */
@@ -131,7 +135,7 @@ function bestFor(
         (run.only === undefined || run.only === machine.id),
     )
     .reduce<FreeMachine | undefined>(
-      (best, machine) => (best === undefined || betterFor(application, machine, best, now) < 0 ? machine : best),
+      (best, machine) => (best === undefined || betterFor(application, run, machine, best, now) < 0 ? machine : best),
       undefined,
     );
 }
@@ -152,10 +156,17 @@ function coldness(application: string, { warm }: FreeMachine, now: Instant): num
 const unreliability = (machine: FreeMachine) => Math.round(machine.failureRate * 10);
 
 /**
- * Below 0 when `a` is the better machine for the application: the one that was proven ready for it more recently, then the one
- * whose recent attempts failed less, then the one that has been idle longer, then the lower id.
+ * A machine whose quarantine is over is probed by the next run that can be tried again, and is the last one for any other: nobody
+ * would else find out that it works again before all the others are busy.
  */
-export const betterFor = (application: string, a: FreeMachine, b: FreeMachine, now: Instant): number =>
+const probing = (run: WaitingRun, machine: FreeMachine) => (machine.onProbation ? (run.triesLeft ? -1 : 1) : 0);
+
+/**
+ * Below 0 when `a` is the better machine for the run: one to be probed by it, then the one that was proven ready for the
+ * application more recently, then the one whose recent attempts failed less, then the one that has been idle longer, then the lower id.
+ */
+export const betterFor = (application: string, run: WaitingRun, a: FreeMachine, b: FreeMachine, now: Instant): number =>
+  probing(run, a) - probing(run, b) ||
   coldness(application, a, now) - coldness(application, b, now) ||
   unreliability(a) - unreliability(b) ||
   a.idleSince - b.idleSince ||

@@ -9,7 +9,7 @@ import type { WaitingRun } from "./placement.ts";
 import type { Route } from "./route.ts";
 
 /** The run, as it waits. */
-export interface Waiting extends WaitingRun {
+export interface Waiting extends Omit<WaitingRun, "triesLeft"> {
   readonly poolId: PoolId;
   /** The pool's name. */
   readonly pool: string;

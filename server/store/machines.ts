@@ -130,13 +130,13 @@ export async function lockFree(tx: Tx, ids: readonly MachineId[], now: Instant):
 }
 
 /**
- * Machines of the pool that can be given something: of those that offer the same, at most `limit`, those first that were proven
- * ready for something, then those that have been idle longest; and all on which a run waits to be settled.
+ * Machines of the pool that can be given something: of those that offer the same, at most `limit`, those first that are to be
+ * probed, then those that were proven ready for something, then those that have been idle longest; and all on which a run waits to be settled.
  */
 export async function readFree(query: Query, poolId: PoolId, limit: number, now: Instant): Promise<FreeMachine[]> {
   return await query<FreeMachine[]>`
-    select id, offer_id as offer, status_since as idle_since, warm, failure_rate from (
-      select m.*, row_number() over (partition by offer_id order by warm = '{}'::jsonb, status_since, id) as place
+    select id, offer_id as offer, status_since as idle_since, warm, failure_rate, quarantines > 0 as on_probation from (
+      select m.*, row_number() over (partition by offer_id order by quarantines = 0, warm = '{}'::jsonb, status_since, id) as place
       from machines m
       where pool_id = ${poolId} and offer_id is not null and ${machineFree(query, now)}
     ) free

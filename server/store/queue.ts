@@ -88,7 +88,7 @@ export async function queueHead(
     select head.*, f.route, 'attempt' as purpose
     from jsonb_to_recordset(${json(fitting)}::jsonb) as f(route uuid, offers text[])
     cross join lateral (
-      select id, front, priority, avoid from runs r
+      select id, front, priority, avoid, attempts_used + 1 < attempts_max as tries_left from runs r
       where pool_id = ${poolId} and state = 'queued' and due and route_id = f.route
         and (avoid = '{}' or exists (
           select 1 from machines m
@@ -112,7 +112,7 @@ export async function unsettledHead(
   now: Instant,
 ): Promise<WaitingRun[]> {
   const rows = await query<(WaitingRun & { only: MachineId | null })[]>`
-    select head.*, f.route, '{}'::uuid[] as avoid, 'verify' as purpose
+    select head.*, f.route, '{}'::uuid[] as avoid, false as tries_left, 'verify' as purpose
     from jsonb_to_recordset(${json(fitting)}::jsonb) as f(route uuid, offers text[])
     cross join lateral (
       select id, front, priority,

@@ -1,4 +1,4 @@
-// A fleet of 20 simulated machines through the public API: one caller's burst and another's few runs behind it, and one machine
+// A fleet of 100 simulated machines through the public API: one caller's burst and another's few runs behind it, and one machine
 // among the others on which every run fails at once.
 
 import assert from "node:assert/strict";
@@ -10,7 +10,7 @@ import { Product, until } from "../support/product.ts";
 import { SimulatedFleet } from "../support/simulated-fleet.ts";
 import { simulatedMousepad } from "../support/simulated-machine.ts";
 
-const machines = 20;
+const machines = 100;
 const poison = "a window that spoils everything";
 
 const workflow = `
@@ -18,7 +18,7 @@ workflow: fleet.note
 application: mousepad
 inputs: { type: object, properties: {} }
 readonly: true
-retry: 1
+retry: { attempts: 2, on: [APP_CRASHED] }
 queue: 7d
 steps:
   - assert: { window: "${poison}", absent: true }
@@ -71,26 +71,26 @@ test("a machine on which every run fails at once takes three of many, and one mo
   const move = (by: string) =>
     sql`update machines set quarantined_until = quarantined_until + ${by}::interval where name = 'simulated-0'`;
 
-  await start(client, 100);
+  await start(client, 300);
   await until("it is passed over", quarantined, 60_000);
   // However slow this machine is: not before the others are done.
   await move("1 hour");
-  await until("all others have ended", async () => (await ended("SUCCEEDED")) === 100 - 3, 240_000);
+  await until("all others have ended", async () => (await ended("SUCCEEDED")) === 300 - 3, 240_000);
   assert.equal(await ended("FAILED"), 3);
 
-  await start(client, 100);
+  await start(client, 300);
   await move("-2 hours");
   await until("it has had a probe", async () => (await ended("FAILED")) > 3 && (await quarantined()), 60_000);
   await move("1 hour");
-  await until("all have ended again", async () => (await ended("SUCCEEDED")) === 200 - 4, 240_000);
+  await until("all have ended again", async () => (await ended("SUCCEEDED")) === 600 - 4, 240_000);
   assert.equal(await ended("FAILED"), 4);
 
   // Repaired.
   world.remove(sign.id);
-  await start(client, 100);
+  await start(client, 300);
   await move("-2 hours");
   await until("it is a machine like the others", async () => (await quarantined()) === undefined, 60_000);
-  await until("all have ended at last", async () => (await ended("SUCCEEDED")) === 300 - 4, 240_000);
+  await until("all have ended at last", async () => (await ended("SUCCEEDED")) === 900 - 4, 240_000);
   assert.equal(await ended("FAILED"), 4);
 });
 

@@ -45,7 +45,13 @@ test("for any line and shares: the place that is counted is the place at which t
   const found = fc.check(
     fc.property(fc.array(anyRun, { minLength: 1, maxLength: 24 }), anyShares, (runs, shares) => {
       const queue = runs.map(
-        ({ caller, ...run }, at): WaitingRun => ({ ...run, id: idOf(at), route: caller as RouteId, avoid: [] }),
+        ({ caller, ...run }, at): WaitingRun => ({
+          ...run,
+          id: idOf(at),
+          route: caller as RouteId,
+          avoid: [],
+          triesLeft: true,
+        }),
       );
       const order = place({
         queue,
@@ -54,7 +60,7 @@ test("for any line and shares: the place that is counted is the place at which t
           requirement: { application: "notes", labels: [] },
         })),
         fleet: runs.map((_, at) => ({
-          ...{ id: `m${at}` as MachineId, offer, idleSince: at, warm: {}, failureRate: 0 },
+          ...{ id: `m${at}` as MachineId, offer, idleSince: at, warm: {}, failureRate: 0, onProbation: false },
         })),
         offers: [{ id: offer, applications: [{ name: "notes", version: "1" }], labels: {} }],
         shares,

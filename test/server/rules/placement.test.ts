@@ -27,14 +27,17 @@ const run = (
 ) => {
   const { route = "ann/notes", avoid = [], ...rest } = changes;
   const made: WaitingRun = {
-    ...{ id: id as RunId, front: 0, priority: 0, purpose: "attempt", ...rest },
+    ...{ id: id as RunId, front: 0, priority: 0, purpose: "attempt", triesLeft: true, ...rest },
     ...{ route: route as RouteId, avoid: avoid as MachineId[] },
   };
   return made;
 };
 const machine = (id: string, changes: Omit<Partial<FreeMachine>, "offer"> & { offer?: string } = {}): FreeMachine => {
   const { offer = "notes", ...rest } = changes;
-  return { ...{ id: id as MachineId, idleSince: 0, warm: {}, failureRate: 0, ...rest }, offer: offer as OfferId };
+  return {
+    ...{ id: id as MachineId, idleSince: 0, warm: {}, failureRate: 0, onProbation: false, ...rest },
+    offer: offer as OfferId,
+  };
 };
 
 const facts = (
@@ -96,6 +99,14 @@ test("a machine proven ready for the application of late is better, then one tha
   assert.equal(best(machine("x", { idleSince: 5, failureRate: 0.02 }), machine("y", { idleSince: 4 })), "r1>y");
 });
 
+test("a machine whose quarantine is over is probed by a run that can be tried again, and is the last one for another", () => {
+  const warm = machine("warm", { warm: { notes: now } });
+  const fleet = [warm, machine("probed", { onProbation: true, failureRate: 0.6 })];
+  assert.deepEqual(pairs([run("r1"), run("r2")], fleet), ["r1>probed", "r2>warm"]);
+  const last = { triesLeft: false };
+  assert.deepEqual(pairs([run("r1", last), run("r2", last)], fleet), ["r1>warm", "r2>probed"]);
+});
+
 test("the name of an application cannot be a property that every object has", () => {
   assert.deepEqual(pairs([run("r1", { route: "ann/constructor" })], [machine("a", { offer: "constructor" })]), [
     "r1>a",
@@ -129,6 +140,7 @@ const anyRun = fc.record({
   purpose: fc.constantFrom("attempt", "attempt", "verify" as const),
   route: fc.tuple(fc.constantFrom("ann", "bob", "cyd"), fc.constantFrom(...apps)).map((parts) => parts.join("/")),
   avoid: fc.subarray(ids),
+  triesLeft: fc.boolean(),
 });
 const anyQueue = fc
   .array(anyRun, { maxLength: 12 })
@@ -139,6 +151,7 @@ const anyMachine = fc.record({
   offer: fc.subarray(apps, { minLength: 1 }).map((names) => names.join("+")),
   warm: fc.dictionary(fc.constantFrom(...apps), fc.integer({ min: now - 100_000_000, max: now })),
   failureRate: fc.double({ min: 0, max: 1, noNaN: true }),
+  onProbation: fc.boolean(),
 });
 const anyFleet = fc
   .uniqueArray(anyMachine, { selector: (m) => m.id })
