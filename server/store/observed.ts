@@ -65,9 +65,13 @@ function watch<T>(query: Promise<T>, begin: () => { ok(): void; failed(error: un
   });
 }
 
+/** What Drover's own triggers raise: a refusal, which a caller can cause as often as it likes. */
+const refused = /^DR[0-9A-Z]{3}$/;
+
 /** Undefined when neither the database nor the way to it is what failed. */
 export function errorClass(error: unknown): string | undefined {
   if (!(error instanceof Error) || !("code" in error) || typeof error.code !== "string") return undefined;
+  if (refused.test(error.code)) return undefined;
   if (/^[0-9A-Z]{5}$/.test(error.code)) return error.code.slice(0, 2);
   // The driver's words, and the system's, for a connection that could not be made or was lost.
   return /^(CONNECTION_|CONNECT_TIMEOUT|E[A-Z]+$)/.test(error.code) ? "08" : undefined;

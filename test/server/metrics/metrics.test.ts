@@ -129,6 +129,11 @@ test("statements and transactions are timed once each, and their errors have the
   await assert.rejects(sql.begin((tx) => tx`select 1 / 0`));
   await assert.rejects(sql.begin(() => Promise.reject(new Error("a fault of ours"))));
   assert.deepEqual(words(), ["statement 22", "statement 42", "transaction 22", "transaction"]);
+  // A key whose run was deleted is refused by a trigger: a caller can have that as often as it likes.
+  await assert.rejects(async () => await sql`do $$ begin raise 'spent' using errcode = 'DRKEY'; end $$`, {
+    code: "DRKEY",
+  });
+  assert.deepEqual(words(), ["statement"]);
   const nowhere = openStore("postgres://u@127.0.0.1:1/x", { observe: (operation) => seen.push(operation) });
   await assert.rejects(async () => await nowhere.sql`select 1`);
   await assert.rejects(nowhere.sql.begin((tx) => tx`select 1`));
