@@ -6,7 +6,7 @@ import { limits } from "../rules/limits.ts";
 import { misfit } from "../rules/matching.ts";
 import type { Instant, MachineId, PoolId, RunId } from "../rules/names.ts";
 import { type Placement, type PlacingFacts, place } from "../rules/placement.ts";
-import type { KnownOffer, Route } from "../rules/route.ts";
+import type { KnownOffer, Limit, Route } from "../rules/route.ts";
 import { lockLimits } from "../store/concurrency.ts";
 import { readNow, type Tx } from "../store/database.ts";
 import { lockFree, lockIdle, type MachineRow, readFree, readUnclean } from "../store/machines.ts";
@@ -32,7 +32,7 @@ type Choose = (facts: PlacingFacts) => readonly Placement[];
 /** One pass over all pools in which something waits and something is idle. A pool that cannot be placed holds up no other. */
 export async function placeAll(context: EngineContext): Promise<void> {
   const { sql } = context.database;
-  await makeDue(sql, await readNow(sql));
+  while (await makeDue(sql, await readNow(sql)));
   for (const poolId of await poolsToPlace(sql)) {
     try {
       await cleanPool(context, poolId);
@@ -55,13 +55,16 @@ function decide(context: EngineContext, facts: PlacingFacts): readonly Placement
 
 /** Each placement by itself: what cannot be saved is left out for this pass, and holds up nothing else (G7). */
 async function placeOneByOne(context: EngineContext, poolId: PoolId): Promise<void> {
-  const machines = new Set<MachineId>();
-  const runs = new Map<RunId, number>();
+  const failed: Placement[] = [];
   let tried: Placement | undefined;
   const chooseOne: Choose = (facts) => {
-    // One failure may be the machine's; a run that fails on two is at fault itself.
-    const queue = facts.queue.filter((run) => (runs.get(run.id) ?? 0) < 2);
-    const fleet = facts.fleet.filter((machine) => !machines.has(machine.id));
+    // One failure may be either's: what fails with two others is at fault itself, and the two are not tried together again.
+    const runsOn = (machine: MachineId) => failed.filter((each) => each.machine === machine).map(({ run }) => run);
+    const machinesOf = (run: RunId) => failed.filter((each) => each.run === run).map(({ machine }) => machine);
+    const fleet = facts.fleet.filter(({ id }) => runsOn(id).length < 2);
+    const queue = facts.queue
+      .filter(({ id }) => machinesOf(id).length < 2)
+      .map((run) => ({ ...run, avoid: [...run.avoid, ...machinesOf(run.id)] }));
     const first = decide(context, { ...facts, queue, fleet }).slice(0, 1);
     tried = first[0];
     return first;
@@ -74,8 +77,7 @@ async function placeOneByOne(context: EngineContext, poolId: PoolId): Promise<vo
       if (tried === undefined) throw error;
       const { run, machine }: Placement = tried;
       context.log.warn("a placement could not be saved", { run, machine, error: errorText(error) });
-      machines.add(machine);
-      runs.set(run, (runs.get(run) ?? 0) + 1);
+      failed.push(tried);
     }
   }
 }
@@ -130,7 +132,8 @@ async function readFacts(
   );
   const perRoute = Math.min(limits.placingHead, fleet.length);
   const [unsettled, queued] = [await waitingRoutes(tx, poolId, "unsettled"), await waitingRoutes(tx, poolId, "queued")];
-  const fitted = [fitting(unsettled, offers), fitting(queued, offers)] as const;
+  const limited = await lockLimits(tx, pool.tenantId, [...unsettled, ...queued]);
+  const fitted = [fitting(unsettled, offers, limited), fitting(queued, offers, limited)] as const;
   const queue = [
     ...(fitted[0].length === 0 ? [] : await unsettledHead(tx, poolId, fitted[0], perRoute, now)),
     ...(fitted[1].length === 0 ? [] : await queueHead(tx, poolId, fitted[1], perRoute, now)),
@@ -143,17 +146,21 @@ async function readFacts(
   // Also of those who wait for other machines: their turn does not pass.
   const callers = [...new Set(queued.map(({ caller }) => caller))];
   const shares = await readShares(tx, poolId, pool, callers);
-  return { queue, routes, fleet, offers, shares, limits: await lockLimits(tx, pool.tenantId, routes), now };
+  return { queue, routes, fleet, offers, shares, limits: limited, now };
 }
 
-/** Routes that fit any of the offers, and which. */
-const fitting = (routes: readonly Route[], offers: readonly KnownOffer[]): FittingOffers[] =>
+/** Routes of which more may begin, that fit any of the offers, and which. */
+const fitting = (routes: readonly Route[], offers: readonly KnownOffer[], limited: readonly Limit[]): FittingOffers[] =>
   routes
+    .filter((route) => !limited.some((limit) => limit.left <= 0 && bounds(limit, route)))
     .map(({ id, requirement }) => ({
       route: id,
       offers: offers.filter((offer) => misfit(requirement, offer) === undefined).map((offer) => offer.id),
     }))
     .filter((fits) => fits.offers.length > 0);
+
+const bounds = ({ kind, name }: Limit, { workflow, requirement }: Route): boolean =>
+  name === (kind === "workflow" ? workflow : requirement.application);
 
 /** Begins to clean up the machines of the pool that an attempt has left so, each by itself: one holds up no other (G7). */
 async function cleanPool(context: EngineContext, poolId: PoolId): Promise<void> {

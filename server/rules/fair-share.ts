@@ -12,6 +12,12 @@ export interface Shares {
   readonly finish: { readonly [caller: string]: number };
 }
 
+/** The shares when these callers wait: those who have no tag have begun to wait now. */
+export const begun = (shares: Shares, callers: Iterable<string>): Shares => ({
+  ...shares,
+  finish: Object.fromEntries([...callers].map((caller) => [caller, startTag(shares, caller)])),
+});
+
 /** The start tag of the caller's next run. */
 export const startTag = ({ virtualTime, finish }: Shares, caller: string): number =>
   Object.hasOwn(finish, caller) ? (finish[caller] ?? virtualTime) : virtualTime;

@@ -36,6 +36,8 @@ export interface FigureFacts {
   readonly holds: Holds;
   /** Runs that have a machine. */
   readonly underWay: readonly { readonly workflow: string; readonly application: string; readonly runs: number }[];
+  /** Runs that ended UNKNOWN and that nobody has settled. */
+  readonly unknown: readonly { readonly workflow: string; readonly runs: number }[];
   readonly now: Instant;
 }
 
@@ -61,6 +63,7 @@ export interface Figures {
     readonly machines: number;
   }[];
   readonly underWay: FigureFacts["underWay"];
+  readonly unknown: FigureFacts["unknown"];
 }
 
 export function figuresOf(facts: FigureFacts): Figures {
@@ -86,6 +89,7 @@ export function figuresOf(facts: FigureFacts): Figures {
       }),
     ),
     underWay: facts.underWay,
+    unknown: facts.unknown,
   };
 }
 

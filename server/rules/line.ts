@@ -1,6 +1,6 @@
 // A waiting run's place among those that compete with it, from counts: as `place` would place them one after the other. Pure.
 
-import { type Shares, startTag } from "./fair-share.ts";
+import { begun, type Shares, startTag } from "./fair-share.ts";
 import type { WaitingRun } from "./placement.ts";
 
 /** Waiting runs of one caller that were moved to the front alike and have the same priority. */
@@ -32,7 +32,7 @@ export function placeInLine(run: InLine, { unsettled, queued, shares }: Line): n
   const verifies = run.purpose === "verify";
   const groups = verifies ? unsettled : queued;
   let before = verifies ? 0 : total(unsettled);
-  let now = shares;
+  let now = begun(shares, [run.caller, ...groups.map(({ caller }) => caller)]);
   for (const level of levelsOf(groups)) {
     const by = urgency(level[0] as LineGroup, run);
     if (by > 0) break;

@@ -1,9 +1,10 @@
 // Which waiting run goes to which free machine. Pure; the same facts give the same placements.
 
-import { type Shares, served, startTag } from "./fair-share.ts";
+import type { Shares } from "./fair-share.ts";
 import { misfit } from "./matching.ts";
 import type { Instant, MachineId, OfferId, RouteId, RunId } from "./names.ts";
 import type { KnownOffer, Limit, Route } from "./route.ts";
+import { Turns } from "./turns.ts";
 
 export interface WaitingRun {
   readonly id: RunId;
@@ -63,45 +64,30 @@ export function place(facts: PlacingFacts): Placement[] {
   const fits = fitting(facts);
   const left = new Map(facts.limits.map((limit) => [`${limit.kind} ${limit.name}`, limit.left]));
   const free = new Map(facts.fleet.map((machine) => [machine.id, machine]));
-  const lines = Map.groupBy([...facts.queue].sort(inLine), (run) => routes.get(run.route)?.caller ?? "");
-  let { shares } = facts;
+  const turns = new Turns(facts.queue, routes, facts.shares);
+  // Neither machines nor what limits leave become more: such a route is asked about once.
+  const over = new Set<RouteId>();
   const placements: Placement[] = [];
-  for (;;) {
-    const heads = [...lines].flatMap(([caller, [run]]) => (run === undefined ? [] : [{ caller, run }]));
-    const next = heads.reduce<(typeof heads)[number] | undefined>(
-      (best, head) => (best === undefined || goesBefore(head, best, shares) ? head : best),
-      undefined,
-    );
-    if (next === undefined || free.size === 0) return placements;
+  while (free.size > 0) {
+    const next = turns.next();
+    if (next === undefined) break;
     const { caller, run } = next;
-    lines.get(caller)?.shift();
     const route = routes.get(run.route);
-    if (route === undefined) continue;
+    if (route === undefined || over.has(run.route)) continue;
     const limits = [`workflow ${route.workflow}`, `application ${route.requirement.application}`];
-    if (limits.some((limit) => (left.get(limit) ?? 1) <= 0)) continue;
-    const machine = bestFor(route, run, [...free.values()], fits, facts.now);
+    const fitted = [...free.values()].filter((machine) => fits(route, machine.offer));
+    if (fitted.length === 0 || limits.some((limit) => (left.get(limit) ?? 1) <= 0)) {
+      over.add(run.route);
+      continue;
+    }
+    const machine = bestFor(route, run, fitted, facts.now);
     if (machine === undefined) continue;
     free.delete(machine.id);
     for (const limit of limits) left.set(limit, (left.get(limit) ?? Number.POSITIVE_INFINITY) - 1);
-    if (run.purpose === "attempt") shares = served(shares, caller);
+    if (run.purpose === "attempt") turns.served(caller);
     placements.push({ run: run.id, machine: machine.id, caller, purpose: run.purpose });
   }
-}
-
-const rank = (run: WaitingRun) => (run.purpose === "verify" ? 0 : 1);
-
-/** What goes before fairness: purpose, front, priority. */
-const urgency = (a: WaitingRun, b: WaitingRun) => rank(a) - rank(b) || b.front - a.front || b.priority - a.priority;
-const inLine = (a: WaitingRun, b: WaitingRun) => urgency(a, b) || (a.id < b.id ? -1 : 1);
-
-interface Head {
-  readonly caller: string;
-  readonly run: WaitingRun;
-}
-
-function goesBefore(a: Head, b: Head, shares: Shares): boolean {
-  const by = urgency(a.run, b.run) || startTag(shares, a.caller) - startTag(shares, b.caller);
-  return by === 0 ? a.run.id < b.run.id : by < 0;
+  return placements;
 }
 
 /** Whether a route's requirement is what an offer has; each pair is looked at once. */
@@ -119,21 +105,10 @@ function fitting({ offers }: PlacingFacts): (route: Route, offer: OfferId) => bo
   };
 }
 
-function bestFor(
-  route: Route,
-  run: WaitingRun,
-  free: readonly FreeMachine[],
-  fits: (route: Route, offer: OfferId) => boolean,
-  now: Instant,
-): FreeMachine | undefined {
+function bestFor(route: Route, run: WaitingRun, fitted: readonly FreeMachine[], now: Instant): FreeMachine | undefined {
   const { application } = route.requirement;
-  return free
-    .filter(
-      (machine) =>
-        fits(route, machine.offer) &&
-        !run.avoid.includes(machine.id) &&
-        (run.only === undefined || run.only === machine.id),
-    )
+  return fitted
+    .filter(({ id }) => !run.avoid.includes(id) && (run.only === undefined || run.only === id))
     .reduce<FreeMachine | undefined>(
       (best, machine) => (best === undefined || betterFor(application, run, machine, best, now) < 0 ? machine : best),
       undefined,

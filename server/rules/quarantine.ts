@@ -47,7 +47,9 @@ export const trustedAgain = (before: Reliability): Reliability => ({ ...reliable
 export function afterFailure(before: Reliability, mayQuarantine: boolean, now: Instant): Reliability {
   const failuresInARow = before.failuresInARow + 1;
   const failureRate = before.failureRate * (1 - weight) + weight;
-  const next = { ...before, failuresInARow, failureRate };
+  // A probe that failed is over, also where it may not be quarantined again: it is a machine like others, and no longer probed.
+  const { quarantinedUntil: _, ...rest } = before;
+  const next = { ...rest, failuresInARow, failureRate };
   if (failuresInARow < limits.quarantineAfter || !mayQuarantine) return next;
   const forMs = Math.min(limits.quarantineMs * 2 ** Math.min(before.quarantines, 20), limits.quarantineMaxMs);
   return { ...next, quarantines: before.quarantines + 1, quarantinedUntil: now + forMs };

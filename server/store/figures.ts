@@ -1,4 +1,5 @@
-// Reads what queue and fleet of a tenant are, in groups. Each of the counts is over an index of what is live: history costs nothing.
+// Reads what queue and fleet of a tenant are, in groups. Each of the counts is over an index of what is live, or is to be
+// settled: the rest of history costs nothing.
 
 import type { FigureFacts, MachineGroup, RunGroup } from "../rules/figures.ts";
 import type { DesktopState, HoldReason, MachineStatus } from "../rules/machine.ts";
@@ -17,11 +18,12 @@ export async function readFigures(sql: Sql, tenantId: TenantId): Promise<FigureF
   return await sql.begin("isolation level repeatable read read only", async (tx) => {
     await tx`select set_config('statement_timeout', ${`${statementMs}`}, true)`;
     const now = await readNow(tx);
-    const [pools, runs, holds, underWay] = await Promise.all([
+    const [pools, runs, holds, underWay, unknown] = await Promise.all([
       tx<{ id: PoolId; name: string }[]>`select id, name from pools where tenant_id = ${tenantId}`,
       readRunGroups(tx, tenantId, now),
       readHolds(tx, tenantId),
       readUnderWay(tx, tenantId),
+      readUnknown(tx, tenantId),
     ]);
     return {
       runs,
@@ -32,6 +34,7 @@ export async function readFigures(sql: Sql, tenantId: TenantId): Promise<FigureF
       pools: new Map(pools.map(({ id, name }) => [id, name])),
       holds,
       underWay,
+      unknown,
       now,
     };
   });
@@ -61,6 +64,13 @@ async function readUnderWay(query: Query, tenantId: TenantId): Promise<FigureFac
     from leases l join attempts a on a.id = l.attempt_id join runs r on r.id = a.run_id
     where l.ended_at is null and l.tenant_id = ${tenantId} and l.purpose in ('attempt', 'verify')
     group by r.workflow, r.application`;
+}
+
+/** Whoever settles a run gives it another outcome, or lets it be tried again. */
+async function readUnknown(query: Query, tenantId: TenantId): Promise<FigureFacts["unknown"][number][]> {
+  return await query<FigureFacts["unknown"][number][]>`
+    select workflow, count(*)::int as runs from runs
+    where tenant_id = ${tenantId} and state = 'ended' and outcome = 'UNKNOWN' group by workflow`;
 }
 
 interface GroupRow {

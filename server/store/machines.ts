@@ -135,8 +135,8 @@ export async function lockFree(tx: Tx, ids: readonly MachineId[], now: Instant):
  */
 export async function readFree(query: Query, poolId: PoolId, limit: number, now: Instant): Promise<FreeMachine[]> {
   return await query<FreeMachine[]>`
-    select id, offer_id as offer, status_since as idle_since, warm, failure_rate, quarantines > 0 as on_probation from (
-      select m.*, row_number() over (partition by offer_id order by quarantines = 0, warm = '{}'::jsonb, status_since, id) as place
+    select id, offer_id as offer, status_since as idle_since, warm, failure_rate, quarantined_until is not null as on_probation from (
+      select m.*, row_number() over (partition by offer_id order by quarantined_until is null, warm = '{}'::jsonb, status_since, id) as place
       from machines m
       where pool_id = ${poolId} and offer_id is not null and ${machineFree(query, now)}
     ) free

@@ -47,8 +47,11 @@ export async function markMachine(
       return;
     case "failed": {
       const before = await lockReliability(tx, id);
-      const oneMore = before.failuresInARow + 1 >= limits.quarantineAfter && (await mayQuarantine(tx, id, now));
+      const oneMore =
+        before.failuresInARow + 1 >= limits.quarantineAfter && (await mayQuarantine(tx, id, attemptId, now));
       await saveReliability(tx, id, afterFailure(before, oneMore, now));
+      // A proof that a failure came after says nothing: else the machine that fails is always the one proven ready most recently.
+      await tx`update machines set warm = warm - ${applicationOf(tx, attemptId)} where id = ${id}`;
     }
   }
 }
@@ -71,10 +74,10 @@ export async function saveReliability(tx: Tx, id: MachineId, reliability: Reliab
 }
 
 /**
- * Counted by one at a time in the pool: of many that fail at the same instant no more are quarantined than may be. Lock order: after
+ * Of the machines that offer the application of the attempt and could do its work, so that it always has some left. Counted by one at a time in the pool: of many that fail at the same instant no more are quarantined than may be. Lock order: after
  * all others.
  */
-async function mayQuarantine(tx: Tx, id: MachineId, now: Instant): Promise<boolean> {
+async function mayQuarantine(tx: Tx, id: MachineId, attemptId: AttemptId, now: Instant): Promise<boolean> {
   await tx`
     select pg_advisory_xact_lock(hashtextextended('quarantines ' || pool_id, 0)) from machines where id = ${id}`;
   const [row] = await tx<{ attached: number; quarantined: number }[]>`
@@ -82,6 +85,6 @@ async function mayQuarantine(tx: Tx, id: MachineId, now: Instant): Promise<boole
       where m.id <> ${id} and m.quarantined_until > ${now}::timestamptz))::int as quarantined
     from machines m
     where m.pool_id = (select pool_id from machines where id = ${id}) and m.status in ('idle', 'busy')
-      and m.revoked_at is null`;
+      and m.revoked_at is null and m.cordoned_at is null and ${applicationOf(tx, attemptId)} = any(m.applications)`;
   return row !== undefined && row.quarantined < quarantinesMax(row.attached);
 }

@@ -32,13 +32,17 @@ export async function holdPlacers(tx: Tx, tenantId: TenantId): Promise<void> {
   await tx`select 1 from pools where tenant_id = ${tenantId} order by id for no key update`;
 }
 
-/** Runs whose time has come are in the queue from now on. */
-export async function makeDue(sql: Sql, now: Instant): Promise<void> {
-  await sql`
+/** Runs whose time has come are in the queue from now on; true when there may be more of them. */
+export async function makeDue(sql: Sql, now: Instant): Promise<boolean> {
+  const made = await sql`
     update runs set due = true where id = any(array(
       select id from runs where not due and not_before_at <= ${now}::timestamptz
-      order by not_before_at limit 1000 for no key update skip locked))`;
+      order by not_before_at limit ${dueAtOnce} for no key update skip locked)) returning 1`;
+  return made.length === dueAtOnce;
 }
+
+/** A statement locks so many rows, and no more. */
+const dueAtOnce = 1000;
 
 /** Whether the machine `m` can be given something to do. */
 export const machineFree = (query: Query, now: Instant) => query`
@@ -90,7 +94,7 @@ export async function queueHead(
     cross join lateral (
       select id, front, priority, avoid, attempts_used + 1 < attempts_max as tries_left from runs r
       where pool_id = ${poolId} and state = 'queued' and due and route_id = f.route
-        and (avoid = '{}' or exists (
+        and deadline_at > ${now}::timestamptz and (avoid = '{}' or exists (
           select 1 from machines m
           where m.pool_id = ${poolId} and m.offer_id = any(f.offers) and ${machineFree(query, now)}
             and m.id <> all(r.avoid)))
@@ -119,13 +123,13 @@ export async function unsettledHead(
         case when unsettled ->> 'on' = 'same-machine' then (unsettled ->> 'machineId')::uuid end as only
       from runs r
       where pool_id = ${poolId} and state = 'unsettled' and due and route_id = f.route
-        and exists (
+        and deadline_at > ${now}::timestamptz and exists (
           select 1 from machines m
           where m.pool_id = ${poolId} and m.offer_id = any(f.offers) and ${machineFree(query, now)}
             and (unsettled ->> 'on' <> 'same-machine' or m.id = (unsettled ->> 'machineId')::uuid
               and (m.attached_at is null or m.attached_at <= ${now - limits.verifyAfterMs}::timestamptz)))
         and not ${settling(query, now)}
-      order by front desc nulls last, id limit ${perRoute}
+      order by front desc, priority desc, id limit ${perRoute}
     ) head`;
   return rows.map(({ only, ...row }) => (only === null ? row : { ...row, only }));
 }

@@ -100,14 +100,25 @@ export async function lockDueArtifacts(
     order by created_at limit ${limit} for update skip locked`;
 }
 
-/** Returns those of their runs that have ended and have no artifact any more. */
-export async function deleteArtifacts(tx: Tx, artifacts: readonly OldArtifact[]): Promise<RunId[]> {
+/**
+ * Returns those of their runs that have no artifact any more and ended before any that is kept was made, locked. One that
+ * somebody else has locked is passed over: whoever deletes it waits for these artifacts.
+ */
+export async function deleteArtifacts(
+  tx: Tx,
+  { artifactsMadeBy }: CutOffs,
+  artifacts: readonly OldArtifact[],
+): Promise<RunId[]> {
   await tx`delete from artifacts where id = any(${artifacts.map(({ id }) => id)}::uuid[])`;
   const runIds = [...new Set(artifacts.map(({ runId }) => runId))];
+  const locked = await tx<{ id: RunId }[]>`
+    select id from runs
+    where id = any(${runIds}::uuid[]) and state = 'ended' and ended_at <= ${artifactsMadeBy}::timestamptz
+    for update skip locked`;
+  // Looked for once the lock was got, so that it is the present: who saves an artifact has the run locked for a moment.
   const rows = await tx<{ id: RunId }[]>`
     select r.id from runs r
-    where r.id = any(${runIds}::uuid[]) and r.state = 'ended' and not exists (
-      select 1 from artifacts where run_id = r.id)`;
+    where r.id = any(${locked.map(({ id }) => id)}::uuid[]) and not exists (select 1 from artifacts where run_id = r.id)`;
   return rows.map(({ id }) => id);
 }
 

@@ -122,6 +122,8 @@ export const runs = pgTable(
     index("runs_by_tenant").on(t.tenantId, t.id.desc()),
     // For retention.
     index("runs_by_end").on(t.tenantId, t.endedAt).where(sql`state = 'ended'`),
+    // Those that a person is to settle.
+    index("runs_unknown").on(t.tenantId, t.workflow).where(sql`state = 'ended' and outcome = 'UNKNOWN'`),
     // The last success of a workflow that nobody had to tell of, for the failure context of a later run.
     index("runs_succeeded")
       .on(t.tenantId, t.workflow, t.endedAt)

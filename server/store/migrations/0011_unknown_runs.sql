@@ -1,0 +1,1 @@
+CREATE INDEX "runs_unknown" ON "runs" USING btree ("tenant_id","workflow") WHERE state = 'ended' and outcome = 'UNKNOWN';
