@@ -43,6 +43,13 @@ export function storeMetrics(figures: Figures, { workflow, application, pool }: 
   for (const { runs, ...of } of figures.underWay) {
     underWay.inc({ workflow: workflow(of.workflow), application: application(of.application) }, runs);
   }
+  const unknown = new Gauge({
+    name: "drover_runs_unknown",
+    help: `Runs that ended UNKNOWN, and that a person is to settle. ${everywhere}`,
+    labelNames: ["workflow"],
+    registers,
+  });
+  for (const { runs, ...of } of figures.unknown) unknown.inc({ workflow: workflow(of.workflow) }, runs);
   const machines = new Gauge({
     name: "drover_machines",
     help: `Machines that are not revoked, by status. ${everywhere}`,

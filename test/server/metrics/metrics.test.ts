@@ -23,7 +23,7 @@ import { anotherTenant, begin, kinds, startRig, TestMachine } from "../engine/ri
 const rig = await startRig();
 const nobody = "00000000-0000-7000-8000-00000000000a" as TenantId;
 const none: FigureFacts = {
-  ...{ runs: [], routes: [], machines: [], pools: new Map(), underWay: [], now: 1_000_000 },
+  ...{ runs: [], routes: [], machines: [], pools: new Map(), underWay: [], unknown: [], now: 1_000_000 },
   holds: { halts: [], pauses: [], limits: [] },
 };
 
@@ -213,6 +213,7 @@ async function everything(): Promise<Exposition> {
     ],
     pools: new Map([[poolId, "p"]]),
     underWay: [{ workflow: "w", application: "a", runs: 1 }],
+    unknown: [{ workflow: "w", runs: 1 }],
   }));
   const { meter } = metrics;
   meter.runStarted(nobody, "w");

@@ -8,6 +8,7 @@ import { halt } from "../../../server/engine/halting.ts";
 import { setLimit } from "../../../server/engine/limiting.ts";
 import { pause } from "../../../server/engine/pausing.ts";
 import { placeAll } from "../../../server/engine/placing.ts";
+import { resolveRun } from "../../../server/engine/resolving.ts";
 import { type Figures, figuresOf } from "../../../server/rules/figures.ts";
 import { desktopStates, holdReasons, machineStatuses } from "../../../server/rules/machine.ts";
 import type { PoolId } from "../../../server/rules/names.ts";
@@ -160,6 +161,27 @@ test("waiting runs are counted by why they wait, whoever started them, with the 
   assert.equal(ages["NOT_BEFORE"], 0, "its time has not come");
 });
 
+test("a run that ended UNKNOWN is counted until somebody settles it, whoever started it and wherever it ended (G12)", async () => {
+  const of = await anotherTenant(rig);
+  const machine = await TestMachine.idle(of);
+  const unknown = async (tenant = of) => [...(await figures(tenant)).unknown];
+  const endUnknown = async () => {
+    const run = await begin(of);
+    await placeAll(of.context);
+    await machine.upTo("save");
+    await machine.report({ failure: { category: "NOT_DONE", message: "" } });
+    return run;
+  };
+  const [first, second] = [await endUnknown(), await endUnknown()];
+  assert.deepEqual(await unknown(), [{ workflow: "notes.save", runs: 2 }]);
+  assert.deepEqual(await unknown(await anotherTenant(rig)), []);
+  const found = { outputs: null, nothingCommitted: false, by: "somebody", note: "" };
+  assert.ok((await resolveRun(of.context, of.tenantId, first, { ...found, as: "FAILED" })).ok);
+  assert.deepEqual(await unknown(), [{ workflow: "notes.save", runs: 1 }]);
+  assert.ok((await resolveRun(of.context, of.tenantId, second, { ...found, as: "RETRY" })).ok);
+  assert.deepEqual(await unknown(), []);
+});
+
 test("a run that has a machine waits no more; what is over its limit waits for that, and another tenant sees none of it (G12)", async () => {
   const of = await anotherTenant(rig);
   await setLimit(of.context, of.tenantId, { kind: "workflow", name: "notes.save", max: 1, by: "somebody" });
@@ -172,6 +194,6 @@ test("a run that has a machine waits no more; what is over its limit waits for t
   const nothing = await figures(await anotherTenant(rig));
   assert.deepEqual(
     Object.values(nothing).map(({ length }) => length),
-    [0, 0, 0, 0],
+    [0, 0, 0, 0, 0],
   );
 });
