@@ -17,9 +17,9 @@ import { addRelease, uploadPiece } from "../engine/releases.ts";
 import { resolveRun } from "../engine/resolving.ts";
 import { retentionInForce, setRetention } from "../engine/retention.ts";
 import { resumeNewestRollout, startRollout, stopNewestRollout, viewRollout } from "../engine/rolling-out.ts";
-import { newRunId, startRun } from "../engine/starting.ts";
+import { keySpent, newRunId, startRun } from "../engine/starting.ts";
 import type { MachineId, RunId, TenantId } from "../rules/names.ts";
-import { type Answer, accept } from "../rules/refusal.ts";
+import { type Answer, accept, refuse } from "../rules/refusal.ts";
 import { listArtifacts, readArtifact } from "../store/artifact-reads.ts";
 import { listLimits } from "../store/concurrency.ts";
 import { type DefinitionTable, listDefinitions, readDefinition } from "../store/definition-reads.ts";
@@ -117,8 +117,9 @@ function runDoor(context: EngineContext): RunDoor {
       id,
     );
     if (!answer.ok) return answer;
-    const run = there(await readRunView(sql, tenant, answer.value.runId), "run");
-    return run.ok ? accept({ run: run.value, existed: answer.value.existed, unmet: answer.value.unmet }) : run;
+    const run = await readRunView(sql, tenant, answer.value.runId);
+    if (run === undefined) return idempotencyKey === "" ? deleted() : keySpent();
+    return accept({ run, existed: answer.value.existed, unmet: answer.value.unmet });
   }
   return {
     startRun: start,
@@ -133,15 +134,15 @@ function runDoor(context: EngineContext): RunDoor {
     },
     async cancelRun(tenant: TenantId, id: RunId) {
       const cancelled = await cancelRun(context, tenant, id);
-      return cancelled.ok ? there(await readRunView(sql, tenant, id), "run") : cancelled;
+      return cancelled.ok ? orDeleted(await readRunView(sql, tenant, id)) : cancelled;
     },
     async moveRunToFront(tenant, id) {
       const moved = await moveRunToFront(context, tenant, id);
-      return moved.ok ? there(await readRunView(sql, tenant, id), "run") : moved;
+      return moved.ok ? orDeleted(await readRunView(sql, tenant, id)) : moved;
     },
     async resolveRun(tenant, id, wanted) {
       const resolved = await resolveRun(context, tenant, id, wanted);
-      return resolved.ok ? there(await readRun(sql, tenant, id), "run") : resolved;
+      return resolved.ok ? orDeleted(await readRun(sql, tenant, id)) : resolved;
     },
     purgeRun: (tenant, id) => purgeRun(context, tenant, id),
     explainRun: (tenant, id) => explainRun(context, tenant, id),
@@ -178,7 +179,12 @@ function releaseDoor(context: EngineContext): ReleaseDoor {
   };
 }
 
-/** What was just changed; that it is gone since is a fault. */
+/** A run that was just changed; it may have been deleted since. */
+const orDeleted = <T>(run: T | undefined): Answer<T> => (run === undefined ? deleted() : accept(run));
+
+const deleted = () => refuse("RUN_NOT_FOUND", "There is no such run any more.");
+
+/** What was just changed, and nobody deletes; that it is gone since is a fault. */
 function there<T>(row: T | undefined, what: string): Answer<T> {
   if (row === undefined) throw new Error(`the ${what} that was just changed is not there`);
   return accept(row);

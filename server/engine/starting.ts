@@ -164,7 +164,7 @@ async function existing(
 /** What the trigger `refuse_spent_key` raises. */
 const spentKeyCode = "DRKEY";
 
-const keySpent = (): Answer<never> =>
+export const keySpent = (): Answer<never> =>
   refuse(
     "IDEMPOTENCY_KEY_TOO_OLD",
     "The run of this idempotency key was deleted, and nobody can tell any more whether this is the same request. Take another key if it is not.",
