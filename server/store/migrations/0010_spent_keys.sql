@@ -1,6 +1,7 @@
 -- A start with a key whose run was deleted is refused (G5). It may have waited in the unique index for that very deletion: the
 -- statement's own snapshot is older than it, and does not show that the key is spent. Each query of a function that is volatile
--- sees what is committed by then, so this one is asked once the key is known to be free. What restores a dump has no search path.
+-- sees what is committed by then, so this one is asked once the key is known to be free.
+-- Whoever restores a dump has no search path.
 CREATE FUNCTION "refuse_spent_key"() RETURNS trigger LANGUAGE plpgsql VOLATILE AS $$
 BEGIN
   IF EXISTS (

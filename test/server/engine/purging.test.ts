@@ -207,6 +207,42 @@ test("a start that began before its key's run was there, and ends after it was d
   assert.equal(await started, "IDEMPOTENCY_KEY_TOO_OLD");
 });
 
+test("a start that finds its key's run, which is purged before it is read, is refused, and no other of its call (G5)", async () => {
+  for (const many of [false, true]) {
+    const { id, planted, idempotencyKey } = await succeeded(rig);
+    const meddled = new Proxy(sql, {
+      apply(call, self, args) {
+        const query = Reflect.apply(call as never, self, args) as Promise<unknown>;
+        if (!String(args[0]).includes("request_digest from runs")) return query;
+        return query.then(async (rows) => {
+          await purgeRun(context, tenantId, id);
+          return rows;
+        });
+      },
+    });
+    const { runs } = engineDoor({ ...context, database: { ...rig.database, sql: meddled } });
+    const wanted = { workflow: "notes.save", workflowVersion: 0, caller: "x", priority: 0, inputs: { text: planted } };
+    const asked = { ...wanted, idempotencyKey };
+    const answers = many
+      ? await runs.startRuns(tenantId, [asked, { ...wanted, idempotencyKey: "" }])
+      : [await runs.startRun(tenantId, asked)];
+    const said = answers.map((answer) => (answer.ok ? "started" : answer.refusal.reason));
+    assert.deepEqual(said, many ? ["IDEMPOTENCY_KEY_TOO_OLD", "started"] : ["IDEMPOTENCY_KEY_TOO_OLD"]);
+  }
+});
+
+test("runs with keys are restored from a dump, which has no search path", async () => {
+  const like = await succeeded(rig);
+  await sql.begin(async (tx) => {
+    await tx`select set_config('search_path', '', true)`;
+    const rows = await tx`
+      insert into public.runs
+      select (jsonb_populate_record(r, jsonb_build_object('id', gen_random_uuid(), 'idempotency_key', 'restored'))).*
+      from public.runs r where r.id = ${like.id} returning id`;
+    assert.equal(rows.length, 1);
+  });
+});
+
 test("a spent key is its tenant's alone (G12), and is forgotten after its time", async () => {
   const run = await succeeded(rig);
   const other = await anotherTenant(rig);
