@@ -33,11 +33,14 @@ export async function saveArtifact(
   const blob = artifactBlob(attempt.runId, artifact.id);
   await context.blobs.put(blob, artifact.content);
   try {
-    await sql`
+    const [saved] = await sql<{ ended: boolean }[]>`
       insert into artifacts (id, tenant_id, run_id, attempt_id, command_number, kind, content_type, size_bytes, created_at)
       values (${artifact.id}, ${attempt.tenantId}, ${attempt.runId}, ${artifact.attemptId}, ${artifact.commandNumber},
         ${artifact.kind}, ${artifact.contentType}, ${artifact.content.length}, ${await readNow(sql)}::timestamptz)
-      on conflict (id) do nothing`;
+      on conflict (id) do nothing
+      returning (select state = 'ended' from runs where id = run_id) as ended`;
+    // Of a run that ended long ago the folder may have been deleted before there was a row that kept it.
+    if (saved?.ended) await context.blobs.put(blob, artifact.content);
   } catch (error) {
     if (!isOfNoRun(error)) throw error;
     // The run was deleted after it was read, and perhaps before the blob was put.

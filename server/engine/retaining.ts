@@ -87,14 +87,14 @@ async function retainOnce(context: EngineContext, passed: Passed): Promise<boole
 /** One batch of artifacts; true when there may be more. */
 async function retainArtifacts(context: EngineContext, due: Due, { artifacts: passed }: Passed): Promise<boolean> {
   const { database, blobs } = context;
-  const { deleted, emptied, found } = await database.sql.begin(async (tx) => {
+  const { deleted, found } = await database.sql.begin(async (tx) => {
     const found = await lockDueArtifacts(tx, due, [...passed], limits.retainingArtifacts);
     const deletable = await without(context, passed, found, ({ runId, id }) => blobs.delete(artifactBlob(runId, id)));
-    const emptied = await deleteArtifacts(tx, deletable);
-    return { deleted: deletable.length, emptied, found: found.length };
+    // The folder, and what a crash may have left in it: under the run's lock, for it may be tried again and leave frames anew.
+    const emptied = await deleteArtifacts(tx, due, deletable);
+    await without(context, new Set<RunId>(), emptied, ({ id }) => blobs.deleteAll(runBlobs(id)));
+    return { deleted: deletable.length, found: found.length };
   });
-  // The folder, and what a crash may have left in it.
-  for (const id of emptied) await blobs.deleteAll(runBlobs(id));
   return goesOn(found, limits.retainingArtifacts, deleted, passed.size);
 }
 

@@ -108,7 +108,7 @@ export async function deleteArtifacts(
   tx: Tx,
   { artifactsMadeBy }: CutOffs,
   artifacts: readonly OldArtifact[],
-): Promise<RunId[]> {
+): Promise<{ id: RunId }[]> {
   await tx`delete from artifacts where id = any(${artifacts.map(({ id }) => id)}::uuid[])`;
   const runIds = [...new Set(artifacts.map(({ runId }) => runId))];
   const locked = await tx<{ id: RunId }[]>`
@@ -116,10 +116,9 @@ export async function deleteArtifacts(
     where id = any(${runIds}::uuid[]) and state = 'ended' and ended_at <= ${artifactsMadeBy}::timestamptz
     for update skip locked`;
   // Looked for once the lock was got, so that it is the present: who saves an artifact has the run locked for a moment.
-  const rows = await tx<{ id: RunId }[]>`
+  return await tx<{ id: RunId }[]>`
     select r.id from runs r
     where r.id = any(${locked.map(({ id }) => id)}::uuid[]) and not exists (select 1 from artifacts where run_id = r.id)`;
-  return rows.map(({ id }) => id);
 }
 
 /** Those that ended first of those that may be kept no longer, but for those that are `passed` over, locked. */

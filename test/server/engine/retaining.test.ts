@@ -13,8 +13,18 @@ import { setRetention } from "../../../server/engine/retention.ts";
 import { limits } from "../../../server/rules/limits.ts";
 import type { RunId } from "../../../server/rules/names.ts";
 import { until } from "../../agent/desktop/until.ts";
-import { age, assertGone, atSave, filesOf, isThere, startKeepingRig, succeeded, unknown } from "./left-behind.ts";
-import { anotherReplica, anotherTenant, begin, clear, put, type Rig, told, workflowSource } from "./rig.ts";
+import {
+  age,
+  assertGone,
+  atSave,
+  filesOf,
+  isThere,
+  leaveFrame,
+  startKeepingRig,
+  succeeded,
+  unknown,
+} from "./left-behind.ts";
+import { anotherReplica, anotherTenant, begin, clear, lockWaits, put, type Rig, told, workflowSource } from "./rig.ts";
 
 const rig = await startKeepingRig();
 const { context, tenantId } = rig;
@@ -148,6 +158,49 @@ test("a run that ended UNKNOWN is kept until somebody has settled it, and as lon
   await age(rig, run.id, 91);
   await retainAll();
   await assertGone(rig, run);
+});
+
+test("a run that is tried again while its old frames are deleted keeps the new ones", async () => {
+  const run = await unknown(rig);
+  await age(rig, run.id, 8);
+  const wanted = { as: "RETRY", outputs: {}, nothingCommitted: false, by: "nurse", note: "looked" } as const;
+  let isLeft = false;
+  const tryAgain = async () => {
+    assert.ok((await resolveRun(context, tenantId, run.id, wanted)).ok);
+    isLeft = await leaveFrame(rig, run);
+  };
+  let tried: Promise<void> | undefined;
+  const { blobs } = context;
+  const meddled = {
+    ...blobs,
+    async deleteAll(prefix: string) {
+      tried ??= tryAgain();
+      await until("it is tried again, or waits", async () => isLeft || (await lockWaits(sql)));
+      await blobs.deleteAll(prefix);
+    },
+  };
+  await retaining({ ...context, blobs: meddled })();
+  await tried;
+  assert.ok(isLeft);
+  assert.equal((await sql`select 1 from artifacts where run_id = ${run.id}`).length, 1);
+  assert.equal(filesOf(rig, run.id).length, 1);
+});
+
+test("a frame that comes in late, while the folder of its run is deleted, is kept", async () => {
+  const run = await succeeded(rig);
+  await age(rig, run.id, 8);
+  const { blobs } = context;
+  let puts = 0;
+  const meddled = {
+    ...blobs,
+    async put(key: string, content: Uint8Array) {
+      await blobs.put(key, content);
+      if (++puts === 1) await retainAll();
+    },
+  };
+  assert.ok(await leaveFrame({ ...rig, context: { ...context, blobs: meddled } }, run));
+  assert.equal((await sql`select 1 from artifacts where run_id = ${run.id}`).length, 1);
+  assert.equal(filesOf(rig, run.id).length, 1);
 });
 
 test("a run after which a machine is to be cleaned up is kept until it is clean, or revoked", async () => {
