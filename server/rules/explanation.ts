@@ -49,6 +49,7 @@ export function explain(facts: ExplanationFacts): Explanation {
     .filter(({ whys }) => !whys.some(({ reason }) => lasting.includes(reason)))
     .flatMap(({ whys }) => expectedOf(whys, now) ?? [])
     .sort((a, b) => a - b);
+  const soonest = freeAt[0] === undefined ? undefined : Math.max(freeAt[0], run.notBeforeAt ?? now);
   return {
     causes: counted(
       own,
@@ -56,7 +57,7 @@ export function explain(facts: ExplanationFacts): Explanation {
     ),
     fleet: fleet.length,
     nearest: nearestOf(fitting.length > 0 ? fitting : almost(seen), whyNot, route.requirement, now),
-    ...(freeAt[0] === undefined ? {} : { nextFree: freeAt[0] }),
+    ...(soonest === undefined ? {} : { nextFree: soonest }),
     place,
     unmet: unmet(route.requirement, run.pool, offers),
     deadlineAt: run.deadlineAt,

@@ -3,7 +3,7 @@
 
 import { type Holds, holdsOf } from "./holds.ts";
 import type { MachineStatus } from "./machine.ts";
-import { misfits, type Offer, type Requirement } from "./matching.ts";
+import { misfits, type Requirement } from "./matching.ts";
 import type { Instant, PoolId, RouteId } from "./names.ts";
 import { type FleetMachine, obstaclesOf } from "./obstacles.ts";
 import type { Route } from "./route.ts";
@@ -82,7 +82,7 @@ export function figuresOf(facts: FigureFacts): Figures {
     }),
     machines: machines.map(({ like, machines }) => ({ pool: poolName(like.poolId), status: like.status, machines })),
     fitness: machines.flatMap(({ like, machines }) =>
-      applicationsOf(like.offer).map((application) => {
+      applicationsOf(like).map((application) => {
         const seeker = { poolId: like.poolId, requirement: { application, labels: [] }, avoid: [] };
         const reason = obstaclesOf(seeker, like, facts.holds, {}, now)[0]?.reason ?? "NONE";
         return { application, pool: poolName(like.poolId), reason, machines };
@@ -93,7 +93,9 @@ export function figuresOf(facts: FigureFacts): Figures {
   };
 }
 
-const applicationsOf = (offer: Offer | undefined) => [...new Set(offer?.applications.map(({ name }) => name))];
+const applicationsOf = ({ offer, applications }: FleetMachine) => [
+  ...new Set(offer?.applications.map(({ name }) => name) ?? applications),
+];
 
 /** Why the runs of a group wait: what keeps them from every machine, else what keeps them from most machines. */
 function reasons({ machines, holds, now }: FigureFacts) {

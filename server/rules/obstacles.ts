@@ -5,7 +5,7 @@
 
 import { type Holds, haltOf } from "./holds.ts";
 import type { DesktopState, HoldReason, MachineStatus } from "./machine.ts";
-import { misfit, type Offer, type Requirement } from "./matching.ts";
+import { type Misfit, misfit, type Offer, type Requirement } from "./matching.ts";
 import type { Instant, MachineId, PoolId } from "./names.ts";
 import type { Verdict } from "./verdict.ts";
 import type { WaitReason, Why } from "./wait-reason.ts";
@@ -15,8 +15,10 @@ export interface FleetMachine {
   readonly id: MachineId;
   readonly name: string;
   readonly poolId: PoolId;
-  /** Undefined: it has never been attached. */
+  /** Undefined: it has never been attached, or not since offers are kept. */
   readonly offer: Offer | undefined;
+  /** Names of those that it had when it was last attached: all that is known of it without an offer. */
+  readonly applications: readonly string[];
   readonly status: MachineStatus;
   readonly attachedAt: Instant | null;
   readonly takeoverAt: Instant | null;
@@ -50,9 +52,7 @@ export function obstaclesOf(seeker: Seeker, machine: FleetMachine, holds: Holds,
   const { status, hold, takeoverAt, drainBy, quarantinedUntil, unreadyUntil } = machine;
   const found: (Why | undefined | false)[] = [
     machine.poolId !== seeker.poolId && why("OTHER_POOL"),
-    machine.offer === undefined
-      ? status !== "offline" && why("APPLICATION_MISSING")
-      : why(misfit(seeker.requirement, machine.offer)),
+    why(misfitOf(seeker.requirement, machine)),
     (seeker.avoid.includes(machine.id) || (seeker.only !== undefined && seeker.only !== machine.id)) && why("AVOIDED"),
     status === "offline" && why("OFFLINE"),
     status === "reattaching" && why("REATTACHING", takeoverAt),
@@ -68,6 +68,13 @@ export function obstaclesOf(seeker: Seeker, machine: FleetMachine, holds: Holds,
     status === "busy" && why("BUSY", freeAt(machine, usual, now)),
   ];
   return found.filter((each) => each !== undefined && each !== false);
+}
+
+/** What is away and has no known offer may fit once it is back, if it had the application; what is there is given nothing. */
+function misfitOf(requirement: Requirement, { offer, applications, status }: FleetMachine): Misfit | undefined {
+  if (offer !== undefined) return misfit(requirement, offer);
+  const away = status === "offline" || status === "reattaching";
+  return away && applications.includes(requirement.application) ? undefined : "APPLICATION_MISSING";
 }
 
 function why(reason: WaitReason, until?: Instant | null): Why;

@@ -47,7 +47,7 @@ export type SeenMachine = Omit<FleetMachine, "offer"> & { readonly offer: OfferI
  */
 export async function readFleet(query: Query, tenantId: TenantId): Promise<SeenMachine[]> {
   const rows = await query<FleetRow[]>`
-    select m.id, m.name, m.pool_id, m.offer_id as offer, m.status, m.attached_at, m.takeover_at, m.cordoned_at, m.drain_by,
+    select m.id, m.name, m.pool_id, m.offer_id as offer, m.applications, m.status, m.attached_at, m.takeover_at, m.cordoned_at, m.drain_by,
       m.quarantined_until, m.hold, m.desktop,
       m.kept_free or coalesce(l.purpose = 'service', false) as kept_free, m.unclean_attempt_id is not null as unclean, m.unready_until,
       m.unready_verdict, r.workflow, a.started_at, r.deadline_at

@@ -77,6 +77,7 @@ interface GroupRow {
   id: MachineId;
   poolId: PoolId;
   offerId: OfferId | null;
+  applications: string[];
   status: MachineStatus;
   cordonedAt: Instant | null;
   drainBy: Instant | null;
@@ -93,7 +94,7 @@ interface GroupRow {
 async function readMachineGroups(query: Query, tenantId: TenantId, now: Instant): Promise<MachineGroup[]> {
   const later = (column: string) => query`${query.unsafe(column)} > ${now}::timestamptz`;
   const rows = await query<GroupRow[]>`
-    select (array_agg(id))[1] as id, pool_id, offer_id, status, min(cordoned_at) as cordoned_at, min(drain_by) as drain_by,
+    select (array_agg(id))[1] as id, pool_id, offer_id, applications, status, min(cordoned_at) as cordoned_at, min(drain_by) as drain_by,
       min(quarantined_until) as quarantined_until, hold, desktop, kept, unclean_attempt_id is not null as unclean,
       min(unready_until) as unready_until, count(*)::int as machines
     from (
@@ -103,7 +104,7 @@ async function readMachineGroups(query: Query, tenantId: TenantId, now: Instant)
       from machines m left join leases l on l.machine_id = m.id and l.ended_at is null
       where m.tenant_id = ${tenantId} and m.revoked_at is null
     ) fleet
-    group by pool_id, offer_id, status, hold, desktop, kept, halted, unclean_attempt_id is not null, cordoned_at is null,
+    group by pool_id, offer_id, applications, status, hold, desktop, kept, halted, unclean_attempt_id is not null, cordoned_at is null,
       drain_by is null, ${later("quarantined_until")}, ${later("unready_until")}`;
   const offers = await readOffers(query, [...new Set(rows.flatMap(({ offerId }) => offerId ?? []))]);
   const known = new Map(offers.map((offer) => [offer.id, offer]));

@@ -48,6 +48,7 @@ const anyMachine = fc.record({
   status: mostly("idle" as const, fc.constantFrom(...machineStatuses)),
   pool: mostly(home, fc.constant(ward)),
   offer: mostly(offerIds[0], fc.constantFrom(...offerIds, null)),
+  applications: fc.constantFrom([], ["notes"]),
   revoked: seldom(fromNow),
   cordoned: seldom(fromNow),
   drain: seldom(fromNow),
@@ -64,6 +65,7 @@ async function become(at: number, is: AnyMachine, now: number): Promise<void> {
   const after = (ms: number | null) => (ms === null ? null : now + ms);
   await sql`
     update machines set status = ${is.status}, pool_id = ${is.pool}, offer_id = ${is.offer ?? null},
+      applications = ${is.applications}::text[],
       takeover_at = ${is.status === "reattaching" ? now : null}::timestamptz, revoked_at = ${after(is.revoked)}::timestamptz,
       cordoned_at = ${after(is.cordoned)}::timestamptz,
       drain_by = ${is.cordoned === null ? null : after(is.drain)}::timestamptz,

@@ -57,18 +57,23 @@ test("another tenant's runs, machines and pauses are none of its affair (G12), a
   for (let n = 0; n < 3; n++) await begin(theirs, { priority: 9 });
   const held = { kind: "workflow", name: "notes.save", reason: "", by: "them" } as const;
   assert.ok((await pause(theirs.context, theirs.tenantId, held)).ok);
-  const away = await TestMachine.enrol(mine);
+  const [away] = await Promise.all([TestMachine.enrol(mine), TestMachine.enrol(mine)]);
+  // From before there were offers; the other one has never been attached.
+  await sql`update machines set applications = '{notes}' where id = ${away.id}`;
   const run = await begin(mine, { inputs: { text: "Jane Doe" } });
   assert.equal(await explainRun(theirs.context, theirs.tenantId, run), undefined);
   const { causes, fleet, place, nearest } = await explained(mine, run);
   assert.deepEqual(
     causes.map(({ reason, machines }) => [reason, machines]),
-    [["OFFLINE", 1]],
+    [
+      ["APPLICATION_MISSING", 1],
+      ["OFFLINE", 1],
+    ],
   );
-  assert.deepEqual([fleet, place, nearest.map(({ machine }) => machine)], [1, 1, [away.name]]);
+  assert.deepEqual([fleet, place, nearest.map(({ machine }) => machine)], [2, 1, [away.name]]);
   assert.doesNotMatch(JSON.stringify(await explained(mine, run)), /Jane/);
   await revokeMachine(mine.context, mine.tenantId, away.id);
-  assert.equal((await explained(mine, run)).fleet, 0);
+  assert.equal((await explained(mine, run)).fleet, 1);
 });
 
 test("its place is the one at which it is placed: by front, priority and turns", async () => {

@@ -196,6 +196,7 @@ async function everything(): Promise<Exposition> {
     name: "",
     poolId,
     offer,
+    applications: ["a"],
     status: "idle",
     hold: null,
     desktop: null,

@@ -22,6 +22,7 @@ const machine = (name: string, changes: Partial<FleetMachine> = {}): FleetMachin
     poolId: ward,
     offer: notes,
     status: "idle",
+    applications: ["notes"],
     attachedAt: 0,
     takeoverAt: null,
   },
@@ -168,6 +169,38 @@ test("the nearest machines are those expected soonest, and the next is free when
   const rest = explain(facts(fleet.filter(({ name }) => !["late", "bounded", "soon"].includes(name))));
   assert.equal(rest.nextFree, now + 4_000);
   assert.equal(explain(facts([busy("x", "sums.add")])).nextFree, undefined);
+});
+
+test("for a run whose time has not come no machine is the next free one before then", () => {
+  const nextFree = (fleet: readonly FleetMachine[], notBeforeAt: number) =>
+    explain(withRun(fleet, { notBeforeAt })).nextFree;
+  assert.equal(nextFree([machine("a")], later), later);
+  assert.equal(nextFree([machine("cold", { unreadyUntil: later + 1 })], later), later + 1);
+  assert.equal(nextFree([machine("a")], now - 1), now, "its time has come");
+  assert.equal(nextFree([machine("a", { status: "offline" })], later), undefined);
+});
+
+test("a machine of which no offer is known lacks the application, unless it is away and had it", () => {
+  const unknown = { offer: undefined, status: "offline" } as const;
+  const never = machine("never", { ...unknown, applications: [] });
+  const other = machine("other", { ...unknown, applications: ["sums"] });
+  const upgraded = machine("upgraded", unknown);
+  const silent = machine("silent", { ...unknown, status: "reattaching" });
+  const there = machine("there", { ...unknown, status: "idle" });
+  const told = explain(facts([never, other, upgraded, silent, there]));
+  assert.deepEqual(
+    told.causes.map(({ reason, machines }) => [reason, machines]),
+    [
+      ["APPLICATION_MISSING", 3],
+      ["OFFLINE", 1],
+      ["REATTACHING", 1],
+    ],
+  );
+  assert.deepEqual(
+    told.nearest.map((each) => each.machine),
+    ["silent", "upgraded"],
+  );
+  assert.deepEqual(explain(facts([never])).nearest, []);
 });
 
 test("where no machine fits, the nearest are those of its pool that lack one thing", () => {

@@ -60,6 +60,7 @@ test("machines in any state are counted as each would be told by itself", async 
     status: mostly("idle" as const, fc.constantFrom(...machineStatuses)),
     pool: mostly(pools[0], fc.constant(pools[1])),
     offer: mostly(offerIds[1] ?? null, fc.constantFrom(...offerIds, null)),
+    applications: fc.constantFrom(...names),
     ...{ revoked: seldom(fromNow), cordoned: seldom(fromNow), drain: seldom(fromNow) },
     ...{ unready: seldom(fromNow), quarantined: seldom(fromNow) },
     ...{ hold: seldom(fc.constantFrom(...holdReasons)), desktop: seldom(fc.constantFrom(...desktopStates)) },
@@ -75,6 +76,7 @@ test("machines in any state are counted as each would be told by itself", async 
       const id = machines[i]?.id ?? assert.fail();
       await sql`
         update machines set status = ${is.status}, pool_id = ${is.pool}, offer_id = ${is.offer},
+          applications = ${is.applications}::text[],
           takeover_at = ${is.status === "reattaching" ? now : null}::timestamptz, revoked_at = ${at(is.revoked)}::timestamptz,
           cordoned_at = ${at(is.cordoned)}::timestamptz, drain_by = ${is.cordoned === null ? null : at(is.drain)}::timestamptz,
           unready_until = ${at(is.unready)}::timestamptz, quarantined_until = ${at(is.quarantined)}::timestamptz,
@@ -91,7 +93,7 @@ test("machines in any state are counted as each would be told by itself", async 
     const each = (await readFleet(sql, tenantId)).flatMap(({ offer, ...machine }) => {
       const its = offer === null ? undefined : offers.get(offer);
       const pool = machine.poolId === pools[0] ? "default" : "ward";
-      return (its?.applications ?? []).map(({ name }) => {
+      return (its?.applications.map(({ name }) => name) ?? machine.applications).map((name) => {
         const seeker = { poolId: machine.poolId, requirement: { application: name, labels: [] }, avoid: [] };
         const whys = obstaclesOf(seeker, { ...machine, offer: its }, holds, {}, now);
         return { application: name, pool, reason: whys[0]?.reason ?? "NONE", machines: 1 };
@@ -140,6 +142,9 @@ test("waiting runs are counted by why they wait, whoever started them, with the 
     "notes.new notes default queued APPLICATION_MISSING": 1,
   };
   assert.deepEqual(await queue(), { ...always, ...missing }, "there is no machine");
+  const enrolled = await TestMachine.enrol(of);
+  assert.deepEqual(await queue(), { ...always, ...missing }, "one that has never been attached has nothing");
+  await sql`delete from machines where id = ${enrolled.id}`;
   const machines = await Promise.all([1, 2, 3].map(() => TestMachine.idle(of)));
   const wrong = { "notes.new notes default queued WRONG_VERSION": 1 };
   assert.deepEqual(await queue(), { ...always, ...wrong, "notes.save notes default queued OTHERS_FIRST": 2 });
