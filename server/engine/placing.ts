@@ -72,7 +72,7 @@ async function placeOneByOne(context: EngineContext, poolId: PoolId): Promise<vo
   for (;;) {
     try {
       tried = undefined;
-      if ((await placePool(context, poolId, chooseOne)) === 0) return;
+      if ((await placePool(context, poolId, chooseOne, failed.length)) === 0) return;
     } catch (error) {
       if (tried === undefined) throw error;
       const { run, machine }: Placement = tried;
@@ -82,13 +82,13 @@ async function placeOneByOne(context: EngineContext, poolId: PoolId): Promise<vo
   }
 }
 
-/** Places what fits now; returns how many. */
-async function placePool(context: EngineContext, poolId: PoolId, choose: Choose): Promise<number> {
+/** Places what fits now; returns how many. `beyond`: so many runs may be at the head that are not to be tried again. */
+async function placePool(context: EngineContext, poolId: PoolId, choose: Choose, beyond = 0): Promise<number> {
   const begun = await context.database.sql.begin(async (tx) => {
     const pool = await lockPool(tx, poolId);
     if (pool === undefined) return [];
     const asked = await readNow(tx);
-    const facts = await readFacts(context, tx, poolId, pool, asked);
+    const facts = await readFacts(context, tx, poolId, pool, beyond, asked);
     if (facts === undefined) return [];
     const placements = choose(facts);
     if (placements.length === 0) return [];
@@ -122,6 +122,7 @@ async function readFacts(
   tx: Tx,
   poolId: PoolId,
   pool: LockedPool,
+  beyond: number,
   now: Instant,
 ): Promise<PlacingFacts | undefined> {
   const fleet = await readFree(tx, poolId, limits.placingMachines, now);
@@ -130,7 +131,7 @@ async function readFacts(
     tx,
     fleet.map(({ offer }) => offer),
   );
-  const perRoute = Math.min(limits.placingHead, fleet.length);
+  const perRoute = Math.min(limits.placingHead, fleet.length) + beyond;
   const [unsettled, queued] = [await waitingRoutes(tx, poolId, "unsettled"), await waitingRoutes(tx, poolId, "queued")];
   const limited = await lockLimits(tx, pool.tenantId, [...unsettled, ...queued]);
   const fitted = [fitting(unsettled, offers, limited), fitting(queued, offers, limited)] as const;

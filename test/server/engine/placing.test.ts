@@ -6,6 +6,7 @@ import { placeAll } from "../../../server/engine/placing.ts";
 import type { MachineId, RunId } from "../../../server/rules/names.ts";
 import { json } from "../../../server/store/database.ts";
 import { keepOffer } from "../../../server/store/offers.ts";
+import { copyRun } from "./many.ts";
 import { anotherReplica, begin, clear, kinds, put, startRig, TestMachine, told, workflowSource } from "./rig.ts";
 
 const rig = await startRig();
@@ -145,4 +146,43 @@ test("a pool is not held up by a route without machines", async () => {
   await placeAll(rig.context);
   assert.deepEqual([await told(rig, stuck), await told(rig, run)], ["queued", "running"]);
   await needs("notes");
+});
+
+test("runs whose time in the queue is over hold up no other before they are ended (G7)", async () => {
+  await TestMachine.idle(rig);
+  const late = await begin(rig, { priority: 9 });
+  await copyRun(rig, late, 99);
+  await sql`update runs set deadline_at = now() - interval '1 s' where state = 'queued'`;
+  const run = await begin(rig);
+  await placeAll(rig.context);
+  assert.deepEqual([await told(rig, late), await told(rig, run)], ["queued", "running"]);
+});
+
+test("a run whose placement cannot be saved keeps the only machine from no other (G7)", async () => {
+  await TestMachine.idle(rig);
+  const [bad, good] = [await begin(rig, { priority: 9 }), await begin(rig)];
+  await sql`
+    create function refuse_attempt() returns trigger language plpgsql as 'begin raise exception ''refused''; end'`;
+  await sql.unsafe(
+    `create trigger refuse before insert on attempts for each row when (new.run_id = '${bad}') execute function refuse_attempt()`,
+  );
+  try {
+    await placeAll(rig.context);
+    assert.deepEqual([await told(rig, bad), await told(rig, good)], ["queued", "running"]);
+  } finally {
+    await sql`drop trigger refuse on attempts`;
+    await sql`drop function refuse_attempt`;
+  }
+});
+
+test("of runs that come due together the most urgent goes first, however many there are", async () => {
+  await TestMachine.idle(rig);
+  const early = await begin(rig);
+  await copyRun(rig, early, 2_500);
+  const urgent = await begin(rig, { priority: 100 });
+  await sql`
+    update runs set due = false, not_before_at = now() - case when id = ${urgent} then interval '1 ms' else interval '1 s' end
+    where state = 'queued'`;
+  await placeAll(rig.context);
+  assert.deepEqual([await told(rig, early), await told(rig, urgent)], ["queued", "running"]);
 });

@@ -5,6 +5,7 @@ import { beforeEach, test } from "node:test";
 import { placeAll } from "../../../server/engine/placing.ts";
 import { limits } from "../../../server/rules/limits.ts";
 import { quarantinesMax } from "../../../server/rules/quarantine.ts";
+import { keepOffer } from "../../../server/store/offers.ts";
 import { copyRun, manyMachines } from "./many.ts";
 import { begin, clear, put, startRig, type TestMachine, workflowSource } from "./rig.ts";
 
@@ -131,4 +132,36 @@ test("of many machines that fail once too often at the same instant, a quarter i
   await sql`update machines set failures_in_a_row = ${limits.quarantineAfter - 1} where status = 'busy'`;
   await Promise.all(machines.map(fail));
   assert.equal(await quarantined(), quarantinesMax(machines.length));
+});
+
+test("a failed probe is over where it may not be quarantined again: the machine is no run's first choice, nor warm", async () => {
+  const [probed, ...others] = (await manyMachines(rig, 4)) as [TestMachine, ...TestMachine[]];
+  // Its time is over, and another one's is not: there may be one of four.
+  await sql`update machines set quarantines = 1, failures_in_a_row = 3 where id = ${probed.id}`;
+  await due(probed);
+  const [other] = others as [TestMachine];
+  await sql`update machines set quarantines = 1, quarantined_until = now() + interval '1 hour' where id = ${other.id}`;
+  await begin(rig);
+  assert.ok(await isPlaced(probed));
+  await fail(probed);
+  assert.equal(await quarantined(), 1);
+  const [row] = await sql`select quarantined_until, warm from machines where id = ${probed.id}`;
+  assert.deepEqual({ ...row }, { quarantinedUntil: null, warm: {} });
+  // Tried again, it goes to one of the two that are free; so does the next.
+  await begin(rig);
+  assert.ok(!(await isPlaced(probed)));
+});
+
+test("of the machines that have the application one stays, however many have not", async () => {
+  const [first, second] = (await manyMachines(rig, 8)) as [TestMachine, TestMachine];
+  const without = await keepOffer(sql, { applications: [{ name: "sums", version: "1" }], labels: {} });
+  await sql`
+    update machines set offer_id = ${without}, applications = '{sums}'
+    where status = 'idle' and id <> all(${[first.id, second.id]}::uuid[])`;
+  await sql`update machines set failures_in_a_row = ${limits.quarantineAfter - 1} where status = 'idle'`;
+  await copyRun(rig, await begin(rig, { workflow: "notes.broken" }), 3);
+  await placeAll(rig.context);
+  await fail(first);
+  await fail(second);
+  assert.equal(await quarantined(), 1);
 });

@@ -344,3 +344,17 @@ test("a verify attempt that is lost as well is followed by another, whichever re
   const [row] = await sql`select attempts_used from runs where id = ${run}`;
   assert.equal(row?.["attemptsUsed"], 1, "verify attempts are not tries of the work");
 });
+
+test("of runs to be verified the one of higher priority goes first, as explain foretells", async () => {
+  const first = await lost("any");
+  // Until there are two.
+  await sql`update runs set due = false, not_before_at = now() + interval '1 hour' where id = ${first.run}`;
+  const second = await lost("any");
+  await sql`update runs set priority = 9 where id = ${second.run}`;
+  await sql`update machines set cordoned_at = now()`;
+  await waited();
+  await TestMachine.idle(rig);
+  await placeAll(context);
+  assert.deepEqual([await told(rig, first.run), await told(rig, second.run)], ["unsettled", "verifying"]);
+  await sql`update machines set cordoned_at = null`;
+});

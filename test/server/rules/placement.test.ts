@@ -7,6 +7,7 @@ import { misfit } from "../../../server/rules/matching.ts";
 import type { MachineId, OfferId, RouteId, RunId } from "../../../server/rules/names.ts";
 import { type FreeMachine, type PlacingFacts, place, type WaitingRun } from "../../../server/rules/placement.ts";
 import type { KnownOffer, Limit, Route } from "../../../server/rules/route.ts";
+import { quickestMs } from "../../support/quickest.ts";
 
 const now = 1_000_000_000;
 
@@ -130,6 +131,18 @@ test("no more begin than a limit leaves, and who is behind it goes", () => {
   const begun = (limits: Limit[]) => pairs(queue, fleet, { limits }).map((pair) => pair.slice(0, 2));
   assert.deepEqual(begun([{ kind: "workflow", name: "notes", left: 1 }]), ["r1", "r3"]);
   assert.deepEqual(begun([{ kind: "application", name: "notes", left: -2 }]), ["r3"]);
+});
+
+test("a pass costs about the same with 1,000 callers as with 100, also when a limit is reached", () => {
+  const limits: Limit[] = [{ kind: "application", name: "notes", left: 0 }];
+  const fleet = Array.from({ length: 40 }, (_, n) => machine(`m${n}`));
+  const cost = (callers: number) => {
+    const queue = Array.from({ length: 32_000 }, (_, n) => run(`r${n}`, { route: `caller ${n % callers}/notes` }));
+    const given = facts(queue, fleet, { limits });
+    return quickestMs(0, () => assert.deepEqual(place(given), []));
+  };
+  const [few, many] = [cost(100), cost(1_000)];
+  assert.ok(many < 4 * few, `${many} and ${few} ms`);
 });
 
 const ids = ["m1", "m2", "m3", "m4", "m5"];
