@@ -331,7 +331,7 @@ test("an agent that is let in while its replica's row lapses is not heard in the
   await lock`select 1 from machines where id = ${machine.id} for update`;
   const agent = dial();
   agent.hello();
-  await until("it waits", async () => (await sql`select 1 from pg_locks where not granted`).length > 0);
+  await until("it waits", () => lockWaits(sql));
   await lock`select pg_advisory_lock(7243190118)`;
   await until("the lapse", () => own.engine.replica.life() === undefined);
   await lock`select pg_advisory_unlock(7243190118)`;

@@ -11,7 +11,18 @@ import { placeAll } from "../../../server/engine/placing.ts";
 import type { RunId } from "../../../server/rules/names.ts";
 import { listHalts } from "../../../server/store/halts.ts";
 import { until } from "../../agent/desktop/until.ts";
-import { anotherReplica, begin, clear, kinds, put, startRig, TestMachine, told, workflowSource } from "./rig.ts";
+import {
+  anotherReplica,
+  begin,
+  clear,
+  kinds,
+  lockWaits,
+  put,
+  startRig,
+  TestMachine,
+  told,
+  workflowSource,
+} from "./rig.ts";
 
 const rig = await startRig();
 const { context, tenantId } = rig;
@@ -103,7 +114,7 @@ test("a placement that raced with a halt begins halted, and holds", async () => 
     values (gen_random_uuid(), ${tenantId}, ${machine.id}, 'attempt', 1, now(), now() + interval '1 hour')`;
   const placing = placeAll(context);
   try {
-    await until("it waits", async () => (await sql`select 1 from pg_locks where not granted`).length > 0);
+    await until("it waits", () => lockWaits(sql));
     await stop("workflow", "notes.save");
   } finally {
     await other`rollback`;

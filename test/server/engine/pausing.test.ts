@@ -10,7 +10,7 @@ import { type LimitKind, type PauseKind, pauseKinds } from "../../../server/rule
 import { listLimits } from "../../../server/store/concurrency.ts";
 import { listPauses } from "../../../server/store/pauses.ts";
 import { until } from "../../agent/desktop/until.ts";
-import { anotherTenant, begin, clear, put, startRig, TestMachine, told, workflowSource } from "./rig.ts";
+import { anotherTenant, begin, clear, lockWaits, put, startRig, TestMachine, told, workflowSource } from "./rig.ts";
 
 const rig = await startRig();
 const { context, tenantId } = rig;
@@ -114,18 +114,16 @@ for (const what of ["pause", "limit"] as const) {
     await other`begin`;
     await other`insert into leases (id, tenant_id, machine_id, purpose, epoch, granted_at, deadline_at)
       values (gen_random_uuid(), ${tenantId}, ${machine.id}, 'attempt', 1, now(), now() + interval '1 hour')`;
-    const waits = (count: number) => async () =>
-      (await sql`select 1 from pg_locks where not granted`).length >= count || undefined;
     const placing = placeAll(context);
     let begunBefore: string | undefined;
     let answered: Promise<void> | undefined;
     try {
-      await until("the placer waits", waits(1));
+      await until("the placer waits", () => lockWaits(sql));
       answered = (what === "pause" ? hold("workflow") : limit("workflow", 1)).then(async ({ ok }) => {
         assert.ok(ok);
         begunBefore = await told(rig, first);
       });
-      await until("the operator waits", waits(2));
+      await until("the operator waits", () => lockWaits(sql, 2));
       assert.equal(begunBefore, undefined);
     } finally {
       await other`rollback`;

@@ -269,11 +269,11 @@ export async function begin(rig: Rig, request: Partial<StartRequest> = {}): Prom
   return answer.value.runId;
 }
 
-/** Somebody waits for a lock in this database. */
-export async function lockWaits(sql: Rig["database"]["sql"]): Promise<boolean> {
-  const rows = await sql`
-    select 1 from pg_stat_activity where datname = current_database() and wait_event_type = 'Lock'`;
-  return rows.length > 0;
+/** At least so many wait for a lock in this database: others' databases on the same server are not looked at. */
+export async function lockWaits(sql: Rig["database"]["sql"], count = 1): Promise<boolean> {
+  const rows = await sql`select 1 from pg_stat_activity
+    where datname = current_database() and backend_type = 'client backend' and wait_event_type = 'Lock'`;
+  return rows.length >= count;
 }
 
 /** The run in words: its state or outcome, and its label. */
