@@ -1,7 +1,19 @@
 // Reads YAML into plain JSON and remembers where everything was written. Anchors, aliases, tags and several documents in
 // one source are refused: a workflow is data that is read by people, and a few aliases can stand for gigabytes.
 
-import { Alias, type Document, isMap, isScalar, LineCounter, type Node, parseDocument, visit } from "yaml";
+import {
+  Alias,
+  type Document,
+  isMap,
+  isNode,
+  isScalar,
+  isSeq,
+  LineCounter,
+  type Node,
+  parseDocument,
+  visit,
+  type YAMLMap,
+} from "yaml";
 import type { Json } from "../rules/names.ts";
 import { limits } from "./limits.ts";
 import { type Path, type Problem, showPath } from "./problem.ts";
@@ -85,7 +97,13 @@ export function readSource(text: string): { source: Source | undefined; problems
   });
   if (problems.length > 0) return failed();
 
-  const found = (path: Path): Node | undefined => document.getIn(path, true) as Node | undefined;
+  const valuesOf = byKey();
+  const found = (path: Path): Node | undefined => {
+    let node: unknown = document.contents;
+    for (const part of path)
+      node = isMap(node) ? valuesOf(node).get(String(part)) : isSeq(node) ? node.items[Number(part)] : undefined;
+    return isNode(node) ? node : undefined;
+  };
   const place = (path: Path, on: "value" | "key"): { line: number; column: number } => {
     const last = path.at(-1);
     if (on === "key" && last !== undefined) {
@@ -104,6 +122,18 @@ export function readSource(text: string): { source: Source | undefined; problems
     return isScalar(node) && typeof node.value === "number" ? node.source : undefined;
   };
   return { source: { value: document.toJS() as Json, place, written }, problems };
+}
+
+/** The values of a map by their keys. Once for each map: the library looks at one key after the other each time. */
+function byKey(): (map: YAMLMap) => ReadonlyMap<string, unknown> {
+  const known = new WeakMap<YAMLMap, ReadonlyMap<string, unknown>>();
+  return (map) => {
+    const before = known.get(map);
+    if (before !== undefined) return before;
+    const values = new Map(map.items.map(({ key, value }) => [isScalar(key) ? String(key.value) : "", value]));
+    known.set(map, values);
+    return values;
+  };
 }
 
 /** Joins a problem to its place. */
