@@ -1,12 +1,12 @@
 // Versions of applications, and ranges of them. Pure.
 //
 // A version is one to four numbers with dots between them; what is not said is 0: 4.2 and 4.2.0.0 are the same. All four count,
-// also for `~` and `^`: Windows programs have four.
+// also for `~` and `^`: Windows programs have four. A number has at most fifteen digits: beyond 2^53 different ones would compare as equal.
 
 import { compareVersions } from "compare-versions";
 
-const version = /^\d+(?:\.\d+){0,3}$/;
-const comparator = /^([<>]=?|=|\^|~)?(\d+(?:\.\d+){0,3})$/;
+const version = /^\d{1,15}(?:\.\d{1,15}){0,3}$/;
+const comparator = /^([<>]=?|=|\^|~)?(\d{1,15}(?:\.\d{1,15}){0,3})$/;
 
 /** Whether a text is a range: comparators with blanks between them, of which all hold, and `||` between alternatives. */
 export const isVersionRange = (range: string): boolean =>
