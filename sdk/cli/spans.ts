@@ -30,8 +30,12 @@ export function spanText(ms: number): string {
 export function momentAt(text: string): Date {
   if (text.startsWith("+")) return new Date(Date.now() + spanMs(text.slice(1)));
   const at = new Date(text);
-  const whole = /^\d{4}-\d\d-\d\dT\d\d:\d\d(:\d\d(\.\d+)?)?(Z|[+-]\d\d:\d\d)?$/.test(text);
-  if (whole && !Number.isNaN(at.getTime())) return at;
+  const [, day] = /^(\d{4}-\d\d-\d\d)T\d\d:\d\d(:\d\d(\.\d+)?)?(Z|[+-]\d\d:\d\d)?$/.exec(text) ?? [];
+  if (day !== undefined && !Number.isNaN(at.getTime())) {
+    // The 30th of February would be a day in March.
+    if (new Date(`${day}T00:00Z`).toISOString().startsWith(day)) return at;
+    throw new InvalidArgumentError(`There is no ${day}.`);
+  }
   throw new InvalidArgumentError("Write it like +2h, 2026-03-01T06:00 or 2026-03-01T06:00Z.");
 }
 

@@ -66,6 +66,10 @@ test("a moment is read as so long from now, or as a date with its time", () => {
   for (const wrong of ["tomorrow", "2026-03-01", "+soon", "2026-13-01T06:00Z", "6:00"]) {
     assert.throws(() => momentAt(wrong), /Write it like/, wrong);
   }
+  assert.equal(momentAt("2028-02-29T06:00Z").getTime(), Date.UTC(2028, 1, 29, 6));
+  for (const day of ["2026-02-30", "2026-02-29", "2026-04-31"]) {
+    for (const zone of ["Z", "", "+14:00"]) assert.throws(() => momentAt(`${day}T06:00${zone}`), /There is no 2026-0/);
+  }
 });
 
 test("spans are read and written as people do", () => {
