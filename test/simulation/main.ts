@@ -69,6 +69,10 @@ const { seeds, runs, seed: first, faults, log, record, replayed } = wantedOrUsag
 if (replayed !== undefined) {
   const lines = readFileSync(replayed, "utf8").split("\n");
   const { decisions, choices, different } = replay(lines.filter((line) => line !== ""));
+  if (decisions === 0) {
+    console.error(`There is nothing to replay: no decision is in ${replayed}.`);
+    process.exit(2);
+  }
   console.log(
     `${decisions} decisions, ${choices} of them of several runs and machines; ${different.length} are not the same.`,
   );
