@@ -30,11 +30,12 @@ const runColumns: Column<Run>[] = [
 
 /** For how long it has been waiting or running, or when it ended. */
 function timeText(run: Run): string {
-  const { state, createdAt, startedAt, endedAt, notBefore, movedToFront } = run;
+  const { state, createdAt, waitingSince, startedAt, endedAt, notBefore, movedToFront } = run;
   if (state === RunState.ENDED) return whenText(endedAt);
   if (state !== RunState.QUEUED && state !== RunState.UNSETTLED) return `runs ${sinceText(startedAt)}`;
   if (isAhead(notBefore)) return `due ${whenText(notBefore)}`;
-  return `${movedToFront ? "first," : "waits"} ${sinceText(createdAt)}`;
+  // A service of before does not tell since when it waits.
+  return `${movedToFront ? "first," : "waits"} ${sinceText(waitingSince ?? createdAt)}`;
 }
 
 function summaryOf(runs: readonly Run[], more: boolean): string {

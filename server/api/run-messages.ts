@@ -59,6 +59,7 @@ export function runMessage(run: RunView) {
     caller: run.caller,
     movedToFront: run.front > 0 && (run.state === "queued" || run.state === "unsettled"),
     pool: run.pool,
+    waitingSince: timestamp(run.waitsSince),
   } satisfies MessageInitShape<typeof RunSchema>;
 }
 

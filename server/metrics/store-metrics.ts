@@ -19,7 +19,7 @@ export function storeMetrics(figures: Figures, { workflow, application, pool }: 
   });
   const oldest = new Gauge({
     name: "drover_queue_oldest_age_seconds",
-    help: `How long ago the oldest of these runs was started, or its time had come. ${everywhere}`,
+    help: `For how long the oldest of these runs has waited: since it was started, went back into the queue, or its time had come. ${everywhere}`,
     labelNames: queueLabels,
     registers,
   });

@@ -16,7 +16,7 @@ export interface RunGroup {
   /** `later`: their time has not come. `settling`: what they may have committed can still take hold. */
   readonly waits: "now" | "later" | "settling";
   readonly runs: number;
-  /** Since when the first of them has waited: since it was started, or its time had come. */
+  /** Since when the first of them has waited: since it was started, went back into the queue, or its time had come. */
   readonly since: Instant;
 }
 

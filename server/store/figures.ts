@@ -8,7 +8,7 @@ import type { Route } from "../rules/route.ts";
 import { type Query, readNow, type Sql } from "./database.ts";
 import { readHolds } from "./holds.ts";
 import { readOffers } from "./offers.ts";
-import { settling } from "./queue.ts";
+import { settling, waitsSince } from "./queue.ts";
 
 /** It is ended then: who asks for numbers holds up nobody. */
 const statementMs = 5_000;
@@ -41,19 +41,19 @@ export async function readFigures(sql: Sql, tenantId: TenantId): Promise<FigureF
 }
 
 async function readRunGroups(query: Query, tenantId: TenantId, now: Instant): Promise<RunGroup[]> {
-  const figures = query`count(*)::int as runs, min(greatest(created_at, not_before_at)) as since`;
+  const figures = query`count(*)::int as runs, min(${waitsSince(query)}) as since`;
   // State by state and pool by pool, as the indexes of waiting runs are.
   return await query<RunGroup[]>`
     select w.* from pools p cross join lateral (
       select route_id as route, 'queued' as state, 'now' as waits, ${figures}
-      from runs where pool_id = p.id and state = 'queued' and due group by route_id
+      from runs r where pool_id = p.id and state = 'queued' and due group by route_id
       union all
-      select route, 'unsettled', case when settles then 'settling' else 'now' end, ${figures}
-      from (select route_id as route, ${settling(query, now)} as settles, created_at, not_before_at
-            from runs where pool_id = p.id and state = 'unsettled' and due) u group by route, settles
+      select route_id, 'unsettled', case when settles then 'settling' else 'now' end, ${figures}
+      from (select r.*, ${settling(query, now)} as settles from runs r
+            where pool_id = p.id and state = 'unsettled' and due) r group by route_id, settles
     ) w where p.tenant_id = ${tenantId}
     union all
-    select route_id, state, 'later', ${figures} from runs
+    select route_id, state, 'later', ${figures} from runs r
     where tenant_id = ${tenantId} and not due group by route_id, state`;
 }
 

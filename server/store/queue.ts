@@ -144,6 +144,14 @@ export const settling = (query: Query, now: Instant) => query`(
     where a.id = (unsettled ->> 'attemptId')::uuid and (l.ended_at is null
       or (l.ended_at > a.ended_at and l.ended_at > ${now - limits.verifyAfterMs}::timestamptz))))`;
 
+/**
+ * Since when the run `r`, which waits, has waited: since it was started, or its last attempt was over (what cleans up after it
+ * is none of its own), or a person let it be tried again, or its time came.
+ */
+export const waitsSince = (query: Query) => query`
+  greatest(r.created_at, r.not_before_at, to_timestamp((r.resolution ->> 'at')::float8 / 1000), case when r.attempt_count > 0 then (
+    select max(a.ended_at) from attempts a where a.run_id = r.id and a.purpose <> 'upkeep') end)`;
+
 /** Pools in which runs wait and machines are idle, or machines are to be cleaned up. */
 export async function poolsToPlace(query: Query): Promise<PoolId[]> {
   // In the order of the index, or Postgres may look for the first one through all that have ended.

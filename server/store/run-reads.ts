@@ -7,6 +7,7 @@ import type { AttemptId, Instant, Json, MachineId, RunId, TenantId } from "../ru
 import type { Outcome, Resolution, RunState } from "../rules/run.ts";
 import type { ReadinessProof } from "../rules/verdict.ts";
 import type { Query } from "./database.ts";
+import { waitsSince } from "./queue.ts";
 
 export interface RunView {
   readonly id: RunId;
@@ -28,6 +29,8 @@ export interface RunView {
   /** Above 0: moved to the front of its pool. */
   readonly front: number;
   readonly pool: string;
+  /** While it waits for a machine. */
+  readonly waitsSince: Instant | null;
 }
 
 export interface RunDetail extends RunView {
@@ -51,20 +54,21 @@ export interface AttemptView {
   readonly stepsDone: number;
 }
 
-const view = (query: Query) =>
-  query.unsafe(
-    "id, workflow, workflow_version, state, outcome, failure, commit_label, last_event, priority, created_at, started_at, ended_at, not_before_at, caller, front, (select name from pools where id = pool_id) as pool",
-  );
+/** Of the run `r`. */
+const view = (query: Query) => query`
+  id, workflow, workflow_version, state, outcome, failure, commit_label, last_event, priority, created_at, started_at, ended_at,
+  not_before_at, caller, front, (select name from pools where id = pool_id) as pool,
+  case when state in ('queued', 'unsettled') then ${waitsSince(query)} end as waits_since`;
 
 /** With inputs, outputs and how a person settled it. */
 export async function readRun(query: Query, tenantId: TenantId, id: RunId): Promise<RunDetail | undefined> {
   const [row] = await query<RunDetail[]>`
-    select ${view(query)}, inputs, outputs, resolution from runs where tenant_id = ${tenantId} and id = ${id}`;
+    select ${view(query)}, inputs, outputs, resolution from runs r where tenant_id = ${tenantId} and id = ${id}`;
   return row;
 }
 
 export async function readRunView(query: Query, tenantId: TenantId, id: RunId): Promise<RunView | undefined> {
-  const [row] = await query<RunView[]>`select ${view(query)} from runs where tenant_id = ${tenantId} and id = ${id}`;
+  const [row] = await query<RunView[]>`select ${view(query)} from runs r where tenant_id = ${tenantId} and id = ${id}`;
   return row;
 }
 
@@ -90,7 +94,7 @@ export async function listRuns(
   limit: number,
 ): Promise<RunView[]> {
   return await query<RunView[]>`
-    select ${view(query)} from runs
+    select ${view(query)} from runs r
     where tenant_id = ${tenantId}
       ${before === undefined ? query`` : query`and id < ${before}`}
       ${workflow === undefined ? query`` : query`and workflow = ${workflow}`}

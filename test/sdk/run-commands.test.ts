@@ -149,6 +149,8 @@ test("runs says for how long each waits or runs, and whose it is where that diff
   api.addRun("b", { caller: "desk", createdAt: before(3_600_000), notBefore: before(-7_200_000) });
   api.addRun("c", { caller: "desk", state: RunState.RUNNING, startedAt: before(300_000) });
   api.addRun("d", { caller: "desk", state: RunState.ENDED, outcome: Outcome.FAILED, endedAt: before(60_000) });
+  // It was tried before.
+  api.addRun("e", { caller: "desk", createdAt: before(7_200_000), waitingSince: before(120_000) });
   const all = await drover(["runs"]);
   assert.deepEqual(
     all.out
@@ -156,13 +158,18 @@ test("runs says for how long each waits or runs, and whose it is where that diff
       .split("\n")
       .map((line) => line.replace(/^.{36} {2}/, "").replaceAll(/ {2,}/g, " ")),
     [
-      ...["WORKFLOW STATE CALLER TIME", "d FAILED desk 1 min ago", "c RUNNING desk runs 5 min"],
+      ...[
+        "WORKFLOW STATE CALLER TIME",
+        "e QUEUED desk waits 2 min",
+        "d FAILED desk 1 min ago",
+        "c RUNNING desk runs 5 min",
+      ],
       ...["b QUEUED desk due in 2 h", "a QUEUED ward first, 3 min"],
     ],
   );
-  assert.equal(all.err, "4 runs: 2 queued, 1 failed, 1 running\n");
+  assert.equal(all.err, "5 runs: 3 queued, 1 failed, 1 running\n");
   const some = await drover(["runs", "--caller", "desk", "--limit", "2"]);
-  assert.equal(some.err, "2 runs: 1 failed, 1 running; there are more: --limit\n");
+  assert.equal(some.err, "2 runs: 1 queued, 1 failed; there are more: --limit\n");
   assert.match((await drover(["run", api.state.runs[1]?.run.id ?? ""])).out, /^turn {6}not before .*Z, in 2 h$/m);
 });
 

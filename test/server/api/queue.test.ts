@@ -178,7 +178,15 @@ test("a run that was moved to the front says so, is recorded with who moved it, 
       priority: 0,
       createdAt: since,
     },
-    ...{ startedAt: null, endedAt: null, notBeforeAt: since, caller: "ward", front: 3, pool: "clinic" },
+    ...{
+      startedAt: null,
+      endedAt: null,
+      notBeforeAt: since,
+      caller: "ward",
+      front: 3,
+      pool: "clinic",
+      waitsSince: since,
+    },
   };
   const runs = stub<RunDoor>({
     moveRunToFront: async (tenant, id) => {

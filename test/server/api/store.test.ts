@@ -254,6 +254,7 @@ test("operators pause, limit and move to the front what callers have started, fo
   const start = (notBefore = at) => runs.startRun({ workflow: "notes.save", inputs, notBefore });
   const run = (await start()).run;
   assert.ok(run !== undefined);
+  assert.deepEqual(run.waitingSince, at);
   assert.deepEqual([run.notBefore, run.caller, run.pool, run.movedToFront], [at, "first admin", "default", false]);
   assert.match(String(await reasonOf(start(timestampFromMs(Date.now() + 31 * 86_400_000)))), /^InvalidArgument/);
   assert.equal((await runs.moveRunToFront({ runId: run.id })).run?.movedToFront, true);
@@ -263,7 +264,7 @@ test("operators pause, limit and move to the front what callers have started, fo
   await runs.cancelRun({ runId: run.id });
   assert.equal(await reasonOf(runs.moveRunToFront({ runId: run.id })), "RUN_NOT_WAITING");
   const ended = (await runs.getRun({ runId: run.id })).run;
-  assert.deepEqual([ended?.movedToFront, ended?.notBefore], [false, undefined]);
+  assert.deepEqual([ended?.movedToFront, ended?.notBefore, ended?.waitingSince], [false, undefined, undefined]);
   assert.deepEqual(
     audited.flatMap((entry) => ("decided" in entry && entry.owner === "first admin" ? [entry.as] : [])),
     ["paused", "limited", "moved-to-front"],

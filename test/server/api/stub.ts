@@ -134,6 +134,7 @@ export async function serveStub(
         caller: "test",
         front: 0,
         pool: "default",
+        waitsSince: 0,
         resolution: null,
         inputs: { text: "private" },
         outputs: null,

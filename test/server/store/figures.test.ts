@@ -19,7 +19,17 @@ import { readFigures } from "../../../server/store/figures.ts";
 import { readHolds } from "../../../server/store/holds.ts";
 import { keepOffer, readOffers } from "../../../server/store/offers.ts";
 import { poolNamed } from "../../../server/store/pools.ts";
-import { anotherTenant, begin, put, type Rig, startRig, TestMachine, workflowSource } from "../engine/rig.ts";
+import { readRunView } from "../../../server/store/run-reads.ts";
+import {
+  anotherTenant,
+  begin,
+  put,
+  type Rig,
+  startRig,
+  told as statusOf,
+  TestMachine,
+  workflowSource,
+} from "../engine/rig.ts";
 
 const rig = await startRig();
 const { sql } = rig.database;
@@ -164,6 +174,46 @@ test("waiting runs are counted by why they wait, whoever started them, with the 
   assert.ok((ages["PAUSED"] ?? 0) > 3_599_000 && (ages["PAUSED"] ?? 0) < 3_660_000);
   assert.ok((ages["BUSY"] ?? -1) >= 0 && (ages["BUSY"] ?? 60_000) < 60_000);
   assert.equal(ages["NOT_BEFORE"], 0, "its time has not come");
+});
+
+test("a run that is tried again waits since its last attempt was over, or since a person let it be, and not since it was started", async () => {
+  const of = await anotherTenant(rig);
+  const { context, tenantId } = of;
+  const machine = await TestMachine.idle(of);
+  const run = await begin(of);
+  /** All that was until now was an hour ago. */
+  const hourPasses = async () => {
+    const hour = sql`interval '1 hour'`;
+    await sql`update runs set created_at = created_at - ${hour},
+      resolution = jsonb_set(resolution, '{at}', to_jsonb((resolution ->> 'at')::bigint - 3600000)) where id = ${run}`;
+    await sql`update attempts set ended_at = ended_at - ${hour} where run_id = ${run}`;
+  };
+  /** In hours, as figures and the run itself tell it. */
+  const waited = async () => {
+    const [now, view] = [await readNow(sql), await readRunView(sql, tenantId, run)];
+    const ages = [(await figures(of)).queue[0]?.oldestMs, view?.waitsSince == null ? undefined : now - view.waitsSince];
+    return ages.map((ms) => (ms === undefined ? "not" : Math.round(ms / 3_600_000)));
+  };
+  await hourPasses();
+  assert.deepEqual(await waited(), [1, 1]);
+  await placeAll(context);
+  assert.deepEqual(await waited(), ["not", "not"]);
+  await machine.report({ verdict: "MODAL_BLOCKING" });
+  assert.equal(await statusOf(of, run), "queued");
+  assert.deepEqual(await waited(), [0, 0]);
+  await hourPasses();
+  assert.deepEqual(await waited(), [1, 1]);
+  const second = await TestMachine.idle(of);
+  await placeAll(context);
+  await second.upTo("save");
+  await second.report({ failure: { category: "NOT_DONE", message: "" } });
+  await hourPasses();
+  assert.deepEqual(await waited(), ["not", "not"]);
+  const found = { outputs: null, nothingCommitted: false, by: "somebody", note: "" };
+  assert.ok((await resolveRun(context, tenantId, run, { ...found, as: "RETRY" })).ok);
+  assert.deepEqual(await waited(), [0, 0]);
+  await hourPasses();
+  assert.deepEqual(await waited(), [1, 1]);
 });
 
 test("a run that ended UNKNOWN is counted until somebody settles it, whoever started it and wherever it ended (G12)", async () => {

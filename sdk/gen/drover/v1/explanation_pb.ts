@@ -57,7 +57,8 @@ export type Explanation = Message<"drover.v1.Explanation"> & {
   nearest: NearMachine[];
 
   /**
-   * When the next machine that it can go to is expected free, by what its work took of late; absent when nobody can tell.
+   * When the next machine that it can go to is expected free, by what its work took of late; absent when nobody can tell;
+   * for a run that waits for its time not before that.
    *
    * @generated from field: google.protobuf.Timestamp next_free = 6;
    */
