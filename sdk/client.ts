@@ -33,6 +33,8 @@ export interface ClientOptions {
   transport?: TransportMaker | undefined;
   /** Other waits than the usual ones. */
   limits?: Partial<ClientLimits> | undefined;
+  /** Ends every call of the client when it is aborted, besides the call's own; what is called then throws its reason. */
+  signal?: AbortSignal | undefined;
 }
 
 /** Makes the way to one replica; it must run the interceptors. `closed` is aborted by `client.close()`. */
@@ -53,6 +55,7 @@ export function createClientOver(makeTransport: TransportMaker, options: ClientO
     }),
     limits,
     closed.signal,
+    options.signal,
   );
   const { transport } = replicas;
   return {

@@ -31,8 +31,13 @@ export interface Replicas {
 export const either = (signal: AbortSignal | undefined, closed: AbortSignal): AbortSignal =>
   AbortSignal.any(signal === undefined ? [closed] : [signal, closed]);
 
-/** Joins replicas into one transport. */
-export function joinReplicas(replicas: readonly Replica[], limits: ClientLimits, closed: AbortSignal): Replicas {
+/** Joins replicas into one transport. `ends` is the caller's own, for all calls: they throw its reason when it is aborted. */
+export function joinReplicas(
+  replicas: readonly Replica[],
+  limits: ClientLimits,
+  closed: AbortSignal,
+  ends?: AbortSignal,
+): Replicas {
   let inUse = 0;
   const current = (): Replica => {
     const replica = replicas[inUse];
@@ -50,7 +55,7 @@ export function joinReplicas(replicas: readonly Replica[], limits: ClientLimits,
     timeoutMs: number | undefined,
     ...rest: [Parameters<Transport["unary"]>[3], MessageInitShape<I>, Parameters<Transport["unary"]>[5]?]
   ): Promise<UnaryResponse<I, O>> {
-    const signal = either(given, closed);
+    const signal = either(given, either(ends, closed));
     const giveUpAt = performance.now() + (timeoutMs ?? limits.callPatienceMs);
     for (let failures = 0; ; failures++) {
       const replica = current();
@@ -58,6 +63,7 @@ export function joinReplicas(replicas: readonly Replica[], limits: ClientLimits,
       try {
         return await replica.transport.unary(method, signal, Math.min(limits.attemptMs, left), ...rest);
       } catch (error) {
+        ends?.throwIfAborted();
         if (!isRetryable(error, signal)) throw error;
         leave(replica);
         if (!mayRepeat(method, rest[1]) && !neverArrived(error)) throw error;

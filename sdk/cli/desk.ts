@@ -14,7 +14,7 @@ export interface Desk {
   client: DroverClient;
   /** One JSON document, or one per line, instead of text for people. */
   json: boolean;
-  /** Aborted by Ctrl-C. */
+  /** Aborted by Ctrl-C. It ends every call of the client; what waits for anything else, or watches, is given it. */
   signal: AbortSignal;
   /** A line of the product, on stdout. */
   out(line: string): void;
@@ -76,7 +76,7 @@ export function act<Given extends unknown[]>(work: (desk: Desk, ...given: Given)
       const url = server.split(",").map((each) => each.trim());
       const transport = rest.http1 ? http1Transport : undefined;
       const key = keyFrom(rest);
-      client = createClient({ url, key, transport, limits });
+      client = createClient({ url, key, transport, limits, signal: interrupted.signal });
       if (key !== undefined) warnOfClearText(url);
       await work(deskFor(client, json, interrupted.signal), ...(given as unknown as Given));
       process.exitCode = exitCodes.ok;
