@@ -36,11 +36,23 @@ export class Interrupted extends Error {
   override name = "Interrupted";
 }
 
+/** Not all was done, and what was refused has been told: the command ends as the refusal does. */
+export class Told extends Error {
+  override name = "Told";
+  readonly code: number;
+  constructor(code: number) {
+    super("It has been told.");
+    this.code = code;
+  }
+}
+
 interface Ending {
   code: number;
   /** Empty: all has been said. */
   line: string;
   reason?: string | undefined;
+  /** The run that it is about, where there are several. */
+  run?: string;
   violations?: readonly Violation[];
 }
 
@@ -50,6 +62,7 @@ export function endingOf(error: unknown, server: string): Ending {
     // Commander has printed its own line, or the help that was asked for.
     return { code: error.exitCode === 0 ? exitCodes.ok : exitCodes.usage, line: "" };
   }
+  if (error instanceof Told) return { code: error.code, line: "" };
   if (error instanceof Interrupted) return { code: exitCodes.interrupted, line: error.message };
   if (error instanceof UsageError) return { code: exitCodes.usage, line: error.message };
   if (error instanceof RunNotSucceeded) {
@@ -111,9 +124,9 @@ function withHint(message: string, reason: string): string {
 }
 
 /** The ending as lines for people, or as one JSON document. */
-export function endingText({ line, reason, violations = [] }: Ending, json: boolean): string {
-  if (json) return safeJson({ error: { reason, message: line, violations } });
-  const lines = [`drover: ${cleaned(line)}`];
+export function endingText({ line, reason, run, violations = [] }: Ending, json: boolean): string {
+  if (json) return safeJson({ error: { reason, run, message: line, violations } });
+  const lines = [`drover: ${cleaned(run === undefined ? line : `run ${run}: ${line}`)}`];
   for (const { field, description } of violations) {
     lines.push(`  ${[field, description].filter(Boolean).map(cleaned).join(": ")}`);
   }

@@ -109,6 +109,15 @@ export function fakeServices(router: ConnectRouter, state: FakeState): void {
       run.state = RunState.CANCELLING;
       return { run };
     },
+    async purgeRun({ runId }, context) {
+      await enter(context, true);
+      const found = find(runId);
+      if (found.run.state !== RunState.ENDED) {
+        throw refusal(Code.FailedPrecondition, "RUN_NOT_ENDED", "The run has not ended: cancel it first.");
+      }
+      state.runs.splice(state.runs.indexOf(found), 1);
+      return {};
+    },
     async moveRunToFront({ runId }, context) {
       await enter(context, true);
       const { run } = find(runId);
@@ -236,8 +245,10 @@ function fakeMachines(router: ConnectRouter, enter: Enter): void {
   router.service(MachineService, {
     listMachines: async ({ pool }, context) => {
       await enter(context, true);
+      if (pool === "empty") return { machines: [] };
       if (pool !== "kept") return { machines: [machine] };
-      const deadline = { drainDeadline: timestampFromDate(new Date(Date.now() + 60_000)) };
+      const soon = timestampFromDate(new Date(Date.now() + 60_000));
+      const deadline = { drainDeadline: soon };
       const kept = [
         { ...attempt, name: "vm-2", halted: true, cordoned: true },
         { ...attempt, name: "vm-3", cordoned: true, ...deadline },
@@ -246,10 +257,11 @@ function fakeMachines(router: ConnectRouter, enter: Enter): void {
         { ...machine, name: "vm-6", holdReason: "HUMAN_PRESENT" },
         { ...machine, name: "vm-7", desktop: "STUCK" },
         { ...machine, name: "vm-8", unclean: true, unreadyVerdict: "FROZEN" },
-        { ...machine, name: "vm-9", unreadyVerdict: "APP_NOT_RUNNING", desktop: "PRESENT" },
+        { ...machine, name: "vm-9", unreadyVerdict: "APP_NOT_RUNNING", unreadyUntil: soon, desktop: "PRESENT" },
         { ...machine, name: "vm-10", status: MachineStatus.OFFLINE, unclean: true },
         { ...machine, name: "vm-11", quarantinedUntil: timestampFromDate(new Date(Date.now() + 720_000)) },
         { ...machine, name: "vm-12", quarantinedUntil: timestampFromDate(new Date(0)), failuresInARow: 3 },
+        { ...machine, name: "vm-13", unreadyVerdict: "MODAL_BLOCKING", unreadyUntil: timestampFromDate(new Date(0)) },
       ];
       return { machines: kept };
     },
