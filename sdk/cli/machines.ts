@@ -6,7 +6,7 @@ import { type MachineStatusName, nameOf } from "../names.ts";
 import { all } from "../pages.ts";
 import { act, addCommand } from "./desk.ts";
 import { isDrained } from "./machine.ts";
-import { oneOf } from "./runs.ts";
+import { isFiltered, oneOf } from "./runs.ts";
 import { isAhead, whenText } from "./spans.ts";
 import { type Column, countsText } from "./table.ts";
 
@@ -30,7 +30,7 @@ const isAttached = ({ status }: Machine): boolean => status === MachineStatus.ID
 
 /** What keeps it from being given a run, besides what it does: the first thing to see to. The detail is for its row alone. */
 function keptBy(machine: Machine): { what: string; detail?: string } | undefined {
-  const { revoked, halted, holdReason, cordoned, drainDeadline, desktop, unclean, unreadyVerdict } = machine;
+  const { revoked, halted, holdReason, cordoned, drainDeadline, desktop, unclean } = machine;
   if (revoked) return undefined;
   if (halted || holdReason === "HALTED") return { what: "halted" };
   if (drainDeadline !== undefined) return { what: isDrained(machine) ? "drained" : "draining" };
@@ -43,7 +43,8 @@ function keptBy(machine: Machine): { what: string; detail?: string } | undefined
   if (desktop === "ABSENT") return { what: "no desktop" };
   if (desktop === "STUCK") return { what: "desktop stuck" };
   if (unclean) return { what: "unclean" };
-  return unreadyVerdict === "" ? undefined : { what: "not ready", detail: `: ${unreadyVerdict}` };
+  // Then it is tried again.
+  return isAhead(machine.unreadyUntil) ? { what: "not ready", detail: `: ${machine.unreadyVerdict}` } : undefined;
 }
 
 function takesRuns(machine: Machine): string {
@@ -72,7 +73,9 @@ export function addMachines(program: Command): Command {
     .action(
       act(async (desk, filter: { pool?: string; status?: MachineStatusName }) => {
         const rows = await all(desk.client.machines(filter));
-        const none = "No machines. Enrol one: drover token create, then drover agent";
+        const none = isFiltered(filter)
+          ? "No machine fits the filter."
+          : "No machines. Enrol one: drover token create, then drover agent";
         desk.list(MachineSchema, rows, columns, none, summaryOf(rows));
       }),
     );

@@ -63,7 +63,9 @@ export function addRuns(program: Command): Command {
           if (more) break;
           rows.push(run);
         }
-        const none = "No runs. Start one: drover start <workflow>";
+        const none = isFiltered({ state, outcome, workflow, caller })
+          ? "No run fits the filter."
+          : "No runs. Start one: drover start <workflow>";
         desk.list(RunSchema, rows, runColumns, none, summaryOf(rows, more));
       }),
     );
@@ -142,6 +144,9 @@ function resolutionText({ resolution }: Run): string | undefined {
 export function stateText(run: Run): string {
   return nameOf(Outcome, run.outcome) ?? nameOf(RunState, run.state) ?? "";
 }
+
+/** Then an empty list says nothing of all that there is. */
+export const isFiltered = (filter: object): boolean => Object.values(filter).some((each) => each !== undefined);
 
 function namesText(values: Record<string, number>): string {
   return namesIn(values).join(", ").toLowerCase();

@@ -18,7 +18,7 @@ export async function watchAll(desk: Desk, watched: Watched, stream: NodeJS.Writ
     lost = true;
   };
   const onCursor = (newest: string) => {
-    if (cursor === undefined) desk.note("watching; stop with Ctrl-C");
+    if (cursor === undefined) desk.note(`watching${filterText(watched)}; stop with Ctrl-C`);
     cursor = newest;
     lost = false;
   };
@@ -38,6 +38,13 @@ export async function watchAll(desk: Desk, watched: Watched, stream: NodeJS.Writ
     if (!(error instanceof Interrupted) || cursor === undefined) throw error;
     throw new Interrupted(`Go on from here: drover watch --cursor ${cursor}`);
   }
+}
+
+/** Nobody can tell that a name is mistyped, for its workflow or caller may be yet to come. */
+function filterText({ workflow, caller, kinds = [] }: Watched): string {
+  const named = [workflow && `workflow ${workflow}`, caller && `caller ${caller}`, kinds.join(", ").toLowerCase()];
+  const text = named.filter(Boolean).join("; ");
+  return text === "" ? "" : ` only ${text}`;
 }
 
 /** The id is never cut. The workflow is left out when there is only one, or for want of room once it was told. */

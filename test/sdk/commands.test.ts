@@ -136,14 +136,23 @@ test("machines says of each machine what keeps it from work", async () => {
     rows.map((row) => / (?:IDLE|BUSY|OFFLINE) +(.*?) +1 h ago/.exec(row)?.[1]),
     [
       ...["halted", "draining", "drained", "cordoned", "person at it", "desktop stuck", "unclean"],
-      ...["not ready: APP_NOT_RUNNING", "no", "quarantined for 12 min", "yes"],
+      ...["not ready: APP_NOT_RUNNING", "no", "quarantined for 12 min", "yes", "yes"],
     ],
   );
   assert.equal(
     machines.err,
-    "11 machines: 1 halted, 1 draining, 1 drained, 1 cordoned, 1 person at it,\n" +
-      "  1 desktop stuck, 1 unclean, 1 not ready, 1 offline, 1 quarantined, 1 idle\n",
+    "12 machines: 2 idle, 1 halted, 1 draining, 1 drained, 1 cordoned,\n" +
+      "  1 person at it, 1 desktop stuck, 1 unclean, 1 not ready, 1 offline,\n" +
+      "  1 quarantined\n",
   );
+});
+
+test("that nothing fits a filter is not said to be all that there is", async () => {
+  api.addRun();
+  assert.equal((await drover(["runs", "--workflow", "notes.svae"])).err, "No run fits the filter.\n");
+  assert.equal((await drover(["machines", "--pool", "empty"])).err, "No machine fits the filter.\n");
+  api.state.runs.length = 0;
+  assert.match((await drover(["runs"])).err, /^No runs\. Start one/);
 });
 
 test("a machine is cordoned, drained and taken away, and a drain that is waited for says what it waits for", async () => {

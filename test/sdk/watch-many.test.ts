@@ -167,6 +167,12 @@ test("drover watch tells what happens to any run, a line each that fits the scre
     ["01 RUN_EVENT_KIND_PLACED at-2", "02 RUN_EVENT_KIND_QUEUED at-3", "01 RUN_EVENT_KIND_ENDED at-4"],
   );
 
+  const third = await command(["--workflow", "typo", "--kind", "placed,ended"], 1, () => {
+    api.addRun();
+    api.tell(api.addRun("typo"), "PLACED", { machine: "sim-1", attempt: 1 });
+  });
+  assert.match(third.err, /^watching only workflow typo; placed, ended; stop with Ctrl-C\n/);
+
   const drover = droverAt(api);
   const wrong = await Promise.all([
     drover(["watch", "--kind", "nonsense"]),
