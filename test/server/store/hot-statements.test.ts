@@ -1,4 +1,4 @@
-// How Postgres carries out the statements of a placing pass when most runs have ended, and those that wait are the newest: by
+// How Postgres carries out the statements of a placing pass, and of the figures, when most runs have ended, and those that wait are the newest: by
 // indexes alone. The plans are those of the real pass, as Postgres itself tells them.
 
 import assert from "node:assert/strict";
@@ -8,6 +8,7 @@ import { placeAll } from "../../../server/engine/placing.ts";
 import { openDatabase } from "../../../server/postgres/connect.ts";
 import { driver } from "../../../server/postgres/driver.ts";
 import type { Sql } from "../../../server/store/database.ts";
+import { readFigures } from "../../../server/store/figures.ts";
 import { copyRun, manyMachines } from "../engine/many.ts";
 import { begin, startRig, TestMachine, told } from "../engine/rig.ts";
 
@@ -83,6 +84,14 @@ test("with a long history and a queue behind it no statement of placing looks th
   }
   for (const plan of plans) {
     assert.doesNotMatch(plan, /Seq Scan on (runs|attempts|leases|commands|events|artifacts)\b/);
+    assert.doesNotMatch(plan, /Scan using (runs|attempts|leases)_by_/);
+  }
+
+  plans.length = 0;
+  await readFigures(explained, rig.tenantId);
+  for (const [told, statement] of Object.entries({ readRunGroups: /as since/, readUnknown: /outcome = 'UNKNOWN'/ })) {
+    const plan = plans.find((plan) => statement.test(plan)) ?? assert.fail(told);
+    assert.doesNotMatch(plan, /Seq Scan on (runs|attempts|leases)\b/);
     assert.doesNotMatch(plan, /Scan using (runs|attempts|leases)_by_/);
   }
 });
