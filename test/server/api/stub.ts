@@ -182,7 +182,7 @@ export async function untilSettled(what: string, read: () => number): Promise<vo
 }
 
 /** Waits for something to become true; fails with its name. */
-export async function until(what: string, holds: () => boolean, withinMs = 5_000): Promise<void> {
+export async function until(what: string, holds: () => boolean, withinMs = 30_000): Promise<void> {
   const deadline = performance.now() + withinMs;
   while (!holds()) {
     if (performance.now() > deadline) throw new AssertionError({ message: `not within ${withinMs} ms: ${what}` });

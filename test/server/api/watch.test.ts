@@ -62,11 +62,13 @@ test("an event reaches its watcher without a wake-up within about a second", asy
   const { api, key, addRun, runs } = await serveStub(t);
   const id = addRun();
   const client = createClient(RunService, createGrpcTransport({ baseUrl: api.url }));
-  const began = performance.now();
+  let began = Number.NaN;
   for await (const _ of client.watchRun({ runId: id }, { headers: { authorization: `Bearer ${key("caller")}` } })) {
     const kept = runs.get(id);
+    if (kept?.events.length !== 1) continue;
     // Behind the back of the wake-up.
-    if (kept?.events.length === 1) kept.events.push({ number: 2, at: 1, body: ended });
+    began = performance.now();
+    kept.events.push({ number: 2, at: 1, body: ended });
   }
   assert.ok(performance.now() - began < 2_000);
 });
