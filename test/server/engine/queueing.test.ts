@@ -4,6 +4,7 @@
 import assert from "node:assert/strict";
 import { beforeEach, test } from "node:test";
 import { v7 as uuid } from "uuid";
+import { silent, takeOver } from "../../../server/engine/attaching.ts";
 import { cancelRun } from "../../../server/engine/cancelling.ts";
 import { cordonMachine } from "../../../server/engine/cordoning.ts";
 import { startEngine } from "../../../server/engine/engine.ts";
@@ -64,6 +65,20 @@ test("a run that was moved to the front goes before those of higher priority and
   assert.ok((await readRunView(sql, tenantId, runs[2]))?.front);
   assert.deepEqual(await kinds(rig, runs[1]), ["QUEUED", "MOVED_TO_FRONT"]);
   assert.deepEqual(await order(runs), [1, 2, 0, 3]);
+});
+
+test("a run that was moved to the front is still there when it is queued again", async () => {
+  const machine = await TestMachine.idle(rig);
+  const moved = await begin(rig);
+  assert.ok((await toFront(moved)).ok);
+  await placeAll(context);
+  await silent(context, machine.id, machine.sessionId, 0);
+  await machine.takeoverDue();
+  await takeOver(context, machine.id);
+  assert.equal(await told(rig, moved), "queued");
+  assert.ok((await readRunView(sql, tenantId, moved))?.front);
+  const urgent = await begin(rig, { priority: 9 });
+  assert.deepEqual(await order([urgent, moved]), [1, 0]);
 });
 
 test("to move a run again changes nothing while it is the first, and puts it before those that were moved since", async () => {
