@@ -224,6 +224,8 @@ const quarantined: Case = async (rig) => {
   for (let failures = 0; failures < 3; failures++) {
     const run = await running(rig, { workflow: called });
     await machine.upTo("write");
+    // The last machine that takes runs is not quarantined.
+    await cordonMachine(rig.context, rig.tenantId, other.id, { is: failures === 2 ? "uncordon" : "cordon" });
     await machine.report({ input: "none", failure: { category: "TARGET_NOT_FOUND", message: "" } });
     assert.equal(await told(rig, run), "FAILED BEFORE_COMMIT");
   }
