@@ -28,18 +28,15 @@ test("the same seed gives the same simulation, and another seed another one", as
 
 testFleets(ground, stopped);
 
-test("every placement that a fleet decided is decided again from what was recorded of it, more than a hundred decisions", async () => {
+test("every placement that a fleet decided is decided again from what was recorded of it", async () => {
   const lines: string[] = [];
-  const faults = ["machine poisoned"] as const;
+  const faults = ["workflow or application limited"] as const;
   const decided = (...decision: Parameters<typeof lineOf>) => lines.push(lineOf(...decision));
-  const { told } = await trial(ground, { seed: 11, runs: 60, faults, decided });
+  const { told } = await trial(ground, { seed: 11, runs: 90, faults, decided });
   assert.deepEqual(told, []);
   const { choices, different } = replay(lines);
   assert.deepEqual(different, []);
-  assert.ok(
-    lines.length > 100 && choices > 10,
-    `${choices} of ${lines.length} decisions were of several runs and machines`,
-  );
+  assert.ok(choices > 20, `${choices} of ${lines.length} decisions were of several runs and machines`);
 });
 
 test("every kind of fault is tried, and the fleets have a thousand runs", () => {
