@@ -46,13 +46,7 @@ async function havePackages(args: string[]): Promise<boolean> {
 /** Those that take longest begin first: then nothing long is left over at the end, with the other processors idle. */
 const longest = [
   ...["examples/demo", "sdk/commands", "agent/desktop/windows-executable", "server/postgres/embedded"],
-  ...[
-    "agent/doctor/broken-desktops",
-    "simulation/",
-    "server/api/store",
-    "agent/host/windows",
-    "agent/desktop/x11-executable",
-  ],
+  ...["agent/doctor/broken-desktops", "simulation/", "server/api/store", "agent/host/windows"],
   ...["system/windows", "system/actions", "system/replicas", "system/server-killed", "system/settled"],
 ].map((name) => `test/${name}`);
 

@@ -1,4 +1,4 @@
-// The desktop's contract as it runs inside drover-agent (x11-executable.test.ts).
+// The desktop's contract as it runs inside drover-agent (x11-executable.long.test.ts).
 
 import { desktopContract } from "./contract.ts";
 import { openX11Rig } from "./x11-rig.ts";

@@ -132,7 +132,7 @@ test("no JSON in the place of any key makes the compilers throw", () => {
   );
 });
 
-test("sources made to be slow are answered within a second", () => {
+test("sources made to be slow are answered within two seconds", () => {
   const head = "workflow: w\napplication: app\nsteps: [{ press: a }]\n";
   for (const source of [
     `${"a: ".repeat(50)}\n`,
@@ -145,7 +145,7 @@ test("sources made to be slow are answered within a second", () => {
     Array.from({ length: 20_000 }, (_, n) => `k${n}: 1`).join("\n"),
     `${head}requires: { labels: { ${Array.from({ length: 20_000 }, (_, n) => `k${n}: 1`).join(", ")} } }`,
   ]) {
-    const took = quickestMs(1000, () => bothAnswer(source));
-    assert.ok(took < 1000, `${source.slice(0, 60)} took ${took.toFixed(0)} ms of a processor`);
+    const took = quickestMs(2000, () => bothAnswer(source));
+    assert.ok(took < 2000, `${source.slice(0, 60)} took ${took.toFixed(0)} ms of a processor`);
   }
 });
